@@ -1,0 +1,3 @@
+//! The `jump` command.
+
+fn main() {}

@@ -1,0 +1,117 @@
+//! What is logged.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ErrorKind;
+use crate::id::{ItemId, JumpointId, LoginId, SessionId, UserId};
+use crate::model::Change;
+use crate::protocol::SessionEvent;
+use crate::session::EndReason;
+use crate::time::Timestamp;
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Actor {
+    /// A user, through one of its logins.
+    User {
+        /// Who.
+        user: UserId,
+        /// That user's name at the time.
+        name: String,
+        /// Through which login, if it was over the network.
+        login: Option<LoginId>,
+    },
+    /// A Jumpoint.
+    Jumpoint {
+        /// Which.
+        jumpoint: JumpointId,
+    },
+    /// The site itself: its start, a time limit, a re-check.
+    System,
+    /// Somebody who could not prove who they are.
+    Unknown,
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    /// When, by the broker's clock; the order of events is their sequence number, not this.
+    pub time: Timestamp,
+    /// Who did it.
+    pub actor: Actor,
+    /// From which address, if it was over the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: AuditKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", content = "detail", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AuditKind {
+    /// The broker started.
+    BrokerStarted,
+    /// A login or Jumpoint connected and proved its key.
+    Connected,
+    /// Somebody connected and was refused.
+    Refused {
+        /// The kind of the error.
+        kind: ErrorKind,
+        /// Its message.
+        message: String,
+    },
+    /// A login or Jumpoint enrolled with a token.
+    Enrolled,
+    /// An enrolment token was made; what for.
+    TokenCreated {
+        /// For what.
+        purpose: String,
+    },
+    /// The site was changed. Sealed credentials are part of a change; they open only at the Jumpoint.
+    Changed {
+        /// The changes, applied together.
+        changes: Vec<Change>,
+    },
+    /// A Jump was refused.
+    SessionDenied {
+        /// On what.
+        item: ItemId,
+        /// The reasons.
+        reasons: String,
+    },
+    /// A Jump was allowed; the session may start once this is durable.
+    SessionGranted {
+        /// The session.
+        session: SessionId,
+        /// On what.
+        item: ItemId,
+        /// That item's name.
+        item_name: String,
+        /// Through which Jumpoint.
+        jumpoint: JumpointId,
+        /// The reasons.
+        reasons: String,
+    },
+    /// Something happened inside a session.
+    SessionEvent {
+        /// The session.
+        session: SessionId,
+        /// What.
+        event: SessionEvent,
+    },
+    /// A session ended.
+    SessionEnded {
+        /// The session.
+        session: SessionId,
+        /// Why.
+        reason: EndReason,
+        /// Payload bytes from the rep.
+        bytes_from_rep: u64,
+        /// Payload bytes from the target.
+        bytes_from_target: u64,
+    },
+}

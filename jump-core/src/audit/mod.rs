@@ -1,0 +1,20 @@
+//! The audit log: what happened, in order, durable, and tamper-evident.
+
+mod event;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+
+pub use event::{Actor, AuditEvent, AuditKind};
+
+/// Takes events. An event is on stable storage when `append` returns `Ok`; a session is not started, and no
+/// administrative change is made, before its event is.
+#[async_trait]
+pub trait AuditLog: Send + Sync + Debug + 'static {
+    /// Appends an event and gives its sequence number, counted from 1. Concurrent calls are ordered one way or the
+    /// other. Not cancel-safe: a cancelled event may have been written.
+    async fn append(&self, event: &AuditEvent) -> Result<u64>;
+}

@@ -1,0 +1,197 @@
+//! Text fields with the limits of the reference model.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::text;
+
+macro_rules! text_field {
+    ($(#[doc = $doc:literal])+ $name:ident, $what:literal, $check:expr) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks the text and takes it.
+            ///
+            /// # Errors
+            /// [`ErrorKind::InvalidArgument`], with the rule that the text breaks.
+            pub fn new(text: impl AsRef<str>) -> Result<Self> {
+                let text = text.as_ref();
+                let check: fn(&str) -> std::result::Result<(), &'static str> = $check;
+                check(text).map_err(|rule| Error::new(ErrorKind::InvalidArgument, concat!("read ", $what), rule))?;
+                Ok(Self(Arc::from(text)))
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+            fn from_str(text: &str) -> Result<Self> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Error;
+            fn try_from(text: String) -> Result<Self> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> String {
+                value.0.as_ref().to_owned()
+            }
+        }
+    };
+}
+
+fn visible(text: &str, longest: usize) -> std::result::Result<(), &'static str> {
+    if text.chars().count() > longest {
+        return Err("it is too long");
+    }
+    if text.chars().any(text::acts) {
+        return Err("it holds a control or invisible character");
+    }
+    Ok(())
+}
+
+text_field! {
+    /// The name of a Jump Item, Jump Group or Jumpoint: 1 to 128 characters, none of them invisible, no space at
+    /// either end.
+    Name, "a name", |text| {
+        if text.is_empty() || text.trim() != text {
+            return Err("a name is 1 to 128 characters without spaces at its ends");
+        }
+        visible(text, 128)
+    }
+}
+
+text_field! {
+    /// The name a user logs in with: 1 to 64 of `a-z A-Z 0-9 . _ - @`.
+    UserName, "a user name", |text| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '@');
+        if text.is_empty() || text.len() > 64 || !text.chars().all(allowed) {
+            return Err("a user name is 1 to 64 of a-z A-Z 0-9 . _ - @");
+        }
+        Ok(())
+    }
+}
+
+text_field! {
+    /// A tag: 0 to 64 characters, none of them invisible.
+    Tag, "a tag", |text| visible(text, 64)
+}
+
+text_field! {
+    /// Comments: 0 to 1024 characters; line breaks and tabs are allowed, other controls are not.
+    Comments, "comments", |text| {
+        if text.chars().count() > 1024 {
+            return Err("comments have at most 1024 characters");
+        }
+        if text.chars().any(|c| !matches!(c, '\n' | '\t') && text::acts(c)) {
+            return Err("comments hold a control or invisible character");
+        }
+        Ok(())
+    }
+}
+
+text_field! {
+    /// A target's host: a DNS name (RFC 1123 labels, at most 128 characters, no trailing dot) or an IP address in
+    /// its usual form. Shorthand, octal and hexadecimal IPv4 spellings are refused: they are how address checks
+    /// are fooled.
+    Hostname, "a hostname", |text| {
+        if text.parse::<IpAddr>().is_ok() {
+            return Ok(());
+        }
+        if text.is_empty() || text.len() > 128 {
+            return Err("a hostname is 1 to 128 characters");
+        }
+        let label_ok = |label: &str| {
+            !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        if !text.split('.').all(label_ok) {
+            return Err("a hostname is labels of letters, digits and hyphens, joined by dots");
+        }
+        let last = text.rsplit('.').next().unwrap_or_default();
+        let numeric = |label: &str| label.bytes().all(|b| b.is_ascii_digit())
+            || label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"))
+                .is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        if numeric(last) {
+            return Err("an IPv4 address is four decimal numbers, such as 192.0.2.7");
+        }
+        Ok(())
+    }
+}
+
+impl Default for Tag {
+    fn default() -> Self {
+        Self(Arc::from(""))
+    }
+}
+
+impl Default for Comments {
+    fn default() -> Self {
+        Self(Arc::from(""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_their_limits() {
+        assert!(Name::new("web-1").is_ok() && Name::new("Büro 3").is_ok());
+        for bad in ["", " x", "a\nb", "a\u{1b}[2J", "a\u{202e}b", &"x".repeat(129)] {
+            assert!(Name::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_in_disguise_are_not_hostnames() {
+        for good in ["10.0.0.5", "::1", "db.corp.example", "localhost", "a_b.c"] {
+            assert!(Hostname::new(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "127.1",
+            "0177.0.0.1",
+            "0x7f.1",
+            "2130706433",
+            "0x7f000001",
+            "host.",
+            "a..b",
+            "a b",
+            "a/b",
+            "[::1]",
+            "fe80::1%eth0",
+        ] {
+            assert!(Hostname::new(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The grant: the broker's signed statement that one session may happen.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{RecordingMode, SessionPermissions};
+use crate::access::Allowed;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{ItemId, JumpointId, SessionId, UserId};
+use crate::keys::{PublicKey, Signature, SigningKey, base64_bytes};
+use crate::model::{HostKeyPolicy, ItemDetails, JumpItem, TargetAddress};
+use crate::time::{SignedDuration, Timestamp};
+
+const DOMAIN: &str = "jump session grant v1";
+
+/// How long after it was signed a grant can start a session.
+pub(crate) const START_WITHIN: SignedDuration = SignedDuration::from_secs(60);
+/// How far the clocks of broker and Jumpoint may differ.
+pub(crate) const CLOCK_LEEWAY: SignedDuration = SignedDuration::from_secs(5 * 60);
+const LARGEST: usize = 32 * 1024;
+
+/// 128 random bits that make a grant usable once.
+pub type GrantId = SessionId;
+
+/// Where a session leads and how the target proves itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantTarget {
+    /// The only addresses that may be dialled.
+    pub addresses: Vec<TargetAddress>,
+    /// The host keys that a Shell Jump's target may show.
+    #[serde(default)]
+    pub host_key: HostKeyPolicy,
+    /// Seconds between keep-alive packets to the target; 0 is off.
+    #[serde(default)]
+    pub keep_alive_seconds: u16,
+}
+
+/// What was granted. A `Grant` in hand was made from an allowed decision, or came from a checked [`SignedGrant`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    id: GrantId,
+    session: SessionId,
+    user: UserId,
+    user_name: String,
+    item: ItemId,
+    item_name: String,
+    jumpoint: JumpointId,
+    protocol: String,
+    target: GrantTarget,
+    permissions: SessionPermissions,
+    recording: RecordingMode,
+    issued: Timestamp,
+    until: Timestamp,
+    rep_key: PublicKey,
+    jumpoint_key: PublicKey,
+}
+
+impl Grant {
+    /// Turns an allowed decision into a grant for the two session keys, usable from `now` on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if the item is not the one that was decided on or has no valid target.
+    pub fn issue(
+        session: SessionId,
+        allowed: &Allowed,
+        item: &JumpItem,
+        rep_key: PublicKey,
+        jumpoint_key: PublicKey,
+        now: Timestamp,
+    ) -> Result<Self> {
+        if allowed.item() != item.id {
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                "issue a grant",
+                "the decision was about another item",
+            ));
+        }
+        let (host_key, keep_alive_seconds) = match &item.details {
+            ItemDetails::ShellJump(shell) => (shell.host_key.clone(), shell.keep_alive_seconds),
+            ItemDetails::ProtocolTunnel(_) => (HostKeyPolicy::default(), 0),
+        };
+        Ok(Self {
+            id: GrantId::random()?,
+            session,
+            user: allowed.user(),
+            user_name: allowed.user_name().to_owned(),
+            item: item.id,
+            item_name: item.name.to_string(),
+            jumpoint: item.jumpoint,
+            protocol: item.details.protocol().to_owned(),
+            target: GrantTarget {
+                addresses: item.targets()?,
+                host_key,
+                keep_alive_seconds,
+            },
+            permissions: allowed.obligations().permissions,
+            recording: allowed.obligations().recording,
+            issued: now,
+            until: allowed.obligations().until,
+            rep_key,
+            jumpoint_key,
+        })
+    }
+
+    /// Signs the grant with the broker's key.
+    pub fn sign(&self, broker: &SigningKey) -> Result<SignedGrant> {
+        let payload = serde_json::to_vec(self).map_err(|error| {
+            Error::new(ErrorKind::Internal, "write a grant", "not serializable").with_source(error)
+        })?;
+        let signature = broker.sign(DOMAIN, &payload);
+        Ok(SignedGrant { payload, signature })
+    }
+
+    /// Its single-use id.
+    #[must_use]
+    pub const fn id(&self) -> GrantId {
+        self.id
+    }
+    /// The session it allows.
+    #[must_use]
+    pub const fn session(&self) -> SessionId {
+        self.session
+    }
+    /// The user it was granted to.
+    #[must_use]
+    pub const fn user(&self) -> UserId {
+        self.user
+    }
+    /// That user's name.
+    #[must_use]
+    pub fn user_name(&self) -> &str {
+        &self.user_name
+    }
+    /// The Jump Item.
+    #[must_use]
+    pub const fn item(&self) -> ItemId {
+        self.item
+    }
+    /// That item's name.
+    #[must_use]
+    pub fn item_name(&self) -> &str {
+        &self.item_name
+    }
+    /// The one Jumpoint that may serve it.
+    #[must_use]
+    pub const fn jumpoint(&self) -> JumpointId {
+        self.jumpoint
+    }
+    /// The key of the backend that serves it.
+    #[must_use]
+    pub fn protocol(&self) -> &str {
+        &self.protocol
+    }
+    /// Where it leads.
+    #[must_use]
+    pub const fn target(&self) -> &GrantTarget {
+        &self.target
+    }
+    /// What may happen in it.
+    #[must_use]
+    pub const fn permissions(&self) -> SessionPermissions {
+        self.permissions
+    }
+    /// How it is recorded.
+    #[must_use]
+    pub const fn recording(&self) -> RecordingMode {
+        self.recording
+    }
+    /// When it was signed.
+    #[must_use]
+    pub const fn issued(&self) -> Timestamp {
+        self.issued
+    }
+    /// When the session ends at the latest.
+    #[must_use]
+    pub const fn until(&self) -> Timestamp {
+        self.until
+    }
+    /// The key that the rep proves inside the tunnel.
+    #[must_use]
+    pub const fn rep_key(&self) -> PublicKey {
+        self.rep_key
+    }
+    /// The key that the Jumpoint proves inside the tunnel.
+    #[must_use]
+    pub const fn jumpoint_key(&self) -> PublicKey {
+        self.jumpoint_key
+    }
+}
+
+/// A grant as it travels: the exact bytes that were signed, and the signature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedGrant {
+    #[serde(with = "base64_bytes")]
+    payload: Vec<u8>,
+    signature: Signature,
+}
+
+impl SignedGrant {
+    /// Checks the broker's signature and that the time fits, and gives the grant.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Grant`] if the signature is not the broker's or the grant is expired; [`ErrorKind::ClockSkew`]
+    /// if it was signed in the future by more than five minutes.
+    pub fn verify(&self, broker: &PublicKey, now: Timestamp) -> Result<Grant> {
+        let refuse = |rule: &str| Error::new(ErrorKind::Grant, "check a grant", rule);
+        if self.payload.len() > LARGEST {
+            return Err(refuse("it is longer than 32 KiB"));
+        }
+        broker.verify(DOMAIN, &self.payload, &self.signature)?;
+        let grant: Grant = serde_json::from_slice(&self.payload)
+            .map_err(|error| refuse("it is not readable").with_source(error))?;
+        let ahead = grant.issued.duration_since(now);
+        if ahead > CLOCK_LEEWAY {
+            let message = format!(
+                "it was signed {} s in the future: set the clocks right",
+                ahead.as_secs()
+            );
+            return Err(Error::new(ErrorKind::ClockSkew, "check a grant", message));
+        }
+        if now.duration_since(grant.issued) > START_WITHIN + CLOCK_LEEWAY || now >= grant.until {
+            return Err(refuse("it is expired"));
+        }
+        Ok(grant)
+    }
+}
+
+/// Remembers which grants were used, as long as they could be used again. Bounded by what a broker can sign in
+/// that time; the oldest are forgotten only after they expired.
+#[derive(Debug, Default)]
+pub(crate) struct UsedGrants(HashMap<GrantId, Timestamp>);
+
+impl UsedGrants {
+    const MOST: usize = 100_000;
+
+    /// Marks the grant as used.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Grant`] if it was used before; [`ErrorKind::ResourceLimit`] if too many are remembered.
+    pub(crate) fn redeem(&mut self, grant: &Grant, now: Timestamp) -> Result<()> {
+        let keep = START_WITHIN + CLOCK_LEEWAY + CLOCK_LEEWAY;
+        if self.0.len() >= Self::MOST {
+            self.0.retain(|_, issued| now.duration_since(*issued) <= keep);
+        }
+        if self.0.len() >= Self::MOST {
+            return Err(Error::new(
+                ErrorKind::ResourceLimit,
+                "use a grant",
+                "too many grants at once",
+            ));
+        }
+        if self.0.insert(grant.id, grant.issued).is_some() {
+            return Err(Error::new(
+                ErrorKind::Grant,
+                "use a grant",
+                "this grant was used before",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! A session: what was granted, what may happen in it, and how it ends.
+//!
+//! A session exists only because the broker signed a [`Grant`] for it; a [`Grant`] is made only from an
+//! [`Allowed`](crate::access::Allowed) decision, which has no public constructor.
+
+mod credential;
+mod end;
+mod grant;
+mod permissions;
+
+pub use credential::{Credential, CredentialBinding, CredentialSecret, SealedCredential};
+pub use end::{EndReason, Stop, StopHandle};
+pub use grant::{Grant, GrantId, GrantTarget, SignedGrant};
+pub use permissions::{RecordingMode, SessionPermissions};

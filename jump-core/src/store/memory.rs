@@ -1,0 +1,108 @@
+//! A store in memory, for tests and for embedders that keep their site elsewhere.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{EnrolmentToken, IdKind, SessionRecord, Store, TokenHash};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::SessionId;
+use crate::model::{Change, Revision, World};
+use crate::time::Timestamp;
+
+/// Keeps everything in memory; gone when dropped.
+#[derive(Debug)]
+pub struct MemoryStore(Mutex<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    world: World,
+    ids: HashMap<IdKind, u32>,
+    tokens: HashMap<TokenHash, (EnrolmentToken, bool)>,
+    sessions: HashMap<SessionId, SessionRecord>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Result<Self> {
+        Ok(Self(Mutex::new(Inner {
+            world: World::new()?,
+            ids: HashMap::new(),
+            tokens: HashMap::new(),
+            sessions: HashMap::new(),
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn load(&self) -> Result<World> {
+        Ok(self.lock().world.clone())
+    }
+
+    async fn commit(&self, expected: Revision, changes: &[Change]) -> Result<Revision> {
+        let mut inner = self.lock();
+        if inner.world.revision() != expected {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "change the site",
+                "it was changed in the meantime",
+            )
+            .retryable(true));
+        }
+        inner.world.apply(changes)
+    }
+
+    async fn next_id(&self, kind: IdKind) -> Result<u32> {
+        let mut inner = self.lock();
+        let next = inner.ids.entry(kind).or_insert(0);
+        *next += 1;
+        Ok(*next)
+    }
+
+    async fn put_token(&self, token: &EnrolmentToken) -> Result<()> {
+        self.lock().tokens.insert(token.hash, (token.clone(), false));
+        Ok(())
+    }
+
+    async fn redeem_token(&self, hash: &TokenHash, now: Timestamp) -> Result<EnrolmentToken> {
+        match self.lock().tokens.get_mut(hash) {
+            Some((token, used)) if !*used && now < token.expires => {
+                *used = true;
+                Ok(token.clone())
+            }
+            _ => Err(Error::new(
+                ErrorKind::Unauthenticated,
+                "use an enrolment token",
+                "it is unknown, used or expired",
+            )),
+        }
+    }
+
+    async fn put_session(&self, session: &SessionRecord) -> Result<()> {
+        self.lock().sessions.insert(session.id, session.clone());
+        Ok(())
+    }
+
+    async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>> {
+        Ok(self.lock().sessions.get(&id).cloned())
+    }
+
+    async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>> {
+        let inner = self.lock();
+        let mut sessions: Vec<SessionRecord> = inner
+            .sessions
+            .values()
+            .filter(|session| !active_only || session.state.is_active())
+            .cloned()
+            .collect();
+        sessions.sort_by(|a, b| b.started.cmp(&a.started).then(a.id.cmp(&b.id)));
+        sessions.truncate(limit as usize);
+        Ok(sessions)
+    }
+}

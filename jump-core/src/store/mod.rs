@@ -1,0 +1,70 @@
+//! The store contract: what a site keeps, typed, transactional and versioned.
+
+mod memory;
+mod session_record;
+mod token;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::id::SessionId;
+use crate::model::{Change, Revision, World};
+use crate::time::Timestamp;
+
+pub use memory::MemoryStore;
+pub use session_record::{SessionRecord, SessionState};
+pub use token::{EnrolmentToken, TokenHash, TokenPurpose};
+
+/// A kind of object that gets its id from the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IdKind {
+    /// Users.
+    User,
+    /// Jump Groups.
+    Group,
+    /// Jumpoints.
+    Jumpoint,
+    /// Jump Items.
+    Item,
+    /// Logins.
+    Login,
+}
+
+/// Where a site keeps its model, enrolment tokens and sessions. Every method is atomic and durable when it returns
+/// `Ok`; none is half done after an error or a crash.
+#[async_trait]
+pub trait Store: Send + Sync + Debug + 'static {
+    /// The world as it stands, with its revision.
+    async fn load(&self) -> Result<World>;
+
+    /// Applies all changes if the store is still at revision `expected`, or none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if it is not; otherwise what
+    /// [`World::apply`] says.
+    async fn commit(&self, expected: Revision, changes: &[Change]) -> Result<Revision>;
+
+    /// A new id of this kind, never given before, not even to an object that was removed since.
+    async fn next_id(&self, kind: IdKind) -> Result<u32>;
+
+    /// Keeps a token.
+    async fn put_token(&self, token: &EnrolmentToken) -> Result<()>;
+
+    /// Marks the token as used and gives it: of any number of concurrent calls exactly one succeeds, once for ever.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unauthenticated`](crate::ErrorKind::Unauthenticated) if there is no such token, or it was used,
+    /// or `now` is past its end; the three are not told apart.
+    async fn redeem_token(&self, hash: &TokenHash, now: Timestamp) -> Result<EnrolmentToken>;
+
+    /// Adds or replaces the record of a session.
+    async fn put_session(&self, session: &SessionRecord) -> Result<()>;
+
+    /// The record of a session.
+    async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>>;
+
+    /// The latest sessions, newest first, at most `limit`; only active ones if asked.
+    async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>>;
+}
