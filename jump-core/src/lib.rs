@@ -8,6 +8,8 @@
 //! This crate knows no protocol: each one is a [`protocol::Backend`] that is registered by value. Nothing here is
 //! global: runtime, clock, crypto provider, stores and logs are passed in.
 
+mod append_file;
+
 pub mod access;
 pub mod audit;
 pub mod broker;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
+use super::codec::MAX_RECORD;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::RecordingMode;
 
@@ -77,6 +78,12 @@ impl Queue {
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
+
+    /// Counts a record that was taken but cannot be written.
+    pub(super) fn lose(&self, record: &Record) {
+        self.lost
+            .fetch_add(record.payload.len() as u64, Ordering::Relaxed);
+    }
 }
 
 /// Takes what a gate records. Cloning gives another handle on the same recording.
@@ -126,9 +133,17 @@ impl Recorder {
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] if the recording failed and its mode does not allow the session to go on; the session
-    /// must end.
+    /// must end. [`ErrorKind::InvalidArgument`] if the payload is larger than
+    /// [`MAX_RECORD`](super::codec::MAX_RECORD), 16 MiB.
     pub async fn record(&self, channel: u32, kind: RecordKind, payload: Bytes) -> Result<()> {
         let Some(inner) = &self.0 else { return Ok(()) };
+        if payload.len() > MAX_RECORD {
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                "record the session",
+                "one record is at most 16 MiB; split it",
+            ));
+        }
         let size = u32::try_from(payload.len())
             .unwrap_or(u32::MAX)
             .min(inner.capacity);
