@@ -1,1 +1,15 @@
-//! Real servers on loopback.
+//! Real servers on loopback, a fault proxy, hostile peers and small worlds for the tests of every Jump crate.
+//!
+//! Everything here is parallel-safe: each value takes its own ports and folders and gives them back when it is
+//! dropped. Nothing here installs or configures anything on the machine.
+
+pub mod canary;
+pub mod fault_proxy;
+pub mod folder;
+pub mod gate;
+pub mod hostile;
+pub mod memory;
+pub mod ports;
+pub mod process;
+pub mod seeded;
+pub mod world;
