@@ -50,6 +50,11 @@ impl AppendFile {
         }
     }
 
+    /// How many bytes were appended whole.
+    pub(crate) const fn length(&self) -> u64 {
+        self.length
+    }
+
     /// Appends all of `bytes`, with one write call if the system takes them at once.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.repair()?;

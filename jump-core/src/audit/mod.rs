@@ -1,6 +1,14 @@
 //! The audit log: what happened, in order, durable, and tamper-evident.
 
 mod event;
+mod file;
+mod line;
+mod memory;
+mod verify;
+mod writer;
+
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Debug;
 
@@ -9,6 +17,9 @@ use async_trait::async_trait;
 use crate::error::Result;
 
 pub use event::{Actor, AuditEvent, AuditKind};
+pub use file::FileAuditLog;
+pub use memory::MemoryAuditLog;
+pub use verify::{LogEntry, LogReader, Verified, verify_log};
 
 /// Takes events. An event is on stable storage when `append` returns `Ok`; a session is not started, and no
 /// administrative change is made, before its event is.

@@ -1,0 +1,155 @@
+//! The audit log as a file of JSON lines.
+
+use std::ffi::OsString;
+use std::fs::{File, TryLockError};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+
+use super::line::{ChainEnd, MAX_EVENT};
+use super::verify::{Verified, verify_log};
+use super::writer::{self, Request};
+use super::{AuditEvent, AuditLog};
+use crate::append_file::{AppendFile, private_file, sync_folder_of};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How many events may wait for the writer; more callers wait their turn.
+const QUEUE: usize = 256;
+
+/// An append-only, hash-chained file, one event a line; only one log value in the whole machine can have it open.
+///
+/// Events that are appended at the same time share one write and one sync. When writing fails, every event concerned
+/// gets the error and the file is cut back to the last durable line; the next append tries again, so the log recovers
+/// by itself when space returns.
+///
+/// The chain shows every change, insertion, removal and exchange of lines, except that lines were removed at the end:
+/// for that, note the number of events and the last hash elsewhere. Whoever can write the file can also write a new
+/// chain from the first line on.
+#[derive(Debug)]
+pub struct FileAuditLog {
+    /// Present until dropped.
+    requests: Option<mpsc::Sender<Request>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+fn storage(error: io::Error) -> Error {
+    Error::from_io(ErrorKind::Storage, "open the audit log", error)
+}
+
+impl FileAuditLog {
+    /// Opens the log at `path`, or begins one (mode 0600).
+    ///
+    /// The whole chain is checked first (about a second for 500 MB). An incomplete last line, which a crash leaves, is
+    /// moved to a file next to the log with `.torn` behind its name; such an event was never acknowledged.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Integrity`] if a line is wrong (the message names the first), [`ErrorKind::Conflict`] if the log
+    /// is open elsewhere, [`ErrorKind::Storage`] if the file cannot be read or written.
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut file = private_file()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(storage)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => Error::new(
+                ErrorKind::Conflict,
+                "open the audit log",
+                "another broker has it open; stop that one first",
+            ),
+            TryLockError::Error(error) => storage(error),
+        })?;
+        sync_folder_of(path).map_err(storage)?;
+        let verified = verify_log(BufReader::with_capacity(256 * 1024, &file))?;
+        if verified.incomplete > 0 {
+            set_torn_line_aside(path, &mut file, &verified).map_err(storage)?;
+        }
+        file.seek(SeekFrom::Start(verified.bytes)).map_err(storage)?;
+        let end = ChainEnd {
+            sequence: verified.events,
+            hash: verified.last_hash,
+        };
+        Self::run(AppendFile::new(Box::new(file), verified.bytes), end)
+    }
+
+    pub(super) fn run(file: AppendFile, end: ChainEnd) -> Result<Self> {
+        let (requests, queue) = mpsc::channel(QUEUE);
+        let writer = std::thread::Builder::new()
+            .name("jump-audit".to_owned())
+            .spawn(move || writer::run(file, end, queue))
+            .map_err(storage)?;
+        Ok(Self {
+            requests: Some(requests),
+            writer: Some(writer),
+        })
+    }
+}
+
+/// Keeps the bytes of an incomplete last line where they do no harm, before they are cut off.
+fn set_torn_line_aside(path: &Path, file: &mut File, verified: &Verified) -> io::Result<()> {
+    let mut name = OsString::from(path);
+    name.push(".torn");
+    let name = PathBuf::from(name);
+    let mut torn = Vec::new();
+    file.seek(SeekFrom::Start(verified.bytes))?;
+    file.take(verified.incomplete).read_to_end(&mut torn)?;
+    torn.push(b'\n');
+    let mut aside = private_file().append(true).create(true).open(&name)?;
+    aside.write_all(&torn)?;
+    aside.sync_all()?;
+    sync_folder_of(&name)?;
+    file.set_len(verified.bytes)?;
+    file.sync_all()?;
+    tracing::warn!(path = %path.display(), bytes = verified.incomplete, "an incomplete last line was set aside");
+    Ok(())
+}
+
+#[async_trait]
+impl AuditLog for FileAuditLog {
+    async fn append(&self, event: &AuditEvent) -> Result<u64> {
+        let event = serde_json::to_vec(event).map_err(|error| {
+            Error::new(
+                ErrorKind::Internal,
+                "write the audit log",
+                "the event cannot be written",
+            )
+            .with_source(error)
+        })?;
+        if event.len() > MAX_EVENT {
+            return Err(Error::new(
+                ErrorKind::ResourceLimit,
+                "write the audit log",
+                "an event is at most 16 MiB; make fewer changes at once",
+            ));
+        }
+        let (reply, answer) = oneshot::channel();
+        let request = Request { event, reply };
+        let requests = self.requests.as_ref().ok_or_else(stopped)?;
+        requests.send(request).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+fn stopped() -> Error {
+    Error::new(
+        ErrorKind::Storage,
+        "write the audit log",
+        "its writer has stopped",
+    )
+}
+
+impl Drop for FileAuditLog {
+    /// Waits for the events that were handed over already; then the file is closed and may be opened again.
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has closed the file as well.
+            drop(writer.join());
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The one thread that writes a log: everything that waits is written and synced together.
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::line::ChainEnd;
+use crate::append_file::AppendFile;
+use crate::error::{Error, ErrorKind, Result};
+
+/// No more is gathered once a batch has this many bytes: 1 MiB.
+const BATCH: usize = 1024 * 1024;
+
+/// The memory that is held ready for the next batch, in bytes.
+const KEEP: usize = 64 * 1024;
+
+/// An event, as JSON, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) event: Vec<u8>,
+    pub(super) reply: oneshot::Sender<Result<u64>>,
+}
+
+/// Runs until every sender is gone and all was written.
+pub(super) fn run(mut file: AppendFile, mut end: ChainEnd, mut requests: mpsc::Receiver<Request>) {
+    let mut lines = Vec::new();
+    while let Some(first) = requests.blocking_recv() {
+        let mut waiting = Vec::new();
+        let mut next = end;
+        let mut request = Some(first);
+        while let Some(Request { event, reply }) = request {
+            next = next.write(&event, &mut lines);
+            waiting.push((next.sequence, reply));
+            request = (lines.len() < BATCH).then(|| requests.try_recv().ok()).flatten();
+        }
+        let outcome = append(&mut file, &lines);
+        if outcome.is_ok() {
+            end = next;
+        }
+        for (sequence, reply) in waiting {
+            let answer = match &outcome {
+                Ok(()) => Ok(sequence),
+                Err(error) => Err(Error::new(
+                    ErrorKind::Storage,
+                    "write the audit log",
+                    format!("the event is not durable: {error}"),
+                )),
+            };
+            // A caller that went away does not want its answer.
+            drop(reply.send(answer));
+        }
+        lines.clear();
+        lines.shrink_to(KEEP);
+    }
+}
+
+/// Writes and syncs, or leaves the file as it was. After a failed sync nobody can say what is on the disk: the lines
+/// are cut off, and with them the pages that may have been lost, before anything is written again.
+fn append(file: &mut AppendFile, lines: &[u8]) -> std::io::Result<()> {
+    let before = file.length();
+    file.append(lines)?;
+    let synced = file.sync();
+    if synced.is_err() {
+        file.cut_to(before);
+    }
+    synced
+}
