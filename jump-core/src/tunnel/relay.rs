@@ -1,0 +1,519 @@
+//! The relay: pairs the two parties of a session and moves what it cannot read.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::admission::{Admission, Permit};
+use super::buffers::Buffers;
+use super::linger::linger;
+use super::pump::pump_with;
+use super::relayed::{MAGIC, PREFACE_LENGTH, Status};
+#[cfg(target_os = "linux")]
+use super::splice::{Pipes, splice_both};
+use super::ticket::{Party, SignedTicket, Ticket};
+use super::transport::{Listener, Socket};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::SessionId;
+use crate::keys::PublicKey;
+use crate::time::{Clock, SystemClock, Timestamp};
+
+const OPERATION: &str = "relay a session";
+/// Used tickets that are remembered until they expire. Only the broker can make them more; when there are that many,
+/// new ones are refused rather than old ones forgotten.
+const USED_LIMIT: usize = 1 << 20;
+/// Ended sessions that are remembered, so that a party that comes late is told.
+const ENDED_LIMIT: usize = 1 << 14;
+/// Buffers where splice(2) is not to be had.
+const BUFFER_SIZE: usize = 64 * 1024;
+const BUFFERS_KEPT: usize = 64;
+
+/// Settings of a [`Relay`].
+#[derive(Debug)]
+#[must_use]
+pub struct RelayBuilder {
+    broker_key: PublicKey,
+    clock: Arc<dyn Clock>,
+    pair_timeout: Duration,
+    handshake_timeout: Duration,
+    max_waiting: usize,
+}
+
+impl RelayBuilder {
+    /// The clock that tickets expire by; the machine's by default.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How long the first party of a session waits for the other; 15 s by default.
+    pub const fn pair_timeout(mut self, timeout: Duration) -> Self {
+        self.pair_timeout = timeout;
+        self
+    }
+
+    /// How long a connection may take to show its ticket; 10 s by default.
+    pub const fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// How many parties may wait for their partners at once; 1024 by default.
+    pub const fn max_waiting(mut self, parties: usize) -> Self {
+        self.max_waiting = parties;
+        self
+    }
+
+    /// The relay.
+    #[must_use]
+    pub fn build(self) -> Relay {
+        Relay(Arc::new(Inner {
+            settings: self,
+            state: Mutex::default(),
+            buffers: Buffers::new(BUFFER_SIZE, BUFFERS_KEPT),
+            #[cfg(target_os = "linux")]
+            pipes: Pipes::default(),
+        }))
+    }
+}
+
+/// Pairs the two parties of each session by their tickets and then moves bytes between them, without being able to
+/// read them. Knows nothing but the broker's public key; clones share the sessions.
+///
+/// Bounds: a connection costs nothing but its socket until it has shown a good ticket; a waiting party holds what its
+/// kernel buffers hold; a running session that is idle holds no buffer, no pipe and no timer.
+#[derive(Clone)]
+pub struct Relay(Arc<Inner>);
+
+struct Inner {
+    settings: RelayBuilder,
+    state: Mutex<State>,
+    buffers: Arc<Buffers>,
+    #[cfg(target_os = "linux")]
+    pipes: Pipes,
+}
+
+#[derive(Default)]
+struct State {
+    sessions: HashMap<SessionId, Entry>,
+    waiting: usize,
+    used: BTreeSet<(Timestamp, [u8; 16])>,
+    ended: Ended,
+    generations: u64,
+}
+
+/// A session's place. The generation tells a later holder of the same place apart, so that cleaning up after an
+/// earlier one cannot remove it.
+struct Entry {
+    generation: u64,
+    seat: Seat,
+}
+
+enum Seat {
+    Waiting {
+        party: Party,
+        news: oneshot::Sender<News>,
+    },
+    Running {
+        /// Dropped to cut the session.
+        _cut: oneshot::Sender<()>,
+    },
+}
+
+/// What a waiting party is told.
+enum News {
+    Paired(Box<Pair>),
+    Refused(Status),
+}
+
+/// The partner, for the party that waited.
+struct Pair {
+    partner: Socket,
+    cut: oneshot::Receiver<()>,
+    place: Place,
+}
+
+/// Where a party with a good ticket ends up.
+enum Seated {
+    /// It waits for its partner.
+    Waiting(Socket, oneshot::Receiver<News>, Place),
+    /// The partner was waiting, has taken the socket and runs the session.
+    Joined,
+    /// There is no place for it.
+    Refused(Socket, Status),
+}
+
+/// The last sessions that were ended, oldest first.
+#[derive(Default)]
+struct Ended {
+    known: HashSet<SessionId>,
+    order: VecDeque<SessionId>,
+}
+
+impl Ended {
+    fn insert(&mut self, session: SessionId) {
+        if self.known.insert(session) {
+            self.order.push_back(session);
+            if self.order.len() > ENDED_LIMIT
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.known.remove(&oldest);
+            }
+        }
+    }
+}
+
+/// Holds a session's place; dropping it frees the place if it is still the same.
+struct Place {
+    relay: Relay,
+    session: SessionId,
+    generation: u64,
+}
+
+impl Place {
+    /// Frees the place; false if somebody else has it already.
+    fn release(&self) -> bool {
+        self.relay
+            .state()
+            .remove(self.session, Some(self.generation))
+            .is_some()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+impl State {
+    fn remove(&mut self, session: SessionId, generation: Option<u64>) -> Option<Seat> {
+        if let Some(generation) = generation
+            && self.sessions.get(&session)?.generation != generation
+        {
+            return None;
+        }
+        let entry = self.sessions.remove(&session)?;
+        if matches!(entry.seat, Seat::Waiting { .. }) {
+            self.waiting = self.waiting.saturating_sub(1);
+        }
+        Some(entry.seat)
+    }
+
+    fn insert(&mut self, session: SessionId, seat: Seat) -> u64 {
+        self.generations += 1;
+        if matches!(seat, Seat::Waiting { .. }) {
+            self.waiting += 1;
+        }
+        let generation = self.generations;
+        self.sessions.insert(session, Entry { generation, seat });
+        generation
+    }
+}
+
+impl Relay {
+    /// A relay that accepts the tickets of the broker with this key.
+    pub fn builder(broker_key: PublicKey) -> RelayBuilder {
+        RelayBuilder {
+            broker_key,
+            clock: Arc::new(SystemClock),
+            pair_timeout: Duration::from_secs(15),
+            handshake_timeout: Duration::from_secs(10),
+            max_waiting: 1024,
+        }
+    }
+
+    /// Serves one connection. `already_read` is what the caller has read from it, at least nothing and at most the
+    /// preface ([`PREFACE_LENGTH`] bytes).
+    ///
+    /// Of the two calls for a session, the one whose party came first runs until the session is over; the other
+    /// returns as soon as it has handed its socket over. Dropping the call that runs cuts the session.
+    ///
+    /// # Errors
+    /// Why the party was refused, or what cut the session; the peer has been told. A caller that has many peers logs
+    /// this at a low level: it is the peer's doing.
+    pub async fn serve(&self, socket: Socket, already_read: &[u8]) -> Result<()> {
+        self.serve_once(socket, already_read, None).await
+    }
+
+    /// [`Relay::serve`], dropping `permit` as soon as the connection has shown a good ticket.
+    ///
+    /// # Errors
+    /// As [`Relay::serve`].
+    pub async fn serve_admitted(&self, socket: Socket, already_read: &[u8], permit: Permit) -> Result<()> {
+        self.serve_once(socket, already_read, Some(permit)).await
+    }
+
+    /// Accepts and serves connections until `listener` ends. Accepting never waits for a connection; those that
+    /// `admission` does not admit are closed at once. Dropping the future cuts every session that it serves.
+    ///
+    /// # Errors
+    /// Only when listening itself has ended.
+    pub async fn run(&self, mut listener: Box<dyn Listener>, admission: Admission) -> Result<()> {
+        let mut connections = JoinSet::new();
+        loop {
+            let (socket, peer) = tokio::select! {
+                accepted = listener.accept() => accepted?,
+                Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+            };
+            match admission.admit(&peer) {
+                Ok(permit) => {
+                    let relay = self.clone();
+                    connections.spawn(async move {
+                        if let Err(error) = relay.serve_admitted(socket, &[], permit).await {
+                            tracing::debug!(%peer, %error, "a relay connection ended");
+                        }
+                    });
+                }
+                Err(error) => tracing::debug!(%peer, %error, "a relay connection was refused"),
+            }
+        }
+    }
+
+    /// Cuts both connections of a session now, whether it runs or waits, and refuses its tickets from here on.
+    pub fn end(&self, session: SessionId) {
+        let mut state = self.state();
+        state.ended.insert(session);
+        if let Some(Seat::Waiting { news, .. }) = state.remove(session, None) {
+            // A party that has just given up needs no news.
+            let _ = news.send(News::Refused(Status::Ended));
+        }
+    }
+
+    /// How many sessions are running: both parties are there.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        let state = self.state();
+        state.sessions.len().saturating_sub(state.waiting)
+    }
+
+    /// How many parties wait for their partners.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.state().waiting
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn serve_once(&self, socket: Socket, already_read: &[u8], permit: Option<Permit>) -> Result<()> {
+        // Boxed, so that a running session does not carry what only its beginning needs.
+        match Box::pin(self.meet(socket, already_read, permit)).await? {
+            Some((socket, pair)) => self.join(socket, pair).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Everything up to the moment when both parties are there; `None` if the partner runs the session.
+    async fn meet(
+        &self,
+        mut socket: Socket,
+        already_read: &[u8],
+        permit: Option<Permit>,
+    ) -> Result<Option<(Socket, Box<Pair>)>> {
+        let settings = &self.0.settings;
+        let preface = read_preface(&mut socket, already_read);
+        let preface = tokio::time::timeout(settings.handshake_timeout, preface)
+            .await
+            .map_err(|_| Error::new(ErrorKind::Timeout, OPERATION, "no ticket was shown in time"))?
+            .map_err(|error| Error::from_io(ErrorKind::Network, OPERATION, error))?;
+        let ticket = match preface.and_then(|ticket| self.redeem(&ticket)) {
+            Ok(ticket) => ticket,
+            Err(status) => return refuse(socket, status).await,
+        };
+        let (socket, mut news, place) = match self.seat(&ticket, socket) {
+            Seated::Waiting(socket, news, place) => (socket, news, place),
+            Seated::Joined => return Ok(None),
+            Seated::Refused(socket, status) => return refuse(socket, status).await,
+        };
+        drop(permit);
+        let news = match tokio::time::timeout(settings.pair_timeout, &mut news).await {
+            Ok(news) => news,
+            Err(_) if place.release() => return refuse(socket, Status::Alone).await,
+            // The partner took the place in the last moment: its news is on the way.
+            Err(_) => news.await,
+        };
+        match news {
+            Ok(News::Paired(pair)) => Ok(Some((socket, pair))),
+            Ok(News::Refused(status)) => refuse(socket, status).await,
+            Err(_) => refuse(socket, Status::Alone).await,
+        }
+    }
+
+    /// Checks a ticket and uses it up.
+    fn redeem(&self, ticket: &SignedTicket) -> Result<Ticket, Status> {
+        let settings = &self.0.settings;
+        let ticket = ticket.signed_by(&settings.broker_key).ok_or(Status::Forged)?;
+        let now = settings.clock.now();
+        if ticket.expires <= now {
+            return Err(Status::Expired);
+        }
+        let mut state = self.state();
+        // Those that have expired would be refused for that.
+        while state.used.first().is_some_and(|(expires, _)| *expires <= now) {
+            state.used.pop_first();
+        }
+        let key = (ticket.expires, ticket.nonce);
+        if state.used.contains(&key) {
+            return Err(Status::Used);
+        }
+        // Who joins a partner, or takes over from an older connection, needs no place of its own.
+        let no_place = state.waiting >= settings.max_waiting && !state.sessions.contains_key(&ticket.session);
+        if no_place || state.used.len() >= USED_LIMIT {
+            return Err(Status::Full);
+        }
+        state.used.insert(key);
+        Ok(ticket)
+    }
+
+    /// Brings a party to its partner, or makes it wait. Of two waiting connections of the same party the newer stays:
+    /// the older one is most likely dead without knowing it.
+    fn seat(&self, ticket: &Ticket, mut socket: Socket) -> Seated {
+        loop {
+            let (partner_news, cut, place) = {
+                let mut state = self.state();
+                if state.ended.known.contains(&ticket.session) {
+                    return Seated::Refused(socket, Status::Ended);
+                }
+                match state.sessions.get(&ticket.session).map(|entry| &entry.seat) {
+                    Some(Seat::Running { .. }) => return Seated::Refused(socket, Status::Running),
+                    Some(Seat::Waiting { party, .. }) if *party != ticket.party => {}
+                    Some(Seat::Waiting { .. }) | None => {
+                        if let Some(Seat::Waiting { news, .. }) = state.remove(ticket.session, None) {
+                            // If it gave up in this moment, it needs no news.
+                            let _ = news.send(News::Refused(Status::Replaced));
+                        }
+                        let (news, receiver) = oneshot::channel();
+                        let party = ticket.party;
+                        let generation = state.insert(ticket.session, Seat::Waiting { party, news });
+                        return Seated::Waiting(socket, receiver, self.place(ticket.session, generation));
+                    }
+                }
+                let Some(Seat::Waiting { news, .. }) = state.remove(ticket.session, None) else {
+                    continue;
+                };
+                let (cut, receiver) = oneshot::channel();
+                let generation = state.insert(ticket.session, Seat::Running { _cut: cut });
+                (news, receiver, self.place(ticket.session, generation))
+            };
+            let partner = socket;
+            match partner_news.send(News::Paired(Box::new(Pair { partner, cut, place }))) {
+                Ok(()) | Err(News::Refused(_)) => return Seated::Joined,
+                // The partner gave up in this moment: look again.
+                Err(News::Paired(pair)) => socket = pair.partner,
+            }
+        }
+    }
+
+    fn place(&self, session: SessionId, generation: u64) -> Place {
+        Place {
+            relay: self.clone(),
+            session,
+            generation,
+        }
+    }
+
+    /// Runs a session until both directions have ended or it is cut.
+    async fn join(&self, mut first: Socket, pair: Box<Pair>) -> Result<()> {
+        let Pair {
+            mut partner,
+            cut,
+            place,
+        } = *pair;
+        let moved = tokio::select! {
+            // Its sender is dropped when the place is taken away.
+            _ = cut => None,
+            moved = self.transfer(&mut first, &mut partner) => Some(moved),
+        };
+        let session = place.session;
+        match moved {
+            Some(Ok((up, down))) => {
+                tracing::debug!(%session, up, down, "a session has left the relay");
+                Ok(())
+            }
+            Some(Err(error)) => Err(Error::from_io(ErrorKind::Network, OPERATION, error)),
+            None => {
+                cut_now(&first);
+                cut_now(&partner);
+                Err(Error::new(
+                    ErrorKind::SessionEnded,
+                    OPERATION,
+                    "the session was ended",
+                ))
+            }
+        }
+    }
+
+    async fn transfer(&self, first: &mut Socket, second: &mut Socket) -> io::Result<(u64, u64)> {
+        first.write_all(&[Status::Paired as u8]).await?;
+        second.write_all(&[Status::Paired as u8]).await?;
+        #[cfg(target_os = "linux")]
+        if let (Socket::Tcp(first), Socket::Tcp(second)) = (&*first, &*second) {
+            return splice_both(first, second, &self.0.pipes, &self.0.buffers).await;
+        }
+        Ok(pump_with(first, second, &self.0.buffers).await?)
+    }
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        let running = state.sessions.len().saturating_sub(state.waiting);
+        write!(f, "Relay({running} sessions, {} waiting)", state.waiting)
+    }
+}
+
+/// Reads exactly the preface: what follows is the partner's and stays in the kernel.
+async fn read_preface(
+    socket: &mut Socket,
+    already_read: &[u8],
+) -> io::Result<std::result::Result<SignedTicket, Status>> {
+    let mut preface = [0u8; PREFACE_LENGTH];
+    let mut filled = already_read.len();
+    let Some(start) = preface.get_mut(..filled) else {
+        return Ok(Err(Status::Malformed));
+    };
+    start.copy_from_slice(already_read);
+    loop {
+        // Whoever speaks something else is told at its first wrong byte.
+        let begun = preface.get(..filled.min(MAGIC.len())).unwrap_or_default();
+        if !MAGIC.starts_with(begun) {
+            return Ok(Err(Status::Malformed));
+        }
+        match preface.get_mut(filled..) {
+            None | Some([]) => break,
+            Some(rest) => match socket.read(rest).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => filled += read,
+            },
+        }
+    }
+    Ok(match preface.last_chunk() {
+        Some(ticket) => Ok(SignedTicket::from_bytes(*ticket)),
+        None => Err(Status::Malformed),
+    })
+}
+
+/// Tells a party why it cannot stay and hangs up.
+async fn refuse<T>(socket: Socket, status: Status) -> Result<T> {
+    linger(socket, &[status as u8]).await;
+    Err(status
+        .refusal()
+        .unwrap_or_else(|| Error::new(ErrorKind::Internal, OPERATION, "a pairing is not a refusal")))
+}
+
+/// Makes closing a TCP socket a reset: bytes that are still on their way to it are dropped, not delivered.
+fn cut_now(socket: &Socket) {
+    if let Socket::Tcp(stream) = socket
+        && let Err(error) = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO))
+    {
+        tracing::debug!(%error, "a connection was gone before it was cut");
+    }
+}
