@@ -1,0 +1,100 @@
+//! What a rep may ask of the target, by the grant's permissions.
+//!
+//! "No file transfer" is advice, not a boundary: whoever has a shell or may run commands can move files with them. It
+//! keeps honest users and tools from doing so by accident.
+
+use jump_core::session::SessionPermissions;
+
+/// Variables that a rep may set on the target (RFC 4254 §6.4): the terminal and the language, nothing that changes
+/// how programs are found or loaded.
+pub(super) fn env_allowed(name: &str, value: &str) -> bool {
+    let named = matches!(name, "TERM" | "LANG" | "LC_ALL")
+        || name.strip_prefix("LC_").is_some_and(|rest| {
+            !rest.is_empty() && rest.len() <= 32 && rest.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
+        });
+    named && value.len() <= 256 && value.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// Whether a command is the far end of a file transfer tool: `scp -t`, `sftp-server`, `rsync --server`.
+pub(super) fn moves_files(command: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(command);
+    let program = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    // Any word counts, so that `env scp`, `exec rsync` or `cd x && scp` are seen too.
+    let words: Vec<String> = text
+        .split(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')' | '\'' | '"' | '`'))
+        .map(program)
+        .collect();
+    let has = |name: &str| words.iter().any(|word| word == name);
+    has("scp") || has("sftp-server") || (has("rsync") && has("--server"))
+}
+
+/// Whether a shell may be opened, or what to say instead.
+pub(super) fn shell(permissions: SessionPermissions) -> Result<(), String> {
+    permissions.shell.then_some(()).ok_or_else(|| "a shell".to_owned())
+}
+
+/// Whether a command may run, or what to say instead.
+pub(super) fn exec(permissions: SessionPermissions, command: &[u8]) -> Result<(), String> {
+    if !permissions.exec {
+        return Err("a command".to_owned());
+    }
+    if !permissions.file_transfer && moves_files(command) {
+        return Err("file transfer by a command".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether a subsystem (RFC 4254 §6.5) may be opened, or what to say instead. Any but `sftp` is a command of the
+/// target's choosing.
+pub(super) fn subsystem(permissions: SessionPermissions, name: &str) -> Result<(), String> {
+    let allowed = if name == "sftp" {
+        permissions.file_transfer
+    } else {
+        permissions.exec
+    };
+    allowed
+        .then_some(())
+        .ok_or_else(|| format!("the subsystem {}", crate::failure::cut(name, 64)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_terminal_and_language_may_be_set() {
+        for (name, value) in [("TERM", "xterm"), ("LANG", "de_DE.UTF-8"), ("LC_ALL", "C"), ("LC_TIME", "C")] {
+            assert!(env_allowed(name, value), "{name}");
+        }
+        for (name, value) in [
+            ("LD_PRELOAD", "/tmp/x.so"),
+            ("PATH", "/tmp"),
+            ("LC_", "C"),
+            ("LC_all", "C"),
+            ("LANGUAGE", "C"),
+            ("LANG", "C\nLD_PRELOAD=/tmp/x.so"),
+            ("BASH_ENV", "x"),
+        ] {
+            assert!(!env_allowed(name, value), "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn file_transfer_commands_are_recognised() {
+        for command in ["scp -t /tmp", "/usr/bin/scp -f x", "rsync --server -e.LsfxC . /tmp", "env scp -t .",
+            "/usr/lib/openssh/sftp-server", "cd /; scp -t ."] {
+            assert!(moves_files(command.as_bytes()), "{command}");
+        }
+        for command in ["ls", "rsync -n a b", "echo scpx", "man-scp"] {
+            assert!(!moves_files(command.as_bytes()), "{command}");
+        }
+    }
+
+    #[test]
+    fn a_subsystem_that_is_not_sftp_counts_as_a_command() {
+        let files_only = SessionPermissions { shell: false, exec: false, file_transfer: true, port_forwarding: false };
+        assert!(subsystem(files_only, "sftp").is_ok() && subsystem(files_only, "netconf").is_err());
+        let no_files = SessionPermissions { file_transfer: false, ..SessionPermissions::default() };
+        assert!(subsystem(no_files, "sftp").is_err() && subsystem(no_files, "netconf").is_ok());
+    }
+}
