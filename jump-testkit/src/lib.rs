@@ -4,6 +4,7 @@
 //! dropped. Nothing here installs or configures anything on the machine.
 
 pub mod canary;
+pub mod echo;
 pub mod fault_proxy;
 pub mod folder;
 pub mod gate;
@@ -11,5 +12,6 @@ pub mod hostile;
 pub mod memory;
 pub mod ports;
 pub mod process;
+pub mod running_site;
 pub mod seeded;
 pub mod world;

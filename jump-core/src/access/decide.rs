@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Allowed, Decision, Effect, Obligations, Reason, RoleSource, Verdict};
-use crate::id::{ItemId, UserId};
+use crate::id::{GroupId, ItemId, RoleId, UserId};
 use crate::model::{ItemDetails, JumpItem, Role, RolePermission, User, World};
 use crate::session::SessionPermissions;
 use crate::time::{SignedDuration, Timestamp};
@@ -157,15 +157,32 @@ fn check_jumpoint(world: &World, user: &User, item: &JumpItem, reasons: &mut Vec
     });
 }
 
-/// The role that applies: most specific first.
-fn check_role(world: &World, user: &User, item: &JumpItem, action: Action, reasons: &mut Vec<Reason>) {
-    let (role, source) = match world.membership(user.id, item.group) {
+/// The role that applies to a user in a group: most specific first.
+fn applying_role(world: &World, user: &User, group: GroupId) -> (RoleId, RoleSource) {
+    match world.membership(user.id, group) {
         Some(membership) => match membership.role {
             Some(role) => (role, RoleSource::Membership),
             None => (user.default_role, RoleSource::UserDefault),
         },
         None => (Role::NO_ACCESS, RoleSource::NotAMember),
-    };
+    }
+}
+
+/// Whether the role that applies to an enabled user in a group has the permission; for what is not about an item
+/// that exists already, such as adding one.
+#[must_use]
+pub fn role_permits(world: &World, user: UserId, group: GroupId, permission: RolePermission) -> bool {
+    world.user(user).filter(|user| user.enabled).is_some_and(|user| {
+        let (role, _) = applying_role(world, user, group);
+        world.group(group).is_some()
+            && world
+                .role(role)
+                .is_some_and(|role| role.permissions.contains(permission))
+    })
+}
+
+fn check_role(world: &World, user: &User, item: &JumpItem, action: Action, reasons: &mut Vec<Reason>) {
+    let (role, source) = applying_role(world, user, item.group);
     let (Some(role), Some(group)) = (world.role(role), world.group(item.group)) else {
         reasons.push(Reason::UnknownRole);
         return;

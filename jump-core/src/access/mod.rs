@@ -7,5 +7,5 @@
 mod decide;
 mod decision;
 
-pub use decide::{Action, Context, decide};
+pub use decide::{Action, Context, decide, role_permits};
 pub use decision::{Allowed, Decision, Effect, Gate, Obligations, Reason, RoleSource, Verdict};

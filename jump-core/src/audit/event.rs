@@ -76,6 +76,13 @@ pub enum AuditKind {
         /// The changes, applied together.
         changes: Vec<Change>,
     },
+    /// A logged change could not be made after all.
+    ChangeFailed {
+        /// The kind of the error.
+        kind: ErrorKind,
+        /// Its message.
+        message: String,
+    },
     /// A Jump was refused.
     SessionDenied {
         /// On what.

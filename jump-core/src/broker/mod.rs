@@ -1,1 +1,208 @@
-//! (to come)
+//! The broker: one site's control plane, and its relay if it runs one.
+//!
+//! A [`Broker`] is a value; a process may run many, and they share nothing. It authenticates peers by the keys they
+//! prove, decides with [`access::decide`](crate::access::decide), turns allowed decisions into signed grants, keeps
+//! the registry of live sessions, and re-decides every live session after each change of the site. It never sees a
+//! session's bytes nor a target's credential.
+
+mod accept;
+mod builder;
+mod caller;
+mod edit;
+mod enrol;
+mod item_lookup;
+mod jump;
+mod jumpoint_link;
+mod request;
+mod sessions;
+mod views;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use crate::audit::{Actor, AuditEvent, AuditKind, AuditLog};
+use crate::control::{Connection, RepRequest, Response};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{JumpointId, SessionId};
+use crate::keys::{PublicKey, SigningKey};
+use crate::model::{Change, World};
+use crate::session::EndReason;
+use crate::store::Store;
+use crate::time::{Clock, Timestamp};
+use crate::tunnel::{Admission, Relay, Tls};
+
+pub use builder::{BrokerBuilder, BrokerSettings};
+pub use caller::Caller;
+use caller::RepLink;
+use jumpoint_link::JumpointLink;
+use sessions::Sessions;
+
+/// One site's control plane. Cheap to clone; every clone is the same broker.
+#[derive(Clone)]
+pub struct Broker(Arc<Inner>);
+
+struct Inner {
+    key: SigningKey,
+    store: Arc<dyn Store>,
+    audit: Arc<dyn AuditLog>,
+    clock: Arc<dyn Clock>,
+    tls: Tls,
+    relay: Option<Relay>,
+    admission: Admission,
+    settings: BrokerSettings,
+    world: RwLock<Arc<World>>,
+    /// Held while the site is changed, so that changes are validated against the world they are applied to.
+    editing: tokio::sync::Mutex<()>,
+    sessions: Sessions,
+    jumpoints: Mutex<HashMap<JumpointId, JumpointLink>>,
+    reps: Mutex<HashMap<u64, RepLink>>,
+    next_link: AtomicU64,
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Broker({})", self.0.key.public())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Broker {
+    /// Starts putting a broker together. `key` is its identity: Jumpoints and reps pin the public half.
+    #[must_use]
+    pub fn builder(key: SigningKey, store: Arc<dyn Store>, audit: Arc<dyn AuditLog>) -> BrokerBuilder {
+        BrokerBuilder::new(key, store, audit)
+    }
+
+    /// The key that peers pin.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        self.0.key.public()
+    }
+
+    /// The site as it stands.
+    #[must_use]
+    pub fn world(&self) -> Arc<World> {
+        self.0
+            .world
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Answers a request on behalf of `caller`, as if it had come over the network; for embedders and the `jump up`
+    /// of a new site. [`RepRequest::Jump`] needs a connection and is refused here.
+    ///
+    /// # Errors
+    /// What the request's documentation says; [`ErrorKind::Denied`] if the caller may not.
+    pub async fn request(&self, caller: &Caller, request: RepRequest) -> Result<Response> {
+        request::answer(self, caller, None, request).await
+    }
+
+    /// Ends a live session: its stream is cut at the Jumpoint and at this broker's relay within a second.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such live session.
+    pub fn end_session(&self, session: SessionId, reason: EndReason) -> Result<()> {
+        sessions::end(self, session, reason)
+    }
+
+    /// The ids of the sessions that run now.
+    #[must_use]
+    pub fn live_sessions(&self) -> Vec<SessionId> {
+        self.0.sessions.ids()
+    }
+
+    /// Whether the Jumpoint is connected now.
+    #[must_use]
+    pub fn is_online(&self, jumpoint: JumpointId) -> bool {
+        lock(&self.0.jumpoints).contains_key(&jumpoint)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    fn next_link(&self) -> u64 {
+        self.0.next_link.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn jumpoint_connection(&self, jumpoint: JumpointId) -> Option<(Connection, PublicKey)> {
+        lock(&self.0.jumpoints)
+            .get(&jumpoint)
+            .map(|link| (link.connection.clone(), link.session_key))
+    }
+
+    /// Logs an event; it is on stable storage when this returns `Ok`.
+    async fn log(&self, actor: Actor, peer: Option<String>, kind: AuditKind) -> Result<()> {
+        let event = AuditEvent {
+            time: self.now(),
+            actor,
+            peer,
+            kind,
+        };
+        self.0.audit.append(&event).await.map(|_| ())
+    }
+
+    /// Changes the site: validated, logged, stored, then enforced on everything that is live.
+    async fn commit(&self, actor: Actor, changes: Vec<Change>) -> Result<()> {
+        let _editing = self.0.editing.lock().await;
+        let current = self.world();
+        let mut next = World::clone(&current);
+        next.apply(&changes)?;
+        self.log(
+            actor.clone(),
+            None,
+            AuditKind::Changed {
+                changes: changes.clone(),
+            },
+        )
+        .await?;
+        if let Err(error) = self.0.store.commit(current.revision(), &changes).await {
+            let failed = AuditKind::ChangeFailed {
+                kind: error.kind(),
+                message: error.to_string(),
+            };
+            self.log(actor, None, failed).await?;
+            return Err(error);
+        }
+        *self.0.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        self.enforce();
+        Ok(())
+    }
+
+    /// Re-checks every live connection and session against the world as it stands now.
+    fn enforce(&self) {
+        let world = self.world();
+        let now = self.now();
+        let reps: Vec<RepLink> = lock(&self.0.reps).values().cloned().collect();
+        for rep in reps {
+            if let Err(error) = rep.caller.check(&world, now) {
+                // In this order, so that the rep still hears why its sessions end.
+                sessions::end_of_login(self, rep.caller.login(), &error);
+                rep.connection.close(&error);
+            }
+        }
+        let gone: Vec<Connection> = lock(&self.0.jumpoints)
+            .iter()
+            .filter(|(id, link)| {
+                !world
+                    .jumpoint(**id)
+                    .is_some_and(|known| known.enabled && known.key == Some(link.key))
+            })
+            .map(|(_, link)| link.connection.clone())
+            .collect();
+        sessions::enforce(self, &world, now);
+        for connection in gone {
+            connection.close(&Error::new(
+                ErrorKind::Unauthenticated,
+                "stay connected",
+                "the jumpoint was removed, disabled or enrolled anew",
+            ));
+        }
+    }
+}

@@ -1,1 +1,31 @@
-//! (to come)
+//! The control protocol between the broker, its Jumpoints and its reps.
+//!
+//! Length-delimited JSON over TLS 1.3 with raw public keys. Each side proves its key in the handshake; who a peer is
+//! follows from that key alone, never from a field it sent. Before a peer is authenticated at most 16 KiB are read
+//! from it and it has ten seconds; afterwards a message has at most 1 MiB.
+
+mod connection;
+mod dial;
+mod frame;
+mod invitation;
+mod message;
+mod version;
+mod view;
+
+pub(crate) use connection::{Connection, Handler, Heartbeat, read_message, write_message};
+pub(crate) use dial::{Dial, Dialled, enrol};
+pub use frame::{FrameDecoder, MAX_FRAME, MAX_FRAME_BEFORE_AUTHENTICATION, encode_frame};
+pub use invitation::{BrokerEndpoint, Invitation};
+pub use message::{
+    Edit, Enrol, Enrolled, Hello, HelloRole, ItemDraft, Jumped, JumpointRequest, Message, Notice,
+    OpenSession, RepRequest, Request, Response, Secret as WireSecret, Welcome, WireError,
+};
+pub use version::ProtocolVersion;
+pub use view::{
+    Explanation, GroupView, ItemView, JumpointView, LoginView, MemberView, SessionView, UserView,
+};
+
+/// The ALPN name of a control connection (RFC 7301).
+pub const CONTROL_ALPN: &str = "jump-control/1";
+/// The ALPN name of a session's stream (RFC 7301).
+pub const SESSION_ALPN: &str = "jump-session/1";

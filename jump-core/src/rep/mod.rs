@@ -1,1 +1,27 @@
-//! (to come)
+//! The rep: whoever asks for a Jump, a person's console or a program.
+//!
+//! ```no_run
+//! # async fn example(login: jump_core::rep::LoginIdentity, broker: jump_core::control::BrokerEndpoint,
+//! #     backends: jump_core::protocol::Registry) -> jump_core::Result<()> {
+//! use jump_core::protocol::Session;
+//! use jump_core::rep::Rep;
+//!
+//! let rep = Rep::builder(login, broker).backends(backends).connect().await?;
+//! if let Session::Shell(shell) = rep.open("web-1").await? {
+//!     let mut uptime = shell.exec(b"uptime", None).await?;
+//!     while let Some(event) = uptime.reader.next().await? {
+//!         tracing::info!(?event);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod ends;
+mod enrol;
+mod stream;
+
+pub use client::{JumpSession, Rep, RepBuilder};
+pub use enrol::{LoginIdentity, enrol};
+pub use stream::SessionStream;

@@ -10,5 +10,6 @@ mod permissions;
 
 pub use credential::{Credential, CredentialBinding, CredentialSecret, SealedCredential};
 pub use end::{EndReason, Stop, StopHandle};
+pub(crate) use grant::{CLOCK_LEEWAY, UsedGrants};
 pub use grant::{Grant, GrantId, GrantTarget, SignedGrant};
 pub use permissions::{RecordingMode, SessionPermissions};

@@ -43,6 +43,17 @@ pub struct RelayBuilder {
     pair_timeout: Duration,
     handshake_timeout: Duration,
     max_waiting: usize,
+    on_end: Option<OnEnd>,
+}
+
+/// Told when a session that was running is over.
+#[derive(Clone)]
+struct OnEnd(Arc<dyn Fn(SessionId) + Send + Sync>);
+
+impl fmt::Debug for OnEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnEnd")
+    }
 }
 
 impl RelayBuilder {
@@ -67,6 +78,12 @@ impl RelayBuilder {
     /// How many parties may wait for their partners at once; 1024 by default.
     pub const fn max_waiting(mut self, parties: usize) -> Self {
         self.max_waiting = parties;
+        self
+    }
+
+    /// Calls this when a session that was running is over, however it ended. It must not wait.
+    pub fn on_end(mut self, call: impl Fn(SessionId) + Send + Sync + 'static) -> Self {
+        self.on_end = Some(OnEnd(Arc::new(call)));
         self
     }
 
@@ -226,6 +243,7 @@ impl Relay {
             pair_timeout: Duration::from_secs(15),
             handshake_timeout: Duration::from_secs(10),
             max_waiting: 1024,
+            on_end: None,
         }
     }
 
@@ -433,6 +451,9 @@ impl Relay {
             moved = self.transfer(&mut first, &mut partner) => Some(moved),
         };
         let session = place.session;
+        if let Some(OnEnd(call)) = &self.0.settings.on_end {
+            call(session);
+        }
         match moved {
             Some(Ok((up, down))) => {
                 tracing::debug!(%session, up, down, "a session has left the relay");

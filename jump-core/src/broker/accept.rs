@@ -1,0 +1,227 @@
+//! Accepting connections: nothing waits for a handshake, everything before authentication is bounded.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::caller::{Caller, RepLink};
+use super::{Broker, enrol, jumpoint_link, lock, request};
+use crate::audit::{Actor, AuditKind};
+use crate::control::{
+    CONTROL_ALPN, Connection, FrameDecoder, Handler, Hello, HelloRole, MAX_FRAME_BEFORE_AUTHENTICATION,
+    Message, Notice, ProtocolVersion, Request, Response, Welcome, WireError, read_message, write_message,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::session::CLOCK_LEEWAY;
+use crate::tunnel::{Listener, PeerAddress, RELAY_FIRST_BYTE, Socket, TlsStream};
+
+impl Broker {
+    /// Serves control connections and, if the broker has a relay, the relay, on one listener. Runs until the
+    /// listener fails for good; dropping the future stops accepting and leaves what was accepted running.
+    pub async fn serve(&self, mut listener: Box<dyn Listener>) -> Result<()> {
+        loop {
+            let (socket, peer) = listener.accept().await?;
+            let broker = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = Box::pin(broker.connection(socket, &peer)).await {
+                    tracing::debug!(%peer, %error, "connection ended");
+                }
+            });
+        }
+    }
+
+    async fn connection(&self, mut socket: Socket, peer: &PeerAddress) -> Result<()> {
+        let permit = self.0.admission.admit(peer)?;
+        let mut first = [0u8; 1];
+        let patience = self.0.settings.handshake_timeout;
+        timeout(patience, socket.read_exact(&mut first))
+            .await
+            .map_err(|_| Error::new(ErrorKind::Timeout, "accept a connection", "it sent nothing"))?
+            .map_err(|error| Error::from_io(ErrorKind::Network, "accept a connection", error))?;
+        if first == [RELAY_FIRST_BYTE] {
+            return match &self.0.relay {
+                Some(relay) => relay.serve_admitted(socket, &first, permit).await,
+                None => Err(Error::new(
+                    ErrorKind::Unsupported,
+                    "accept a connection",
+                    "this broker runs no relay",
+                )),
+            };
+        }
+        let stream = self
+            .0
+            .tls
+            .accept(socket, &first, &self.0.key, None, CONTROL_ALPN, patience);
+        let mut stream = Box::pin(stream).await?;
+        let mut decoder = FrameDecoder::new(MAX_FRAME_BEFORE_AUTHENTICATION);
+        let hello = timeout(patience, read_message(&mut stream, &mut decoder))
+            .await
+            .map_err(|_| Error::new(ErrorKind::Timeout, "accept a connection", "it did not say hello"))??;
+        let result = match hello {
+            Message::Hello(hello) => Box::pin(self.hello(&mut stream, hello, peer)).await,
+            _ => Err(Error::new(
+                ErrorKind::Protocol,
+                "accept a connection",
+                "the first message must be hello",
+            )),
+        };
+        let accepted = match result {
+            Ok(Some(accepted)) => accepted,
+            // Enrolled: said and done.
+            Ok(None) => {
+                let _ = timeout(patience, stream.shutdown()).await;
+                return Ok(());
+            }
+            Err(error) => {
+                let refused = AuditKind::Refused {
+                    kind: error.kind(),
+                    message: error.to_string(),
+                };
+                self.log(Actor::Unknown, Some(peer.to_string()), refused).await?;
+                let message = Message::Refused(WireError::from(&error));
+                let _ = timeout(patience, write_message(&mut stream, &message)).await;
+                let _ = timeout(patience, stream.shutdown()).await;
+                return Err(error);
+            }
+        };
+        drop(permit);
+        match accepted {
+            Accepted::Rep(caller) => self.rep_connection(stream, decoder, caller).await,
+            Accepted::Jumpoint(arrival) => jumpoint_link::run(self, stream, decoder, arrival).await,
+        }
+        Ok(())
+    }
+
+    /// Answers the hello. `None` means that the peer enrolled and the connection is done.
+    async fn hello(
+        &self,
+        stream: &mut TlsStream<Socket>,
+        hello: Hello,
+        peer: &PeerAddress,
+    ) -> Result<Option<Accepted>> {
+        let now = self.now();
+        if !hello.version.is_compatible_with(ProtocolVersion::CURRENT) {
+            let message = format!(
+                "version {} is not spoken here; this broker speaks {}",
+                hello.version,
+                ProtocolVersion::CURRENT
+            );
+            return Err(Error::new(ErrorKind::Unsupported, "say hello", message));
+        }
+        let skew = hello.time.duration_since(now).abs();
+        if skew > CLOCK_LEEWAY {
+            let message = format!(
+                "the clocks differ by {} s, at most {} s are tolerated: set the clocks right",
+                skew.as_secs(),
+                CLOCK_LEEWAY.as_secs()
+            );
+            return Err(Error::new(ErrorKind::ClockSkew, "say hello", message));
+        }
+        let key = stream.peer_key();
+        let (accepted, name, jumpoint, actor) = match hello.role {
+            HelloRole::Enrol { secret, enrol } => {
+                let enrolled = enrol::enrol(self, key, &secret, enrol).await?;
+                write_message(stream, &Message::Enrolled(enrolled)).await?;
+                return Ok(None);
+            }
+            HelloRole::Rep => {
+                let caller = Caller::from_login(&self.world(), &key, now)?;
+                let (name, actor) = (caller.name().to_owned(), caller.actor());
+                (Accepted::Rep(caller), name, None, actor)
+            }
+            HelloRole::Jumpoint {
+                session_key,
+                sessions,
+            } => {
+                let arrival = jumpoint_link::recognize(self, key, session_key, sessions)?;
+                let (name, id) = (arrival.name.clone(), arrival.id);
+                (
+                    Accepted::Jumpoint(arrival),
+                    name,
+                    Some(id),
+                    Actor::Jumpoint { jumpoint: id },
+                )
+            }
+        };
+        self.log(actor, Some(peer.to_string()), AuditKind::Connected)
+            .await?;
+        let welcome = Welcome {
+            version: ProtocolVersion::CURRENT,
+            time: now,
+            name,
+            jumpoint,
+            lease_seconds: u32::try_from(self.0.settings.lease.as_secs()).unwrap_or(u32::MAX),
+            recording_key: self.0.settings.recording_key,
+        };
+        write_message(stream, &Message::Welcome(welcome)).await?;
+        Ok(Some(accepted))
+    }
+
+    async fn rep_connection(&self, stream: TlsStream<Socket>, decoder: FrameDecoder, caller: Caller) {
+        let id = self.next_link();
+        let slot: Arc<std::sync::OnceLock<Connection>> = Arc::default();
+        let handler = RepHandler {
+            broker: self.clone(),
+            caller: caller.clone(),
+            connection: slot.clone(),
+        };
+        let connection = Connection::start(stream, decoder, Arc::new(handler), self.0.settings.heartbeat());
+        let _ = slot.set(connection.clone());
+        lock(&self.0.reps).insert(
+            id,
+            RepLink {
+                caller: caller.clone(),
+                connection: connection.clone(),
+            },
+        );
+        // A change between hello and here has not seen this link: look again.
+        if let Err(error) = caller.check(&self.world(), self.now()) {
+            connection.close(&error);
+        }
+        let error = connection.closed().await;
+        lock(&self.0.reps).remove(&id);
+        tracing::debug!(user = caller.name(), %error, "rep disconnected");
+    }
+}
+
+enum Accepted {
+    Rep(Caller),
+    Jumpoint(jumpoint_link::Arrival),
+}
+
+#[derive(Debug)]
+struct RepHandler {
+    broker: Broker,
+    caller: Caller,
+    /// The connection this handler serves; set right after it was started.
+    connection: Arc<std::sync::OnceLock<Connection>>,
+}
+
+#[async_trait]
+impl Handler for RepHandler {
+    async fn request(&self, request: Request) -> Result<Response> {
+        match request {
+            Request::Rep(request) => {
+                self.caller.check(&self.broker.world(), self.broker.now())?;
+                request::answer(&self.broker, &self.caller, self.connection.get(), request).await
+            }
+            Request::Jumpoint(_) => Err(Error::new(
+                ErrorKind::Protocol,
+                "answer a request",
+                "a rep may not ask what a jumpoint asks",
+            )),
+        }
+    }
+
+    async fn notice(&self, _notice: Notice) {
+        if let Some(connection) = self.connection.get() {
+            connection.close(&Error::new(
+                ErrorKind::Protocol,
+                "take a notice",
+                "a rep has nothing to notify",
+            ));
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Putting a broker together.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, RwLock, Weak};
+use std::time::Duration;
+
+use super::sessions::{self, Sessions};
+use super::{Broker, Inner};
+use crate::audit::{Actor, AuditKind, AuditLog};
+use crate::control::Heartbeat;
+use crate::error::Result;
+use crate::keys::{SealingPublicKey, SigningKey};
+use crate::store::Store;
+use crate::time::{Clock, SignedDuration, SystemClock};
+use crate::tunnel::{Admission, Relay, Tls};
+
+/// What a broker can be told besides its parts.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BrokerSettings {
+    /// The address that invitations name: where peers dial. `localhost:7422` by default.
+    pub public_address: String,
+    /// The address of a relay that runs apart; `None` means the broker's own address.
+    pub relay_address: Option<String>,
+    /// The key to which Jumpoints seal recordings. Without one, only items with recording off can be reached.
+    pub recording_key: Option<SealingPublicKey>,
+    /// How long a Jumpoint's sessions live on without contact. 60 seconds.
+    pub lease: Duration,
+    /// How long a peer has to authenticate. 10 seconds.
+    pub handshake_timeout: Duration,
+    /// The longest session where the item sets no limit. 12 hours.
+    pub max_session: SignedDuration,
+    /// The most live sessions per user. 64.
+    pub sessions_per_user: usize,
+    /// How long an invitation works. 24 hours.
+    pub invitation_lifetime: SignedDuration,
+    /// Between two signs of life on a control connection. 15 seconds; silence for three of them ends it.
+    pub heartbeat: Duration,
+}
+
+impl Default for BrokerSettings {
+    fn default() -> Self {
+        Self {
+            public_address: "localhost:7422".to_owned(),
+            relay_address: None,
+            recording_key: None,
+            lease: Duration::from_secs(60),
+            handshake_timeout: Duration::from_secs(10),
+            max_session: SignedDuration::from_hours(12),
+            sessions_per_user: 64,
+            invitation_lifetime: SignedDuration::from_hours(24),
+            heartbeat: Duration::from_secs(15),
+        }
+    }
+}
+
+impl BrokerSettings {
+    pub(super) fn heartbeat(&self) -> Heartbeat {
+        Heartbeat {
+            every: self.heartbeat,
+            give_up: self.heartbeat * 3,
+        }
+    }
+}
+
+/// Puts a [`Broker`] together; everything but the three parts of [`Broker::builder`] has a default.
+#[derive(Debug)]
+pub struct BrokerBuilder {
+    key: SigningKey,
+    store: Arc<dyn Store>,
+    audit: Arc<dyn AuditLog>,
+    clock: Arc<dyn Clock>,
+    tls: Tls,
+    own_relay: bool,
+    admission: Admission,
+    settings: BrokerSettings,
+}
+
+impl BrokerBuilder {
+    pub(super) fn new(key: SigningKey, store: Arc<dyn Store>, audit: Arc<dyn AuditLog>) -> Self {
+        Self {
+            key,
+            store,
+            audit,
+            clock: Arc::new(SystemClock),
+            tls: Tls::ring(),
+            own_relay: true,
+            admission: Admission::new(1024, 256),
+            settings: BrokerSettings::default(),
+        }
+    }
+
+    /// Uses another clock than the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Uses another TLS engine than rustls with ring.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// Runs no relay of its own; [`BrokerSettings::relay_address`] must name one.
+    #[must_use]
+    pub fn without_relay(mut self) -> Self {
+        self.own_relay = false;
+        self
+    }
+
+    /// Bounds the connections that have not authenticated yet: in all, and from one source. 1024 and 256 by default.
+    #[must_use]
+    pub fn admission(mut self, admission: Admission) -> Self {
+        self.admission = admission;
+        self
+    }
+
+    /// Changes the settings.
+    #[must_use]
+    pub fn settings(mut self, change: impl FnOnce(&mut BrokerSettings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// Loads the site, takes stock of the sessions that an earlier run left behind, and starts the broker. It serves
+    /// nobody until [`Broker::serve`] is called.
+    ///
+    /// # Errors
+    /// What the store or the audit log says.
+    pub async fn start(self) -> Result<Broker> {
+        let world = self.store.load().await?;
+        let inner = |broker: &Weak<Inner>| Inner {
+            relay: self.own_relay.then(|| {
+                let broker = broker.clone();
+                Relay::builder(self.key.public())
+                    .clock(self.clock.clone())
+                    .handshake_timeout(self.settings.handshake_timeout)
+                    .on_end(move |session| {
+                        if let Some(inner) = broker.upgrade() {
+                            sessions::stream_closed(&Broker(inner), session);
+                        }
+                    })
+                    .build()
+            }),
+            key: self.key,
+            store: self.store,
+            audit: self.audit,
+            clock: self.clock,
+            tls: self.tls,
+            admission: self.admission,
+            settings: self.settings,
+            world: RwLock::new(Arc::new(world)),
+            editing: tokio::sync::Mutex::new(()),
+            sessions: Sessions::default(),
+            jumpoints: Mutex::new(HashMap::new()),
+            reps: Mutex::new(HashMap::new()),
+            next_link: AtomicU64::new(1),
+        };
+        let broker = Broker(Arc::new_cyclic(inner));
+        broker.log(Actor::System, None, AuditKind::BrokerStarted).await?;
+        sessions::close_left_behind(&broker).await?;
+        tokio::spawn(watch_the_clock(Arc::downgrade(&broker.0)));
+        Ok(broker)
+    }
+}
+
+/// Ends what time ends; one timer for all sessions. Stops when the broker is dropped.
+async fn watch_the_clock(broker: Weak<Inner>) {
+    let mut tick = tokio::time::interval(Duration::from_millis(250));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut ticks: u64 = 0;
+    loop {
+        tick.tick().await;
+        let Some(inner) = broker.upgrade() else { return };
+        let broker = Broker(inner);
+        sessions::end_expired(&broker);
+        ticks += 1;
+        // Logins expire too; that can wait for the quarter minute that a full check costs less than.
+        if ticks.is_multiple_of(60) {
+            broker.enforce();
+        }
+    }
+}

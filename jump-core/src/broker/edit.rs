@@ -1,0 +1,313 @@
+//! Changing the site, by names.
+
+use std::sync::Arc;
+
+use super::{Broker, Caller, item_lookup};
+use crate::access::{Action, Context, Effect, decide, role_permits};
+use crate::audit::AuditKind;
+use crate::control::{BrokerEndpoint, Edit, Invitation, ItemDraft, Response};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{GroupId, ItemId, JumpointId, UserId};
+use crate::model::{
+    Change, ItemDetails, JumpGroup, JumpItem, Jumpoint, LoginScope, Membership, Name, Role, RolePermission,
+    User, UserName, World,
+};
+use crate::session::SealedCredential;
+use crate::store::{EnrolmentToken, IdKind, TokenPurpose};
+
+/// Makes one edit on behalf of `caller`.
+pub(super) async fn edit(broker: &Broker, caller: &Caller, edit: Edit) -> Result<Response> {
+    let world = broker.world();
+    match edit {
+        Edit::AddItem(draft) => return add_item(broker, caller, &world, *draft).await,
+        Edit::RemoveItem { item } => {
+            let item = item_lookup::find_visible(&world, caller, &item, broker.now())?;
+            must_manage(broker, caller, &world, item.id, RolePermission::Remove)?;
+            return done(broker, caller, Change::RemoveItem(item.id)).await;
+        }
+        Edit::SetCredential { item, credential } => {
+            return set_credential(broker, caller, &world, item, credential).await;
+        }
+        Edit::InviteLogin { user, scope } => return invite_login(broker, caller, &world, &user, scope).await,
+        _ => {}
+    }
+    caller.must_administer(&world)?;
+    let change = match edit {
+        Edit::AddUser {
+            name,
+            administrator,
+            allowed_methods,
+            default_role,
+        } => {
+            let default_role = default_role.map_or(Ok(Role::NO_ACCESS), |role| {
+                role_named(&world, &role).map(|role| role.id)
+            })?;
+            let id = UserId::new(broker.0.store.next_id(IdKind::User).await?)?;
+            let user = User {
+                administrator,
+                allowed_methods,
+                default_role,
+                ..User::new(id, name)
+            };
+            Change::PutUser(user)
+        }
+        Edit::EnableUser { name, enabled } => Change::PutUser(User {
+            enabled,
+            ..User::clone(&*user_named(&world, &name)?)
+        }),
+        Edit::RemoveUser { name } => Change::RemoveUser(user_named(&world, &name)?.id),
+        Edit::RemoveLogin { login } => Change::RemoveLogin(login),
+        Edit::AddGroup { name, comments } => {
+            let id = GroupId::new(broker.0.store.next_id(IdKind::Group).await?)?;
+            Change::PutGroup(JumpGroup { id, name, comments })
+        }
+        Edit::RemoveGroup { name } => Change::RemoveGroup(group_named(&world, &name)?.id),
+        Edit::AddMember { group, user, role } => Change::PutMembership(Membership {
+            user: user_named(&world, &user)?.id,
+            group: group_named(&world, &group)?.id,
+            role: role
+                .map(|role| role_named(&world, &role).map(|role| role.id))
+                .transpose()?,
+        }),
+        Edit::RemoveMember { group, user } => Change::RemoveMembership {
+            user: user_named(&world, &user)?.id,
+            group: group_named(&world, &group)?.id,
+        },
+        Edit::AddJumpoint { name } => {
+            let id = JumpointId::new(broker.0.store.next_id(IdKind::Jumpoint).await?)?;
+            broker
+                .commit(caller.actor(), vec![Change::PutJumpoint(Jumpoint::new(id, name))])
+                .await?;
+            return invite(broker, caller, TokenPurpose::Jumpoint { jumpoint: id }).await;
+        }
+        Edit::InviteJumpoint { name } => {
+            let jumpoint = jumpoint_named(&world, &name)?.id;
+            return invite(broker, caller, TokenPurpose::Jumpoint { jumpoint }).await;
+        }
+        Edit::RemoveJumpoint { name } => Change::RemoveJumpoint(jumpoint_named(&world, &name)?.id),
+        Edit::EnableJumpoint { name, enabled } => Change::PutJumpoint(Jumpoint {
+            enabled,
+            ..Jumpoint::clone(&*jumpoint_named(&world, &name)?)
+        }),
+        Edit::GrantJumpoint { jumpoint, user } => Change::GrantJumpoint {
+            user: user_named(&world, &user)?.id,
+            jumpoint: jumpoint_named(&world, &jumpoint)?.id,
+        },
+        Edit::RevokeJumpoint { jumpoint, user } => Change::RevokeJumpoint {
+            user: user_named(&world, &user)?.id,
+            jumpoint: jumpoint_named(&world, &jumpoint)?.id,
+        },
+        Edit::AddItem(_)
+        | Edit::RemoveItem { .. }
+        | Edit::SetCredential { .. }
+        | Edit::InviteLogin { .. } => {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "change the site",
+                "an edit was handled twice",
+            ));
+        }
+    };
+    done(broker, caller, change).await
+}
+
+async fn done(broker: &Broker, caller: &Caller, change: Change) -> Result<Response> {
+    broker.commit(caller.actor(), vec![change]).await?;
+    Ok(Response::Done)
+}
+
+fn must_manage(
+    broker: &Broker,
+    caller: &Caller,
+    world: &World,
+    item: ItemId,
+    permission: RolePermission,
+) -> Result<()> {
+    if caller.is_administrator(world) {
+        return Ok(());
+    }
+    let denied = |why| Error::new(ErrorKind::Denied, "change an item", why);
+    if caller.scope() != LoginScope::Everything {
+        return Err(denied("this login may only be used for sessions".to_owned()));
+    }
+    let user = caller.user().ok_or_else(item_lookup::not_found)?;
+    let (decision, _) = decide(
+        world,
+        user,
+        item,
+        Action::Manage(permission),
+        &Context::default(),
+        broker.now(),
+    );
+    if decision.effect == Effect::Allow {
+        Ok(())
+    } else {
+        Err(denied(decision.why_not()))
+    }
+}
+
+async fn add_item(broker: &Broker, caller: &Caller, world: &World, draft: ItemDraft) -> Result<Response> {
+    let group = group_named(world, &draft.group)?;
+    let permitted = caller.is_administrator(world)
+        || (caller.scope() == LoginScope::Everything
+            && caller
+                .user()
+                .is_some_and(|user| role_permits(world, user, group.id, RolePermission::Add)));
+    if !permitted {
+        let message = format!(
+            "your role in group \"{}\" lacks {}",
+            group.name,
+            RolePermission::Add
+        );
+        return Err(Error::new(ErrorKind::Denied, "add an item", message));
+    }
+    if let ItemDetails::ShellJump(shell) = &draft.details
+        && shell.credential.is_some()
+    {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            "add an item",
+            "a credential is bound to the item's id: add the item first, then set its credential",
+        ));
+    }
+    let id = ItemId::new(broker.0.store.next_id(IdKind::Item).await?)?;
+    let item = JumpItem {
+        id,
+        name: draft.name,
+        group: group.id,
+        jumpoint: jumpoint_named(world, &draft.jumpoint)?.id,
+        hostname: draft.hostname,
+        tag: draft.tag,
+        comments: draft.comments,
+        recording: draft.recording,
+        max_duration_seconds: draft.max_duration_seconds,
+        details: draft.details,
+    };
+    broker.commit(caller.actor(), vec![Change::PutItem(item)]).await?;
+    let world = broker.world();
+    let item = world.item(id).ok_or_else(item_lookup::not_found)?;
+    Ok(Response::Item(Box::new(super::views::item(broker, &world, item))))
+}
+
+async fn set_credential(
+    broker: &Broker,
+    caller: &Caller,
+    world: &World,
+    id: ItemId,
+    credential: Option<SealedCredential>,
+) -> Result<Response> {
+    let mut item = world
+        .item(id)
+        .map(|item| JumpItem::clone(item))
+        .ok_or_else(item_lookup::not_found)?;
+    must_manage(broker, caller, world, id, RolePermission::EditIdentity)?;
+    let ItemDetails::ShellJump(shell) = &mut item.details else {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            "set a credential",
+            "this type of item uses none",
+        ));
+    };
+    shell.credential = credential;
+    done(broker, caller, Change::PutItem(item)).await
+}
+
+async fn invite_login(
+    broker: &Broker,
+    caller: &Caller,
+    world: &World,
+    user: &UserName,
+    scope: LoginScope,
+) -> Result<Response> {
+    let user = user_named(world, user);
+    let own = caller.user().is_some() && user.as_ref().is_ok_and(|user| Some(user.id) == caller.user());
+    let wider = scope == LoginScope::Everything && caller.scope() != LoginScope::Everything;
+    if !own || wider {
+        caller.must_administer(world)?;
+    }
+    invite(
+        broker,
+        caller,
+        TokenPurpose::Login {
+            user: user?.id,
+            scope,
+        },
+    )
+    .await
+}
+
+async fn invite(broker: &Broker, caller: &Caller, purpose: TokenPurpose) -> Result<Response> {
+    let endpoint = BrokerEndpoint {
+        address: broker.0.settings.public_address.clone(),
+        key: broker.public_key(),
+    };
+    let invitation = Invitation::new(endpoint)?;
+    let named = match &purpose {
+        TokenPurpose::Jumpoint { jumpoint } => format!("jumpoint {jumpoint}"),
+        TokenPurpose::Login { user, scope } => format!("a login of user {user} for {scope:?}"),
+    };
+    broker
+        .log(caller.actor(), None, AuditKind::TokenCreated { purpose: named })
+        .await?;
+    let lifetime = broker.0.settings.invitation_lifetime;
+    let expires = broker.now().checked_add(lifetime).map_err(|error| {
+        Error::new(
+            ErrorKind::InvalidArgument,
+            "make an invitation",
+            "its lifetime is too long",
+        )
+        .with_source(error)
+    })?;
+    broker
+        .0
+        .store
+        .put_token(&EnrolmentToken {
+            hash: invitation.hash(),
+            purpose,
+            expires,
+        })
+        .await?;
+    Ok(Response::invitation(&invitation.reveal()))
+}
+
+fn missing(what: &str, name: &str) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        "change the site",
+        format!("there is no {what} named `{name}`"),
+    )
+}
+
+fn user_named(world: &World, name: &UserName) -> Result<Arc<User>> {
+    world
+        .user_named(name.as_str())
+        .cloned()
+        .ok_or_else(|| missing("user", name.as_str()))
+}
+
+fn group_named(world: &World, name: &Name) -> Result<Arc<JumpGroup>> {
+    let matches = |group: &&Arc<JumpGroup>| group.name.as_str().eq_ignore_ascii_case(name.as_str());
+    world
+        .groups()
+        .find(matches)
+        .cloned()
+        .ok_or_else(|| missing("group", name.as_str()))
+}
+
+fn jumpoint_named(world: &World, name: &Name) -> Result<Arc<Jumpoint>> {
+    let matches = |jumpoint: &&Arc<Jumpoint>| jumpoint.name.as_str().eq_ignore_ascii_case(name.as_str());
+    world
+        .jumpoints()
+        .find(matches)
+        .cloned()
+        .ok_or_else(|| missing("jumpoint", name.as_str()))
+}
+
+fn role_named(world: &World, name: &Name) -> Result<Arc<Role>> {
+    let matches = |role: &&Arc<Role>| role.name.as_str().eq_ignore_ascii_case(name.as_str());
+    world
+        .roles()
+        .find(matches)
+        .cloned()
+        .ok_or_else(|| missing("role", name.as_str()))
+}

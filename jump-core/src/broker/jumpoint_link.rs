@@ -1,0 +1,143 @@
+//! Connected Jumpoints.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Broker, lock, sessions};
+use crate::control::{Connection, FrameDecoder, Handler, JumpointRequest, Notice, Request, Response};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{JumpointId, SessionId};
+use crate::keys::PublicKey;
+use crate::tunnel::{Socket, TlsStream};
+
+/// A connected Jumpoint. The link number tells a new connection from the one it replaced.
+#[derive(Debug)]
+pub(super) struct JumpointLink {
+    pub(super) link: u64,
+    pub(super) key: PublicKey,
+    pub(super) session_key: PublicKey,
+    pub(super) connection: Connection,
+}
+
+/// A Jumpoint that has proven its key and said hello.
+pub(super) struct Arrival {
+    pub(super) id: JumpointId,
+    pub(super) name: String,
+    key: PublicKey,
+    session_key: PublicKey,
+    sessions: Vec<SessionId>,
+}
+
+/// Finds out which Jumpoint proved `key`.
+pub(super) fn recognize(
+    broker: &Broker,
+    key: PublicKey,
+    session_key: PublicKey,
+    sessions: Vec<SessionId>,
+) -> Result<Arrival> {
+    let refuse = |rule| Error::new(ErrorKind::Unauthenticated, "connect a jumpoint", rule);
+    let world = broker.world();
+    let jumpoint = world
+        .jumpoints()
+        .find(|jumpoint| jumpoint.key == Some(key))
+        .ok_or_else(|| refuse("this key is not enrolled here: enrol with an invitation"))?;
+    if !jumpoint.enabled {
+        return Err(refuse("the jumpoint is disabled"));
+    }
+    Ok(Arrival {
+        id: jumpoint.id,
+        name: jumpoint.name.to_string(),
+        key,
+        session_key,
+        sessions,
+    })
+}
+
+/// Runs the connection until it closes. The newest connection of a Jumpoint wins; the end of an older one changes
+/// nothing.
+pub(super) async fn run(broker: &Broker, stream: TlsStream<Socket>, decoder: FrameDecoder, arrival: Arrival) {
+    let link = broker.next_link();
+    let handler = JumpointHandler {
+        broker: broker.clone(),
+        jumpoint: arrival.id,
+    };
+    let connection = Connection::start(stream, decoder, Arc::new(handler), broker.0.settings.heartbeat());
+    let entry = JumpointLink {
+        link,
+        key: arrival.key,
+        session_key: arrival.session_key,
+        connection: connection.clone(),
+    };
+    let replaced = lock(&broker.0.jumpoints).insert(arrival.id, entry);
+    if let Some(old) = replaced {
+        old.connection.close(&Error::new(
+            ErrorKind::Conflict,
+            "stay connected",
+            "a newer connection with this jumpoint's key took over",
+        ));
+    }
+    // A change between hello and here has not seen this link: look again.
+    if recognize(broker, arrival.key, arrival.session_key, Vec::new()).is_err() {
+        broker.enforce();
+    }
+    sessions::reconcile(broker, arrival.id, &arrival.sessions, &connection);
+    tracing::info!(jumpoint = arrival.name, "jumpoint connected");
+    let error = connection.closed().await;
+    tracing::info!(jumpoint = arrival.name, %error, "jumpoint disconnected");
+    let was_current = {
+        let mut jumpoints = lock(&broker.0.jumpoints);
+        let current = jumpoints
+            .get(&arrival.id)
+            .is_some_and(|current| current.link == link);
+        if current {
+            jumpoints.remove(&arrival.id);
+        }
+        current
+    };
+    if was_current {
+        sessions::start_lease(broker, arrival.id);
+    }
+}
+
+#[derive(Debug)]
+struct JumpointHandler {
+    broker: Broker,
+    jumpoint: JumpointId,
+}
+
+#[async_trait]
+impl Handler for JumpointHandler {
+    async fn request(&self, request: Request) -> Result<Response> {
+        match request {
+            Request::Jumpoint(JumpointRequest::SessionEvent {
+                session,
+                number,
+                event,
+            }) => {
+                sessions::event(&self.broker, self.jumpoint, session, number, event).await?;
+                Ok(Response::Done)
+            }
+            Request::Jumpoint(JumpointRequest::SessionEnded { session, outcome }) => {
+                sessions::ended(&self.broker, self.jumpoint, session, outcome).await?;
+                Ok(Response::Done)
+            }
+            Request::Rep(_) => Err(Error::new(
+                ErrorKind::Protocol,
+                "answer a request",
+                "a jumpoint may not ask what a rep asks",
+            )),
+        }
+    }
+
+    async fn notice(&self, _notice: Notice) {
+        let connection = self.broker.jumpoint_connection(self.jumpoint);
+        if let Some((connection, _)) = connection {
+            connection.close(&Error::new(
+                ErrorKind::Protocol,
+                "take a notice",
+                "a jumpoint has nothing to notify",
+            ));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Answering what reps and the embedding program ask.
+
+use super::{Broker, Caller, edit, item_lookup, jump, lock, sessions, views};
+use crate::access::{Action, Context, decide};
+use crate::control::{Connection, Explanation, RepRequest, Response};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::SessionId;
+use crate::model::UserName;
+use crate::session::EndReason;
+use crate::time::Timestamp;
+
+/// Answers one request on behalf of `caller`. `rep` is the connection it came over, if it did.
+pub(super) async fn answer(
+    broker: &Broker,
+    caller: &Caller,
+    rep: Option<&Connection>,
+    request: RepRequest,
+) -> Result<Response> {
+    let world = broker.world();
+    match request {
+        RepRequest::Jump { item, session_key } => {
+            let rep = rep.ok_or_else(|| {
+                Error::new(
+                    ErrorKind::InvalidArgument,
+                    "start a session",
+                    "a jump needs a rep's connection",
+                )
+            })?;
+            let jumped = jump::jump(broker, caller, rep, &item, session_key).await?;
+            Ok(Response::Jumped(Box::new(jumped)))
+        }
+        RepRequest::Items => {
+            let now = broker.now();
+            let administrator = caller.is_administrator(&world);
+            let mut items: Vec<_> = world
+                .items()
+                .filter(|item| {
+                    administrator
+                        || caller
+                            .user()
+                            .is_some_and(|user| item_lookup::may_view(&world, user, item.id, now))
+                })
+                .map(|item| views::item(broker, &world, item))
+                .collect();
+            items.sort_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name)));
+            Ok(Response::Items(items))
+        }
+        RepRequest::Item { item } => {
+            let item = item_lookup::find_visible(&world, caller, &item, broker.now())?;
+            Ok(Response::Item(Box::new(views::item(broker, &world, &item))))
+        }
+        RepRequest::Why { user, item, at } => why(broker, caller, user, &item, at),
+        RepRequest::Sessions { active_only, limit } => {
+            let own = if caller.is_administrator(&world) {
+                None
+            } else {
+                caller.user()
+            };
+            let records = broker.0.store.sessions(active_only, limit.min(1000)).await?;
+            let visible = records
+                .into_iter()
+                .filter(|record| own.is_none_or(|user| record.user == user));
+            Ok(Response::Sessions(visible.map(views::session).collect()))
+        }
+        RepRequest::EndSession { session } => end_session(broker, caller, session).await,
+        RepRequest::Users => {
+            caller.must_administer(&world)?;
+            Ok(Response::Users(views::users(&world)))
+        }
+        RepRequest::Groups => {
+            caller.must_administer(&world)?;
+            Ok(Response::Groups(views::groups(&world)))
+        }
+        RepRequest::Jumpoints => {
+            caller.must_administer(&world)?;
+            let online: Vec<_> = lock(&broker.0.jumpoints).keys().copied().collect();
+            Ok(Response::Jumpoints(views::jumpoints(&world, &online)))
+        }
+        RepRequest::Edit(edit) => edit::edit(broker, caller, edit).await,
+    }
+}
+
+fn why(
+    broker: &Broker,
+    caller: &Caller,
+    user: Option<UserName>,
+    item: &str,
+    at: Option<Timestamp>,
+) -> Result<Response> {
+    let world = broker.world();
+    let now = broker.now();
+    let no_user = |name: &str| {
+        Error::new(
+            ErrorKind::NotFound,
+            "explain a decision",
+            format!("there is no user `{name}`"),
+        )
+    };
+    let asked = match &user {
+        Some(name) => world.user_named(name.as_str()).cloned(),
+        None => caller.user().and_then(|id| world.user(id).cloned()),
+    };
+    let about_self = asked
+        .as_ref()
+        .is_some_and(|asked| Some(asked.id) == caller.user());
+    if !about_self {
+        caller.must_administer(&world)?;
+    }
+    let asked = asked.ok_or_else(|| no_user(user.as_ref().map_or("", UserName::as_str)))?;
+    let item = item_lookup::find_visible(&world, caller, item, now)?;
+    let context = Context {
+        session_started: None,
+        max_session: broker.0.settings.max_session,
+    };
+    let at = at.unwrap_or(now);
+    let (decision, _) = decide(&world, asked.id, item.id, Action::Start, &context, at);
+    let (user, item) = (asked.name.to_string(), item.name.to_string());
+    Ok(Response::Explanation(Box::new(Explanation {
+        user,
+        item,
+        at,
+        decision,
+    })))
+}
+
+async fn end_session(broker: &Broker, caller: &Caller, session: SessionId) -> Result<Response> {
+    let not_found = || {
+        Error::new(
+            ErrorKind::NotFound,
+            "end a session",
+            "there is no such live session of yours",
+        )
+    };
+    let record = broker.0.store.session(session).await?.ok_or_else(not_found)?;
+    let own = caller.user() == Some(record.user);
+    if !own && !caller.is_administrator(&broker.world()) {
+        return Err(not_found());
+    }
+    if !record.state.is_active() {
+        return Err(not_found());
+    }
+    sessions::end(broker, session, EndReason::EndedBy(caller.name().to_owned()))?;
+    Ok(Response::Done)
+}

@@ -1,0 +1,351 @@
+//! A control connection once both sides are authenticated: questions, answers and notices in both directions.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+use super::frame::{FrameDecoder, MAX_FRAME, encode_frame};
+use super::message::{Message, Notice, Request, Response, WireError};
+use crate::error::{Error, ErrorKind, Result};
+
+const OUTGOING: usize = 256;
+const REQUESTS_AT_ONCE: usize = 32;
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often a side shows that it is there, and after how much silence the other is taken for gone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heartbeat {
+    /// Between two pings.
+    pub(crate) every: Duration,
+    /// Silence for which a connection is given up.
+    pub(crate) give_up: Duration,
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(15),
+            give_up: Duration::from_secs(45),
+        }
+    }
+}
+
+/// Answers what the other side asks and says.
+#[async_trait]
+pub(crate) trait Handler: Send + Sync + Debug + 'static {
+    /// Answers a question. Several run at once.
+    async fn request(&self, request: Request) -> Result<Response>;
+    /// Takes a notice. One at a time, in order; must not wait for long.
+    async fn notice(&self, notice: Notice);
+}
+
+/// A handle on a running connection; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    outgoing: mpsc::Sender<Message>,
+    pending: Mutex<HashMap<u64, oneshot::Sender<Result<Response, WireError>>>>,
+    next: AtomicU64,
+    closed: watch::Sender<Option<WireError>>,
+}
+
+impl Connection {
+    /// Runs the connection on tasks of its own until it fails, is closed, or the other side is silent too long.
+    /// `decoder` may hold bytes that were read during the handshake.
+    pub(crate) fn start<S>(
+        stream: S,
+        mut decoder: FrameDecoder,
+        handler: Arc<dyn Handler>,
+        heartbeat: Heartbeat,
+    ) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        decoder.set_limit(MAX_FRAME);
+        let (outgoing, messages) = mpsc::channel(OUTGOING);
+        let (closed, _) = watch::channel(None);
+        let shared = Arc::new(Shared {
+            outgoing,
+            pending: Mutex::default(),
+            next: AtomicU64::new(1),
+            closed,
+        });
+        let connection = Self(shared);
+        let (reader, writer) = tokio::io::split(stream);
+        tokio::spawn(connection.clone().read_loop(reader, decoder, handler, heartbeat));
+        tokio::spawn(connection.clone().write_loop(writer, messages, heartbeat));
+        connection
+    }
+
+    /// Asks and waits for the answer, at most 30 seconds. Cancel-safe: a late answer is dropped.
+    pub(crate) async fn request(&self, request: Request) -> Result<Response> {
+        let id = self.0.next.fetch_add(1, Ordering::Relaxed);
+        let (sender, answer) = oneshot::channel();
+        self.pending().insert(id, sender);
+        let pending = Pending { connection: self, id };
+        self.send(Message::Request { id, request }).await?;
+        let mut closed = self.0.closed.subscribe();
+        let result = tokio::select! {
+            biased;
+            result = timeout(REQUEST_TIMEOUT, answer) => result,
+            () = until_closed(&mut closed) => return Err(self.closed_error()),
+        };
+        drop(pending);
+        match result {
+            Ok(Ok(result)) => result.map_err(|error| error.into_error("ask")),
+            Ok(Err(_)) => Err(self.closed_error()),
+            Err(_) => Err(Error::new(ErrorKind::Timeout, "ask", "no answer within 30 s")),
+        }
+    }
+
+    /// Says something that needs no answer; waits while the other side does not take it.
+    pub(crate) async fn send(&self, message: Message) -> Result<()> {
+        self.0
+            .outgoing
+            .send(message)
+            .await
+            .map_err(|_| self.closed_error())
+    }
+
+    /// Says something at once. A peer so far behind that its queue is full is cut off.
+    pub(crate) fn send_now(&self, message: Message) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.0.outgoing.try_send(message) {
+            let error = Error::new(
+                ErrorKind::Timeout,
+                "tell the peer",
+                "it does not take its messages",
+            );
+            self.close(&error);
+        }
+    }
+
+    /// Closes the connection, telling the other side why if it still listens.
+    pub(crate) fn close(&self, error: &Error) {
+        let error = WireError::from(error);
+        let _ = self
+            .0
+            .outgoing
+            .try_send(Message::Notice(Notice::Closing(error.clone())));
+        self.mark_closed(error);
+    }
+
+    /// Waits until the connection is closed and gives the reason. Cancel-safe.
+    pub(crate) async fn closed(&self) -> Error {
+        until_closed(&mut self.0.closed.subscribe()).await;
+        self.closed_error()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.closed.borrow().is_some()
+    }
+
+    fn closed_error(&self) -> Error {
+        let reason = self.0.closed.borrow().clone();
+        match reason {
+            Some(error) => error.into_error("control connection"),
+            None => Error::new(ErrorKind::Unavailable, "control connection", "it is closed"),
+        }
+    }
+
+    fn mark_closed(&self, error: WireError) {
+        self.0.closed.send_if_modified(|closed| {
+            let first = closed.is_none();
+            if first {
+                *closed = Some(error);
+            }
+            first
+        });
+    }
+
+    fn pending(
+        &self,
+    ) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Sender<Result<Response, WireError>>>> {
+        self.0.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read_loop<R: AsyncRead + Unpin>(
+        self,
+        mut reader: R,
+        mut decoder: FrameDecoder,
+        handler: Arc<dyn Handler>,
+        heartbeat: Heartbeat,
+    ) {
+        let at_once = Arc::new(Semaphore::new(REQUESTS_AT_ONCE));
+        let mut closed = self.0.closed.subscribe();
+        let error = loop {
+            let message = tokio::select! {
+                biased;
+                () = until_closed(&mut closed) => return,
+                message = timeout(heartbeat.give_up, read_message(&mut reader, &mut decoder)) => message,
+            };
+            let message = match message {
+                Ok(Ok(message)) => message,
+                Ok(Err(error)) => break error,
+                Err(_) => {
+                    break Error::new(
+                        ErrorKind::Timeout,
+                        "control connection",
+                        "the other side is silent",
+                    );
+                }
+            };
+            match message {
+                Message::Request { id, request } => {
+                    // Bounds the work in progress: a peer that asks faster than it is answered waits here.
+                    let Ok(permit) = at_once.clone().acquire_owned().await else {
+                        return;
+                    };
+                    let (connection, handler) = (self.clone(), handler.clone());
+                    tokio::spawn(async move {
+                        let result = handler
+                            .request(request)
+                            .await
+                            .map_err(|error| WireError::from(&error));
+                        drop(permit);
+                        let _ = connection.send(Message::Reply { id, result }).await;
+                    });
+                }
+                Message::Reply { id, result } => {
+                    let waiting = self.pending().remove(&id);
+                    if let Some(waiting) = waiting {
+                        let _ = waiting.send(result);
+                    }
+                }
+                Message::Notice(Notice::Closing(error)) => break error.into_error("control connection"),
+                Message::Notice(notice) => handler.notice(notice).await,
+                Message::Ping => self.send_now(Message::Pong),
+                Message::Pong => {}
+                Message::Hello(_) | Message::Welcome(_) | Message::Enrolled(_) | Message::Refused(_) => {
+                    break Error::new(
+                        ErrorKind::Protocol,
+                        "control connection",
+                        "a handshake message came too late",
+                    );
+                }
+            }
+        };
+        self.mark_closed(WireError::from(&error));
+    }
+
+    async fn write_loop<W: AsyncWrite + Unpin>(
+        self,
+        mut writer: W,
+        mut messages: mpsc::Receiver<Message>,
+        heartbeat: Heartbeat,
+    ) {
+        let mut closed = self.0.closed.subscribe();
+        let mut ping = tokio::time::interval(heartbeat.every);
+        let error = loop {
+            let message = tokio::select! {
+                biased;
+                message = messages.recv() => match message {
+                    Some(message) => message,
+                    None => return,
+                },
+                () = until_closed(&mut closed) => {
+                    // What was queued before the close, above all the reason, still goes out.
+                    let _ = timeout(Duration::from_secs(1), async {
+                        while let Ok(message) = messages.try_recv() {
+                            write_message(&mut writer, &message).await?;
+                        }
+                        writer.shutdown().await.map_err(|error| Error::from_io(ErrorKind::Network, "close", error))
+                    })
+                    .await;
+                    return;
+                }
+                _ = ping.tick() => Message::Ping,
+            };
+            match timeout(heartbeat.give_up, write_message(&mut writer, &message)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => break error,
+                Err(_) => {
+                    break Error::new(
+                        ErrorKind::Timeout,
+                        "control connection",
+                        "the other side does not read",
+                    );
+                }
+            }
+        };
+        self.mark_closed(WireError::from(&error));
+    }
+}
+
+/// Waits for the mark, without keeping its lock.
+async fn until_closed(closed: &mut watch::Receiver<Option<WireError>>) {
+    let _ = closed.wait_for(Option::is_some).await;
+}
+
+/// Forgets a question that nobody waits for any more.
+struct Pending<'a> {
+    connection: &'a Connection,
+    id: u64,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.connection.pending().remove(&self.id);
+    }
+}
+
+/// Reads one message. Cancel-safe: what was read stays in the decoder.
+///
+/// # Errors
+/// [`ErrorKind::Closed`] at the end of the stream, [`ErrorKind::ResourceLimit`] for an oversize frame,
+/// [`ErrorKind::Protocol`] for one that is not a message.
+pub(crate) async fn read_message<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    decoder: &mut FrameDecoder,
+) -> Result<Message> {
+    loop {
+        if let Some(frame) = decoder.next_frame()? {
+            return serde_json::from_slice(frame).map_err(|_| {
+                // The parser's own message would repeat what the peer sent.
+                Error::new(
+                    ErrorKind::Protocol,
+                    "read a control message",
+                    "it is not a message of this protocol version",
+                )
+            });
+        }
+        let mut buffer = Vec::with_capacity(2 * 1024);
+        let read = reader
+            .read_buf(&mut buffer)
+            .await
+            .map_err(|error| Error::from_io(ErrorKind::Network, "read a control message", error))?;
+        if read == 0 {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "control connection",
+                "the other side closed it",
+            ));
+        }
+        decoder.push(&buffer);
+    }
+}
+
+/// Writes one message and flushes. Not cancel-safe.
+pub(crate) async fn write_message<W: AsyncWrite + Unpin>(writer: &mut W, message: &Message) -> Result<()> {
+    let failed = |error| Error::from_io(ErrorKind::Network, "write a control message", error);
+    let payload = serde_json::to_vec(message).map_err(|error| {
+        Error::new(ErrorKind::Internal, "write a control message", "not serializable").with_source(error)
+    })?;
+    let mut frame = Vec::with_capacity(payload.len() + 4);
+    encode_frame(&payload, &mut frame)?;
+    let written = async {
+        writer.write_all(&frame).await?;
+        writer.flush().await
+    };
+    written.await.map_err(failed)?;
+    zeroize::Zeroize::zeroize(&mut frame);
+    Ok(())
+}

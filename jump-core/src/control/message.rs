@@ -1,0 +1,505 @@
+//! The messages.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Explanation, GroupView, ItemView, JumpointView, ProtocolVersion, SessionView, UserView};
+use crate::error::{Error, ErrorKind};
+use crate::id::{ItemId, JumpointId, LoginId, SessionId};
+use crate::keys::{PublicKey, SealingPublicKey};
+use crate::model::{Comments, Hostname, ItemDetails, JumpMethods, LoginScope, Name, Tag, UserName};
+use crate::protocol::{Outcome, SessionEvent};
+use crate::session::{EndReason, RecordingMode, SealedCredential, SignedGrant};
+use crate::time::Timestamp;
+use crate::tunnel::SignedTicket;
+
+/// Everything that travels on a control connection. [`Message::Hello`] comes first from the peer,
+/// [`Message::Welcome`], [`Message::Enrolled`] or [`Message::Refused`] first from the broker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "message", content = "body", rename_all = "snake_case")]
+pub enum Message {
+    /// Who is calling, and with which version.
+    Hello(Hello),
+    /// The broker accepts the caller.
+    Welcome(Welcome),
+    /// The broker accepted an enrolment; the connection closes.
+    Enrolled(Enrolled),
+    /// The broker does not accept the caller; the connection closes.
+    Refused(WireError),
+    /// A question that gets exactly one [`Message::Reply`] with the same id.
+    Request {
+        /// Chosen by the asker, not used twice on a connection.
+        id: u64,
+        /// The question.
+        request: Request,
+    },
+    /// The answer.
+    Reply {
+        /// The question's id.
+        id: u64,
+        /// The answer or the error.
+        result: Result<Response, WireError>,
+    },
+    /// Something to know or do that needs no answer.
+    Notice(Notice),
+    /// Are you there?
+    Ping,
+    /// Yes.
+    Pong,
+}
+
+/// The first message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Hello {
+    /// The protocol version.
+    pub version: ProtocolVersion,
+    /// The peer's clock, to notice skew.
+    pub time: Timestamp,
+    /// In which role the peer comes. Who it is follows from the key it proved.
+    pub role: HelloRole,
+}
+
+/// In which role a peer comes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "snake_case", deny_unknown_fields)]
+pub enum HelloRole {
+    /// A login of a user.
+    Rep,
+    /// An enrolled Jumpoint.
+    Jumpoint {
+        /// The key that it proves inside the tunnels of the sessions of this connection.
+        session_key: PublicKey,
+        /// The sessions it still runs.
+        sessions: Vec<SessionId>,
+    },
+    /// Somebody with an invitation.
+    Enrol {
+        /// The invitation's secret, base64url.
+        secret: Secret,
+        /// As what.
+        enrol: Enrol,
+    },
+}
+
+/// A secret on the wire: wiped when dropped, not shown by `Debug`.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        Self(data_encoding::BASE64URL_NOPAD.encode(bytes))
+    }
+
+    pub(crate) fn to_bytes(&self) -> Option<crate::secret::Secret<[u8; 32]>> {
+        let bytes = data_encoding::BASE64URL_NOPAD.decode(self.0.as_bytes()).ok()?;
+        bytes.try_into().ok().map(crate::secret::Secret::new)
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.0);
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// As what somebody enrols; it must be what the invitation is for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "as", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Enrol {
+    /// A login.
+    Login {
+        /// What it is, for people.
+        label: Name,
+    },
+    /// A Jumpoint.
+    Jumpoint {
+        /// The key to which credentials for its targets are sealed.
+        sealing_key: SealingPublicKey,
+    },
+}
+
+/// What the broker says to an accepted peer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The protocol version the broker speaks.
+    pub version: ProtocolVersion,
+    /// The broker's clock.
+    pub time: Timestamp,
+    /// The peer's name: of the user, or of the Jumpoint.
+    pub name: String,
+    /// The Jumpoint's id, if the peer is one.
+    #[serde(default)]
+    pub jumpoint: Option<JumpointId>,
+    /// Seconds for which a Jumpoint's sessions live on without contact to the broker.
+    pub lease_seconds: u32,
+    /// The key to which recordings are sealed.
+    #[serde(default)]
+    pub recording_key: Option<SealingPublicKey>,
+}
+
+/// What the broker says to somebody who enrolled.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// The name it now has: of the user, or of the Jumpoint.
+    pub name: String,
+    /// The Jumpoint's id, if it is one.
+    #[serde(default)]
+    pub jumpoint: Option<JumpointId>,
+}
+
+/// A question.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "from", content = "request", rename_all = "snake_case")]
+pub enum Request {
+    /// From a rep.
+    Rep(RepRequest),
+    /// From a Jumpoint.
+    Jumpoint(JumpointRequest),
+}
+
+/// What a rep may ask.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum RepRequest {
+    /// Start a session on an item, named `name` or `group/name` or by id.
+    Jump {
+        /// Which item.
+        item: String,
+        /// The key that the rep proves inside the tunnel; used for this session only.
+        session_key: PublicKey,
+    },
+    /// Which items are visible.
+    Items,
+    /// One item, by name or id.
+    Item {
+        /// Which.
+        item: String,
+    },
+    /// Why somebody may or may not start a session on an item.
+    Why {
+        /// Who; `None` is the asker. Asking about others takes an administrator.
+        user: Option<UserName>,
+        /// Which item.
+        item: String,
+        /// At which moment; `None` is now.
+        at: Option<Timestamp>,
+    },
+    /// The latest sessions: all for an administrator, one's own for others.
+    Sessions {
+        /// Only running ones.
+        active_only: bool,
+        /// At most this many, up to 1000.
+        limit: u32,
+    },
+    /// End a session: an administrator any, others their own.
+    EndSession {
+        /// Which.
+        session: SessionId,
+    },
+    /// Every user (administrators).
+    Users,
+    /// Every group (administrators).
+    Groups,
+    /// Every Jumpoint (administrators).
+    Jumpoints,
+    /// Change the site.
+    Edit(Edit),
+}
+
+/// A change of the site, by names. All but item edits take an administrator; item edits take the matching
+/// permission of one's role in the group, or an administrator.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "edit", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Edit {
+    /// Adds a user.
+    AddUser {
+        /// Its name.
+        name: UserName,
+        /// Whether it may administer the site.
+        administrator: bool,
+        /// By which methods it may jump.
+        allowed_methods: JumpMethods,
+        /// The name of its default role; `None` is No Access.
+        default_role: Option<Name>,
+    },
+    /// Enables or disables a user.
+    EnableUser {
+        /// Whose.
+        name: UserName,
+        /// Which.
+        enabled: bool,
+    },
+    /// Removes a user.
+    RemoveUser {
+        /// Which.
+        name: UserName,
+    },
+    /// Makes an invitation for a new login of a user. Everybody may for themselves, with no wider scope than they use.
+    InviteLogin {
+        /// Whose.
+        user: UserName,
+        /// What the login may be used for.
+        scope: LoginScope,
+    },
+    /// Removes a login.
+    RemoveLogin {
+        /// Which.
+        login: LoginId,
+    },
+    /// Adds a Jump Group.
+    AddGroup {
+        /// Its name.
+        name: Name,
+        /// What it is for.
+        comments: Comments,
+    },
+    /// Removes a Jump Group and its items.
+    RemoveGroup {
+        /// Which.
+        name: Name,
+    },
+    /// Puts a user into a group, or changes its role there.
+    AddMember {
+        /// The group.
+        group: Name,
+        /// The user.
+        user: UserName,
+        /// The role's name; `None` is the user's default role.
+        role: Option<Name>,
+    },
+    /// Takes a user out of a group.
+    RemoveMember {
+        /// The group.
+        group: Name,
+        /// The user.
+        user: UserName,
+    },
+    /// Adds a Jumpoint and makes the invitation for its agent.
+    AddJumpoint {
+        /// Its name.
+        name: Name,
+    },
+    /// Makes a new invitation for a Jumpoint that lost its key; the old key works until the new one enrolled.
+    InviteJumpoint {
+        /// Which.
+        name: Name,
+    },
+    /// Removes a Jumpoint and the items behind it.
+    RemoveJumpoint {
+        /// Which.
+        name: Name,
+    },
+    /// Enables or disables a Jumpoint.
+    EnableJumpoint {
+        /// Which.
+        name: Name,
+        /// Which way.
+        enabled: bool,
+    },
+    /// Lets a user use a Jumpoint.
+    GrantJumpoint {
+        /// The Jumpoint.
+        jumpoint: Name,
+        /// The user.
+        user: UserName,
+    },
+    /// Takes that away.
+    RevokeJumpoint {
+        /// The Jumpoint.
+        jumpoint: Name,
+        /// The user.
+        user: UserName,
+    },
+    /// Adds a Jump Item.
+    AddItem(Box<ItemDraft>),
+    /// Removes a Jump Item.
+    RemoveItem {
+        /// Which.
+        item: String,
+    },
+    /// Sets or removes the credential that is injected on an item.
+    SetCredential {
+        /// Which.
+        item: ItemId,
+        /// Sealed to the item's Jumpoint for the item's target.
+        credential: Option<SealedCredential>,
+    },
+}
+
+/// A Jump Item to be added.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ItemDraft {
+    /// Its name.
+    pub name: Name,
+    /// The name of its group.
+    pub group: Name,
+    /// The name of its Jumpoint.
+    pub jumpoint: Name,
+    /// Its host.
+    pub hostname: Hostname,
+    /// Its tag.
+    #[serde(default)]
+    pub tag: Tag,
+    /// Anything worth knowing.
+    #[serde(default)]
+    pub comments: Comments,
+    /// How it is recorded.
+    #[serde(default)]
+    pub recording: RecordingMode,
+    /// The longest a session may last, in seconds.
+    #[serde(default)]
+    pub max_duration_seconds: Option<u32>,
+    /// What is special to its type.
+    pub details: ItemDetails,
+}
+
+/// What a Jumpoint may say that needs an answer: the answer means that it is on stable storage.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum JumpointRequest {
+    /// Something happened in a session.
+    SessionEvent {
+        /// Which session.
+        session: SessionId,
+        /// Counts the session's events from 1, so that one sent twice is logged once.
+        number: u64,
+        /// What.
+        event: SessionEvent,
+    },
+    /// A session ended.
+    SessionEnded {
+        /// Which.
+        session: SessionId,
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// An answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "answer", content = "value", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Response {
+    /// Done.
+    Done,
+    /// A session was granted.
+    Jumped(Box<Jumped>),
+    /// Items.
+    Items(Vec<ItemView>),
+    /// One item.
+    Item(Box<ItemView>),
+    /// A decision with its reasons.
+    Explanation(Box<Explanation>),
+    /// Sessions.
+    Sessions(Vec<SessionView>),
+    /// Users.
+    Users(Vec<UserView>),
+    /// Groups.
+    Groups(Vec<GroupView>),
+    /// Jumpoints.
+    Jumpoints(Vec<JumpointView>),
+    /// An invitation, as text; a secret until it was used.
+    Invitation(Secret),
+}
+
+impl Response {
+    pub(crate) fn invitation(text: &crate::secret::Secret<String>) -> Self {
+        Response::Invitation(Secret(text.expose().clone()))
+    }
+}
+
+impl Secret {
+    /// The text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A granted session, as the rep is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Jumped {
+    /// The grant.
+    pub grant: SignedGrant,
+    /// The rep's ticket at the relay.
+    pub ticket: SignedTicket,
+    /// The relay's address; `None` is the broker's own.
+    pub relay: Option<String>,
+}
+
+/// Something to know or do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "notice", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Notice {
+    /// To a Jumpoint: serve this session.
+    Open(Box<OpenSession>),
+    /// To a Jumpoint: end this session now.
+    End {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        reason: EndReason,
+    },
+    /// To a rep: a session of its own ended.
+    SessionEnded {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        reason: EndReason,
+    },
+    /// To anybody: the connection closes, and why.
+    Closing(WireError),
+}
+
+/// A session for a Jumpoint to serve.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OpenSession {
+    /// The grant.
+    pub grant: SignedGrant,
+    /// The Jumpoint's ticket at the relay.
+    pub ticket: SignedTicket,
+    /// The relay's address; `None` is the broker's own.
+    pub relay: Option<String>,
+    /// The credential to inject.
+    pub credential: Option<SealedCredential>,
+}
+
+/// An error on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireError {
+    /// Its kind.
+    pub kind: ErrorKind,
+    /// Its message.
+    pub message: String,
+    /// Whether trying again can help.
+    pub retryable: bool,
+}
+
+impl From<&Error> for WireError {
+    fn from(error: &Error) -> Self {
+        Self {
+            kind: error.kind(),
+            message: error.to_string(),
+            retryable: error.is_retryable(),
+        }
+    }
+}
+
+impl WireError {
+    /// The error as the receiver reports it.
+    #[must_use]
+    pub fn into_error(self, operation: &'static str) -> Error {
+        Error::new(self.kind, operation, self.message).retryable(self.retryable)
+    }
+}

@@ -1,0 +1,145 @@
+//! What the broker shows of its objects: never a secret, and only to who may see it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::Decision;
+use crate::id::{GroupId, ItemId, JumpointId, LoginId, SessionId, UserId};
+use crate::keys::{PublicKey, SealingPublicKey};
+use crate::model::{ItemDetails, JumpMethods, LoginScope};
+use crate::session::RecordingMode;
+use crate::store::SessionState;
+use crate::time::Timestamp;
+
+/// A Jump Item as its users see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemView {
+    /// Its id.
+    pub id: ItemId,
+    /// Its name.
+    pub name: String,
+    /// The name of its group.
+    pub group: String,
+    /// The name of its Jumpoint.
+    pub jumpoint: String,
+    /// The Jumpoint's id.
+    pub jumpoint_id: JumpointId,
+    /// The key to which a credential for it is sealed, once its Jumpoint enrolled.
+    pub sealing_key: Option<SealingPublicKey>,
+    /// Whether the Jumpoint is connected.
+    pub online: bool,
+    /// Its host.
+    pub hostname: String,
+    /// Its tag.
+    pub tag: String,
+    /// How it is recorded.
+    pub recording: RecordingMode,
+    /// Whether a credential is stored for it.
+    pub has_credential: bool,
+    /// What is special to its type, without the credential.
+    pub details: ItemDetails,
+}
+
+/// A Jump Group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupView {
+    /// Its id.
+    pub id: GroupId,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub comments: String,
+    /// How many items it owns.
+    pub items: usize,
+    /// Who belongs to it.
+    pub members: Vec<MemberView>,
+}
+
+/// A membership.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberView {
+    /// The user's name.
+    pub user: String,
+    /// The role's name; `None` is the user's default role.
+    pub role: Option<String>,
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserView {
+    /// Its id.
+    pub id: UserId,
+    /// Its name.
+    pub name: String,
+    /// Whether it may log in.
+    pub enabled: bool,
+    /// Whether it may administer the site.
+    pub administrator: bool,
+    /// Its allowed methods.
+    pub allowed_methods: JumpMethods,
+    /// The name of its default role.
+    pub default_role: String,
+    /// The names of the Jumpoints it may use.
+    pub jumpoints: Vec<String>,
+    /// Its logins.
+    pub logins: Vec<LoginView>,
+}
+
+/// A login.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginView {
+    /// Its id.
+    pub id: LoginId,
+    /// What it is.
+    pub label: String,
+    /// What it may be used for.
+    pub scope: LoginScope,
+    /// When it stops working.
+    pub expires: Option<Timestamp>,
+}
+
+/// A Jumpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JumpointView {
+    /// Its id.
+    pub id: JumpointId,
+    /// Its name.
+    pub name: String,
+    /// Whether it may take sessions.
+    pub enabled: bool,
+    /// Whether it is connected now.
+    pub online: bool,
+    /// Its key, once it enrolled.
+    pub key: Option<PublicKey>,
+    /// How many items are behind it.
+    pub items: usize,
+}
+
+/// A session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionView {
+    /// Its id.
+    pub id: SessionId,
+    /// Who.
+    pub user: String,
+    /// On what.
+    pub item: String,
+    /// By which protocol.
+    pub protocol: String,
+    /// When it was granted.
+    pub started: Timestamp,
+    /// Where it stands.
+    pub state: SessionState,
+}
+
+/// An access decision with the names it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Who.
+    pub user: String,
+    /// On what.
+    pub item: String,
+    /// For which moment.
+    pub at: Timestamp,
+    /// The answer and its reasons.
+    pub decision: Decision,
+}

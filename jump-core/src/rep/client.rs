@@ -1,0 +1,317 @@
+//! The rep's connection to its broker, and the sessions it starts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ends::Ends;
+use super::{LoginIdentity, SessionStream};
+use crate::control::{
+    BrokerEndpoint, Connection, Dial, Edit, Explanation, Heartbeat, HelloRole, ItemView, Jumped, RepRequest,
+    Request, Response, SESSION_ALPN, SessionView,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::SessionId;
+use crate::keys::SigningKey;
+use crate::protocol::{ConnectOptions, Registry, Session};
+use crate::session::Grant;
+use crate::time::{Clock, SystemClock};
+use crate::tunnel::{TcpTransport, Tls, Transport, dial_relay};
+
+/// How long until the Jumpoint is at the other end of a new session.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A connected rep. Cheap to clone; every clone is the same connection.
+#[derive(Clone, Debug)]
+pub struct Rep(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    connection: Connection,
+    name: String,
+    ends: Arc<Ends>,
+    broker: BrokerEndpoint,
+    transport: Arc<dyn Transport>,
+    tls: Tls,
+    clock: Arc<dyn Clock>,
+    backends: Registry,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.connection.close(&Error::new(
+            ErrorKind::Closed,
+            "stay connected",
+            "the rep is done",
+        ));
+    }
+}
+
+/// A started session: what was granted, and the stream that leads to the gate.
+#[derive(Debug)]
+pub struct JumpSession {
+    /// What was granted.
+    pub grant: Arc<Grant>,
+    /// The stream.
+    pub stream: SessionStream,
+}
+
+/// Puts a [`Rep`] together.
+#[derive(Debug)]
+pub struct RepBuilder {
+    identity: LoginIdentity,
+    broker: BrokerEndpoint,
+    transport: Arc<dyn Transport>,
+    tls: Tls,
+    clock: Arc<dyn Clock>,
+    backends: Registry,
+}
+
+impl RepBuilder {
+    /// Reaches broker and relay by another transport than TCP.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// Uses another TLS engine than rustls with ring.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// Uses another clock than the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The protocols that [`Rep::open`] can drive. [`Rep::jump`] needs none.
+    #[must_use]
+    pub fn backends(mut self, backends: Registry) -> Self {
+        self.backends = backends;
+        self
+    }
+
+    /// Connects and proves the login's key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UntrustedPeer`] if the broker does not prove the pinned key, [`ErrorKind::Unauthenticated`] if it
+    /// does not know the login, [`ErrorKind::Unavailable`] or [`ErrorKind::Timeout`] if it cannot be reached.
+    /// Cancel-safe.
+    pub async fn connect(self) -> Result<Rep> {
+        let dial = Dial {
+            transport: &*self.transport,
+            tls: &self.tls,
+            clock: &*self.clock,
+            broker: &self.broker,
+            key: &self.identity.0,
+        };
+        let dialled = Box::pin(dial.connect(HelloRole::Rep)).await?;
+        let ends = Arc::new(Ends::default());
+        let connection = Connection::start(
+            dialled.stream,
+            dialled.decoder,
+            ends.clone(),
+            Heartbeat::default(),
+        );
+        Ok(Rep(Arc::new(Inner {
+            connection,
+            name: dialled.welcome.name,
+            ends,
+            broker: self.broker,
+            transport: self.transport,
+            tls: self.tls,
+            clock: self.clock,
+            backends: self.backends,
+        })))
+    }
+}
+
+fn surprised() -> Error {
+    Error::new(
+        ErrorKind::Protocol,
+        "ask the broker",
+        "it answered another question",
+    )
+}
+
+impl Rep {
+    /// Starts putting a rep together: who it is and where its broker is.
+    #[must_use]
+    pub fn builder(identity: LoginIdentity, broker: BrokerEndpoint) -> RepBuilder {
+        RepBuilder {
+            identity,
+            broker,
+            transport: Arc::new(TcpTransport),
+            tls: Tls::ring(),
+            clock: Arc::new(SystemClock),
+            backends: Registry::new(),
+        }
+    }
+
+    /// The user's name.
+    #[must_use]
+    pub fn user_name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(super) fn ends(&self) -> &Ends {
+        &self.0.ends
+    }
+
+    /// Asks the broker anything. Cancel-safe: a request that was sent is carried out.
+    pub async fn request(&self, request: RepRequest) -> Result<Response> {
+        self.0.connection.request(Request::Rep(request)).await
+    }
+
+    /// The items one may see.
+    pub async fn items(&self) -> Result<Vec<ItemView>> {
+        match self.request(RepRequest::Items).await? {
+            Response::Items(items) => Ok(items),
+            _ => Err(surprised()),
+        }
+    }
+
+    /// One item, by id, name or `group/name`.
+    pub async fn item(&self, item: &str) -> Result<ItemView> {
+        match self
+            .request(RepRequest::Item {
+                item: item.to_owned(),
+            })
+            .await?
+        {
+            Response::Item(item) => Ok(*item),
+            _ => Err(surprised()),
+        }
+    }
+
+    /// Why oneself may or may not start a session on an item now.
+    pub async fn why(&self, item: &str) -> Result<Explanation> {
+        match self
+            .request(RepRequest::Why {
+                user: None,
+                item: item.to_owned(),
+                at: None,
+            })
+            .await?
+        {
+            Response::Explanation(explanation) => Ok(*explanation),
+            _ => Err(surprised()),
+        }
+    }
+
+    /// The latest sessions.
+    pub async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionView>> {
+        match self.request(RepRequest::Sessions { active_only, limit }).await? {
+            Response::Sessions(sessions) => Ok(sessions),
+            _ => Err(surprised()),
+        }
+    }
+
+    /// Ends a session.
+    pub async fn end_session(&self, session: SessionId) -> Result<()> {
+        self.request(RepRequest::EndSession { session }).await.map(|_| ())
+    }
+
+    /// Changes the site.
+    pub async fn edit(&self, edit: Edit) -> Result<Response> {
+        self.request(RepRequest::Edit(edit)).await
+    }
+
+    /// Starts a session on an item and gives its stream: the gate of the item's protocol is at the other end. A
+    /// native client can be connected to it as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Denied`] with the reasons, [`ErrorKind::NotFound`] for what one may not even see,
+    /// [`ErrorKind::Unavailable`] if the Jumpoint is offline; what the Jumpoint reports if it cannot serve the
+    /// session. Not cancel-safe: a session may have been started, and ends by itself.
+    pub async fn jump(&self, item: &str) -> Result<JumpSession> {
+        // A key for this session only: it binds the end-to-end stream to the grant.
+        let key = SigningKey::generate()?;
+        let request = RepRequest::Jump {
+            item: item.to_owned(),
+            session_key: key.public(),
+        };
+        let Response::Jumped(jumped) = self.request(request).await? else {
+            return Err(surprised());
+        };
+        let Jumped { grant, ticket, relay } = *jumped;
+        let grant = grant.verify(&self.0.broker.key, self.0.clock.now())?;
+        if grant.rep_key() != key.public() {
+            return Err(Error::new(
+                ErrorKind::Grant,
+                "start a session",
+                "the grant is for another key",
+            ));
+        }
+        let address = relay.as_deref().unwrap_or(&self.0.broker.address);
+        let joined = async {
+            let socket = dial_relay(&*self.0.transport, address, &ticket, PATIENCE).await?;
+            let jumpoint = grant.jumpoint_key();
+            Box::pin(
+                self.0
+                    .tls
+                    .connect(socket, &key, &jumpoint, SESSION_ALPN, PATIENCE),
+            )
+            .await
+        };
+        let mut end = self.0.ends.watch(grant.session());
+        let tls = tokio::select! {
+            biased;
+            reason = end.wait_for(Option::is_some) => {
+                let error = match reason {
+                    Ok(reason) => reason.as_ref().map_or_else(surprised, crate::session::EndReason::to_error),
+                    Err(_) => surprised(),
+                };
+                self.0.ends.forget(grant.session());
+                return Err(error);
+            }
+            joined = joined => joined,
+        };
+        let tls = match tls {
+            Ok(tls) => tls,
+            Err(error) => return Err(self.why_not_joined(&mut end, grant.session(), error).await),
+        };
+        let stream = SessionStream::new(tls, grant.session(), self.clone());
+        Ok(JumpSession {
+            grant: Arc::new(grant),
+            stream,
+        })
+    }
+
+    /// A stream that could not be opened is often the Jumpoint's doing, and the broker knows more.
+    async fn why_not_joined(
+        &self,
+        end: &mut tokio::sync::watch::Receiver<Option<crate::session::EndReason>>,
+        session: SessionId,
+        error: Error,
+    ) -> Error {
+        let reason = tokio::time::timeout(Duration::from_secs(1), end.wait_for(Option::is_some)).await;
+        let known = match reason {
+            Ok(Ok(reason)) => reason.as_ref().map(crate::session::EndReason::to_error),
+            _ => None,
+        };
+        self.0.ends.forget(session);
+        known.unwrap_or(error)
+    }
+
+    /// Starts a session on an item and drives it with the backend of its protocol.
+    ///
+    /// # Errors
+    /// As [`Rep::jump`], and [`ErrorKind::Unsupported`] if no backend is registered for the item's protocol.
+    pub async fn open(&self, item: &str) -> Result<Session> {
+        let JumpSession { grant, stream } = self.jump(item).await?;
+        let backend = self.0.backends.get(grant.protocol())?;
+        backend
+            .connect(Box::new(stream), ConnectOptions::new(grant))
+            .await
+    }
+
+    /// Waits until the connection to the broker is lost and says why. Cancel-safe.
+    pub async fn disconnected(&self) -> Error {
+        self.0.connection.closed().await
+    }
+}

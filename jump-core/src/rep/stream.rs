@@ -1,0 +1,188 @@
+//! A session's byte stream at the rep, which says why when it is cut.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::Rep;
+use crate::id::SessionId;
+use crate::session::EndReason;
+use crate::tunnel::{RelayedSocket, TlsStream};
+
+/// How long a cut stream waits for the broker to say why.
+const WHY_PATIENCE: Duration = Duration::from_secs(3);
+
+/// The stream of a session: end-to-end encrypted to the Jumpoint.
+///
+/// A stream that is cut fails with the reason the broker gave: [`Error::from_io`] takes it out of the I/O error,
+/// with the kind [`SessionEnded`](crate::ErrorKind::SessionEnded) if the session was ended by a decision.
+pub struct SessionStream {
+    tls: TlsStream<RelayedSocket>,
+    session: SessionId,
+    /// Keeps the connection to the broker up, over which the reason comes.
+    rep: Rep,
+    end: watch::Receiver<Option<EndReason>>,
+    /// Set once the stream is cut.
+    cut: Option<Cut>,
+}
+
+/// A stream that was cut: how it failed, and the wait for the reason.
+struct Cut {
+    failure: io::ErrorKind,
+    message: String,
+    why: Pin<Box<dyn Future<Output = Option<EndReason>> + Send>>,
+    known: Option<Option<EndReason>>,
+}
+
+impl fmt::Debug for SessionStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionStream({})", self.session)
+    }
+}
+
+impl SessionStream {
+    pub(super) fn new(tls: TlsStream<RelayedSocket>, session: SessionId, rep: Rep) -> Self {
+        let end = rep.ends().watch(session);
+        Self {
+            tls,
+            session,
+            rep,
+            end,
+            cut: None,
+        }
+    }
+
+    /// The session.
+    #[must_use]
+    pub const fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// Notes how the stream failed, and waits for the reason of the session's end as far as anybody knows it.
+    fn poll_failure(&mut self, cx: &mut Context<'_>, failure: &io::Error) -> Poll<io::Error> {
+        if self.cut.is_none() {
+            let mut end = self.end.clone();
+            let why = async move {
+                timeout(WHY_PATIENCE, end.wait_for(Option::is_some))
+                    .await
+                    .ok()?
+                    .ok()?
+                    .clone()
+            };
+            let (failure, message) = (failure.kind(), failure.to_string());
+            self.cut = Some(Cut {
+                failure,
+                message,
+                why: Box::pin(why),
+                known: None,
+            });
+        }
+        self.poll_why(cx)
+            .unwrap_or_else(|| Poll::Ready(io::ErrorKind::Other.into()))
+    }
+
+    /// The error of a stream that was cut; `None` if it was not.
+    fn poll_why(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Error>> {
+        let cut = self.cut.as_mut()?;
+        if cut.known.is_none() {
+            match cut.why.as_mut().poll(cx) {
+                Poll::Ready(reason) => cut.known = Some(reason),
+                Poll::Pending => return Some(Poll::Pending),
+            }
+        }
+        Some(Poll::Ready(match cut.known.as_ref().and_then(Option::as_ref) {
+            Some(reason) => reason.to_error().into(),
+            None => io::Error::new(cut.failure, cut.message.clone()),
+        }))
+    }
+
+    /// The reason, if the end of the stream that looks normal is not: the broker ended the session.
+    fn not_normal(&self) -> Option<io::Error> {
+        let reason = self.end.borrow().clone();
+        reason
+            .filter(|reason| !reason.is_normal())
+            .map(|reason| reason.to_error().into())
+    }
+}
+
+impl Drop for SessionStream {
+    fn drop(&mut self) {
+        self.rep.ends().forget(self.session);
+    }
+}
+
+impl AsyncRead for SessionStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Some(error) = self.poll_why(cx) {
+            return error.map(Err);
+        }
+        let before = buffer.filled().len();
+        match ready!(Pin::new(&mut self.tls).poll_read(cx, buffer)) {
+            Ok(()) if buffer.filled().len() == before && buffer.remaining() > 0 => match self.not_normal() {
+                Some(error) => Poll::Ready(Err(error)),
+                None => Poll::Ready(Ok(())),
+            },
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(error) => self.poll_failure(cx, &error).map(Err),
+        }
+    }
+}
+
+impl AsyncBufRead for SessionStream {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let this = self.get_mut();
+        if let Some(error) = this.poll_why(cx) {
+            return error.map(Err);
+        }
+        match ready!(Pin::new(&mut this.tls).poll_fill_buf(cx)) {
+            Ok([]) => match this.not_normal() {
+                Some(error) => Poll::Ready(Err(error)),
+                None => Poll::Ready(Ok(&[])),
+            },
+            // Asked again for the sake of the borrow checker: what is buffered is given at once.
+            Ok(_) => Pin::new(&mut this.tls).poll_fill_buf(cx),
+            Err(error) => this.poll_failure(cx, &error).map(Err),
+        }
+    }
+
+    fn consume(mut self: Pin<&mut Self>, amount: usize) {
+        Pin::new(&mut self.tls).consume(amount);
+    }
+}
+
+impl AsyncWrite for SessionStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(error) = self.poll_why(cx) {
+            return error.map(Err);
+        }
+        match ready!(Pin::new(&mut self.tls).poll_write(cx, bytes)) {
+            Ok(written) => Poll::Ready(Ok(written)),
+            Err(error) => self.poll_failure(cx, &error).map(Err),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = self.poll_why(cx) {
+            return error.map(Err);
+        }
+        match ready!(Pin::new(&mut self.tls).poll_flush(cx)) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(error) => self.poll_failure(cx, &error).map(Err),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tls).poll_shutdown(cx)
+    }
+}

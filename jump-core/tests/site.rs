@@ -1,0 +1,544 @@
+//! Broker, Jumpoint and rep together: what is granted works, what is not is refused with its reason, and what is
+//! taken away stops at once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jump_core::ErrorKind;
+use jump_core::audit::AuditKind;
+use jump_core::control::{Edit, ItemDraft, RepRequest, Response};
+use jump_core::error::Error;
+use jump_core::model::{Hostname, ItemDetails, LoginScope, Name, ShellJump, ShellProtocol, UserName};
+use jump_core::protocol::Registry;
+use jump_core::rep::{JumpSession, LoginIdentity, Rep};
+use jump_core::session::{EndReason, RecordingMode};
+use jump_core::store::SessionState;
+use jump_testkit::echo::EchoBackend;
+use jump_testkit::running_site::{RunningSite, SiteOptions};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const AT_MOST: Duration = Duration::from_secs(10);
+
+fn echo() -> Registry {
+    Registry::new().with(Arc::new(EchoBackend("ssh")))
+}
+
+fn nowhere() -> SocketAddr {
+    "127.0.0.1:9".parse().unwrap()
+}
+
+async fn site() -> RunningSite {
+    let site = RunningSite::start(SiteOptions::new(echo())).await.unwrap();
+    site.add_user("alice", Some("Start Sessions Only"), false)
+        .await
+        .unwrap();
+    site.add_user("admin", None, true).await.unwrap();
+    site.add_shell("web-1", nowhere(), RecordingMode::Off)
+        .await
+        .unwrap();
+    site
+}
+
+async fn say(session: &mut JumpSession, text: &[u8]) -> std::io::Result<Vec<u8>> {
+    session.stream.write_all(text).await?;
+    session.stream.flush().await?;
+    let mut back = vec![0; text.len()];
+    session.stream.read_exact(&mut back).await?;
+    Ok(back)
+}
+
+/// Reads until the stream fails or ends; the typed error it failed with.
+async fn cut(session: &mut JumpSession) -> Error {
+    let mut rest = Vec::new();
+    let result = tokio::time::timeout(AT_MOST, session.stream.read_to_end(&mut rest))
+        .await
+        .expect("it must stop");
+    Error::from_io(
+        ErrorKind::Network,
+        "read",
+        result.expect_err("it must fail with a reason"),
+    )
+}
+
+async fn ended(site: &RunningSite, session: &JumpSession) -> EndReason {
+    let id = session.grant.session();
+    site.until("the session is over", || {
+        !site.broker.live_sessions().contains(&id)
+    })
+    .await
+    .unwrap();
+    // The registry forgets a session before its end is stored.
+    for _ in 0..1000 {
+        if let SessionState::Ended { reason, .. } = site.store.session(id).await.unwrap().unwrap().state {
+            return reason;
+        }
+        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("the end of the session was never stored");
+}
+
+#[tokio::test]
+async fn a_rep_reaches_the_gate_through_relay_and_jumpoint() {
+    for options in [SiteOptions::new(echo()), SiteOptions::new(echo()).over_tcp()] {
+        let site = RunningSite::start(options).await.unwrap();
+        site.add_user("alice", Some("Start Sessions Only"), false)
+            .await
+            .unwrap();
+        site.add_shell("web-1", nowhere(), RecordingMode::Off)
+            .await
+            .unwrap();
+        let rep = site.login("alice", Registry::new()).await.unwrap();
+        assert_eq!(rep.user_name(), "alice");
+        let mut session = rep.jump("web/web-1").await.unwrap();
+        assert_eq!(say(&mut session, b"hello").await.unwrap(), b"hello");
+        session.stream.shutdown().await.unwrap();
+        let mut rest = Vec::new();
+        session.stream.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(ended(&site, &session).await, EndReason::RepClosed);
+    }
+}
+
+#[tokio::test]
+async fn s18_the_grant_is_in_the_log_before_the_session_and_its_end_after_it() {
+    let site = site().await;
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    let mut session = rep.jump("web-1").await.unwrap();
+    let id = session.grant.session();
+    let granted = |kind: &AuditKind| {
+        matches!(kind, AuditKind::SessionGranted { session, reasons, .. }
+        if *session == id && reasons.contains("Start Sessions Only"))
+    };
+    assert!(site.audit.events().iter().any(|event| granted(&event.kind)));
+    say(&mut session, b"x").await.unwrap();
+    drop(session);
+    site.until("the end is logged", || {
+        site.audit
+            .events()
+            .iter()
+            .any(|event| matches!(&event.kind, AuditKind::SessionEnded { session, .. } if *session == id))
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn who_may_not_start_is_told_why_and_who_may_not_see_is_told_nothing() {
+    let site = site().await;
+    site.add_user("auditor", Some("Auditor"), false).await.unwrap();
+    site.add_user("stranger", None, false).await.unwrap();
+    let auditor = site.login("auditor", Registry::new()).await.unwrap();
+    let error = auditor.jump("web-1").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert!(error.to_string().contains("lacks perm_start"), "{error}");
+
+    let stranger = site.login("stranger", Registry::new()).await.unwrap();
+    let hidden = stranger.jump("web-1").await.unwrap_err();
+    let missing = stranger.jump("no-such-item").await.unwrap_err();
+    assert_eq!(
+        (hidden.kind(), hidden.to_string()),
+        (missing.kind(), missing.to_string())
+    );
+    assert!(stranger.items().await.unwrap().is_empty());
+    let denied = site
+        .audit
+        .events()
+        .iter()
+        .filter(|e| matches!(e.kind, AuditKind::SessionDenied { .. }))
+        .count();
+    assert_eq!(denied, 2, "both attempts on the real item are logged");
+}
+
+/// Everything that takes access away, and the kind of error the rep sees.
+async fn stops(
+    take_away: impl AsyncFnOnce(&RunningSite, &Rep, &JumpSession),
+    wanted: fn(&EndReason) -> bool,
+) {
+    let site = site().await;
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    let mut session = rep.jump("web-1").await.unwrap();
+    say(&mut session, b"before").await.unwrap();
+    take_away(&site, &rep, &session).await;
+    let error = cut(&mut session).await;
+    assert_eq!(error.kind(), ErrorKind::SessionEnded, "{error}");
+    let reason = ended(&site, &session).await;
+    assert!(wanted(&reason), "{reason:?}");
+    let id = session.grant.session();
+    let logged = |event: &jump_core::audit::AuditEvent| {
+        matches!(&event.kind,
+        AuditKind::SessionEnded { session, reason: logged, .. } if *session == id && *logged == reason)
+    };
+    site.until("the end is logged", || site.audit.events().iter().any(logged))
+        .await
+        .unwrap();
+}
+
+fn revoked(reason: &EndReason) -> bool {
+    matches!(reason, EndReason::AccessRevoked(_))
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+fn alice() -> UserName {
+    UserName::new("alice").unwrap()
+}
+
+#[tokio::test]
+async fn s10_losing_the_role_stops_the_session() {
+    stops(
+        async |site, _, _| {
+            site.edit(Edit::RemoveMember {
+                group: name("web"),
+                user: alice(),
+            })
+            .await
+            .unwrap();
+        },
+        revoked,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn s10_deleting_the_item_stops_the_session() {
+    stops(
+        async |site, _, _| {
+            site.edit(Edit::RemoveItem { item: "web-1".into() })
+                .await
+                .unwrap();
+        },
+        revoked,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn s10_disabling_the_user_stops_the_session() {
+    stops(
+        async |site, _, _| {
+            site.edit(Edit::EnableUser {
+                name: alice(),
+                enabled: false,
+            })
+            .await
+            .unwrap();
+        },
+        revoked,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn s10_removing_the_login_stops_the_session() {
+    stops(
+        async |site, _, _| {
+            let login = site.broker.world().logins().next().unwrap().id;
+            site.edit(Edit::RemoveLogin { login }).await.unwrap();
+        },
+        revoked,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn s10_taking_the_jumpoint_away_stops_the_session() {
+    stops(
+        async |site, _, _| {
+            site.edit(Edit::RevokeJumpoint {
+                jumpoint: name("berlin"),
+                user: alice(),
+            })
+            .await
+            .unwrap();
+        },
+        revoked,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn s10_removing_the_jumpoint_stops_the_session() {
+    stops(
+        async |site, _, _| {
+            site.edit(Edit::RemoveJumpoint { name: name("berlin") })
+                .await
+                .unwrap();
+        },
+        revoked,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_administrator_ends_a_session_and_its_owner_is_told_who_did() {
+    stops(
+        async |site, _, session| {
+            let admin = site.login("admin", Registry::new()).await.unwrap();
+            admin.end_session(session.grant.session()).await.unwrap();
+        },
+        |reason| *reason == EndReason::EndedBy("admin".into()),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn others_cannot_end_ones_session_nor_see_it() {
+    let site = site().await;
+    site.add_user("bob", Some("Start Sessions Only"), false)
+        .await
+        .unwrap();
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    let mut session = rep.jump("web-1").await.unwrap();
+    let bob = site.login("bob", Registry::new()).await.unwrap();
+    let error = bob.end_session(session.grant.session()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(bob.sessions(false, 100).await.unwrap().is_empty());
+    assert_eq!(rep.sessions(true, 100).await.unwrap().len(), 1);
+    assert_eq!(say(&mut session, b"still here").await.unwrap(), b"still here");
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_time_is_over() {
+    let site = site().await;
+    let details = ItemDetails::ShellJump(ShellJump {
+        protocol: ShellProtocol::Ssh,
+        port: 9,
+        keep_alive_seconds: 0,
+        host_key: Default::default(),
+        permissions: Default::default(),
+        credential: None,
+    });
+    site.add_item("short", nowhere(), RecordingMode::Off, Some(1), details)
+        .await
+        .unwrap();
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    let mut session = rep.jump("short").await.unwrap();
+    let error = cut(&mut session).await;
+    assert_eq!(error.kind(), ErrorKind::SessionEnded, "{error}");
+    assert_eq!(ended(&site, &session).await, EndReason::Expired);
+}
+
+#[tokio::test]
+async fn s36_a_panic_in_one_gate_ends_that_session_only() {
+    let site = site().await;
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    let mut other = rep.jump("web-1").await.unwrap();
+    let mut doomed = rep.jump("web-1").await.unwrap();
+    doomed.stream.write_all(b"panic\n").await.unwrap();
+    doomed.stream.flush().await.unwrap();
+    let error = cut(&mut doomed).await;
+    assert_eq!(error.kind(), ErrorKind::Internal, "{error}");
+    assert_eq!(say(&mut other, b"alive").await.unwrap(), b"alive");
+}
+
+#[tokio::test]
+async fn f03_a_jumpoint_that_vanishes_ends_its_sessions_with_a_typed_error() {
+    let site = site().await;
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    let mut session = rep.jump("web-1").await.unwrap();
+    say(&mut session, b"x").await.unwrap();
+    site.stop_jumpoint().await;
+    let error = cut(&mut session).await;
+    assert!(
+        matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::SessionEnded),
+        "{error}"
+    );
+    assert_eq!(ended(&site, &session).await, EndReason::JumpointLost);
+    let error = rep.jump("web-1").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("berlin"), "{error}");
+}
+
+#[tokio::test]
+async fn v93_s04_an_invitation_works_once_however_many_try_at_once() {
+    let site = site().await;
+    let text = site.invite("alice", LoginScope::Sessions).await.unwrap().reveal();
+    let mut tries = Vec::new();
+    for _ in 0..100 {
+        let (transport, invitation) = (site.transport.clone(), text.expose().parse().unwrap());
+        tries.push(tokio::spawn(async move {
+            let identity = LoginIdentity::generate().unwrap();
+            jump_core::rep::enrol(&*transport, &invitation, &identity, Name::new("device").unwrap()).await
+        }));
+    }
+    let (mut enrolled, mut refused) = (0, 0);
+    for one in tries {
+        match one.await.unwrap() {
+            Ok(_) => enrolled += 1,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!((enrolled, refused), (1, 99));
+    assert_eq!(site.broker.world().logins().count(), 1);
+}
+
+#[tokio::test]
+async fn v17_an_invitation_for_a_login_enrols_no_jumpoint() {
+    let site = site().await;
+    let invitation = site.invite("alice", LoginScope::Everything).await.unwrap();
+    let identity = jump_core::jumpoint::JumpointIdentity::generate().unwrap();
+    let error = jump_core::jumpoint::enrol(&*site.transport, &invitation, &identity)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_not_let_in_and_a_wrong_broker_key_is_noticed() {
+    let site = site().await;
+    let stranger = LoginIdentity::generate().unwrap();
+    let error = site.connect(stranger.clone(), Registry::new()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    let mut endpoint = site.endpoint.clone();
+    endpoint.key = jump_core::keys::SigningKey::generate().unwrap().public();
+    let error = Rep::builder(stranger, endpoint)
+        .transport(site.transport.clone())
+        .connect()
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UntrustedPeer, "{error}");
+}
+
+#[tokio::test]
+async fn v06_a_login_for_sessions_cannot_administer_even_if_its_user_may() {
+    let site = site().await;
+    let invitation = site.invite("admin", LoginScope::Sessions).await.unwrap();
+    let identity = LoginIdentity::generate().unwrap();
+    jump_core::rep::enrol(&*site.transport, &invitation, &identity, name("device"))
+        .await
+        .unwrap();
+    let rep = site.connect(identity, Registry::new()).await.unwrap();
+    let edit = Edit::RemoveUser { name: alice() };
+    assert_eq!(rep.edit(edit).await.unwrap_err().kind(), ErrorKind::Denied);
+    let wider = Edit::InviteLogin {
+        user: UserName::new("admin").unwrap(),
+        scope: LoginScope::Everything,
+    };
+    assert_eq!(rep.edit(wider).await.unwrap_err().kind(), ErrorKind::Denied);
+    assert_eq!(
+        rep.request(RepRequest::Users).await.unwrap_err().kind(),
+        ErrorKind::Denied
+    );
+}
+
+#[tokio::test]
+async fn items_are_edited_by_role_and_only_in_ones_own_groups() {
+    let site = site().await;
+    site.add_user("lead", Some("Administrator"), false).await.unwrap();
+    site.edit(Edit::AddGroup {
+        name: name("db"),
+        comments: Default::default(),
+    })
+    .await
+    .unwrap();
+    let lead = site.login("lead", Registry::new()).await.unwrap();
+    let draft = |group: &str| {
+        Edit::AddItem(Box::new(ItemDraft {
+            name: name("new"),
+            group: name(group),
+            jumpoint: name("berlin"),
+            hostname: Hostname::new("10.0.0.9").unwrap(),
+            tag: Default::default(),
+            comments: Default::default(),
+            recording: Default::default(),
+            max_duration_seconds: None,
+            details: ItemDetails::ShellJump(ShellJump {
+                protocol: ShellProtocol::Ssh,
+                port: 22,
+                keep_alive_seconds: 0,
+                host_key: Default::default(),
+                permissions: Default::default(),
+                credential: None,
+            }),
+        }))
+    };
+    assert!(matches!(
+        lead.edit(draft("web")).await.unwrap(),
+        Response::Item(_)
+    ));
+    assert_eq!(
+        lead.edit(draft("db")).await.unwrap_err().kind(),
+        ErrorKind::Denied
+    );
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    assert_eq!(
+        rep.edit(Edit::RemoveItem { item: "new".into() })
+            .await
+            .unwrap_err()
+            .kind(),
+        ErrorKind::Denied
+    );
+    assert!(matches!(
+        lead.edit(Edit::RemoveItem { item: "new".into() }).await.unwrap(),
+        Response::Done
+    ));
+}
+
+#[tokio::test]
+async fn why_explains_oneself_to_oneself_and_others_to_administrators_only() {
+    let site = site().await;
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    let explanation = rep.why("web-1").await.unwrap();
+    assert_eq!(explanation.decision.effect, jump_core::access::Effect::Allow);
+    assert_eq!(explanation.decision.reasons.len(), 4);
+    let about = |user: &str| RepRequest::Why {
+        user: Some(UserName::new(user).unwrap()),
+        item: "web-1".into(),
+        at: None,
+    };
+    assert_eq!(
+        rep.request(about("admin")).await.unwrap_err().kind(),
+        ErrorKind::Denied
+    );
+    let admin = site.login("admin", Registry::new()).await.unwrap();
+    let Response::Explanation(explanation) = admin.request(about("alice")).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(explanation.user, "alice");
+}
+
+#[tokio::test]
+async fn f02_sessions_of_an_earlier_run_are_not_active_after_a_restart() {
+    let site = site().await;
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    let session = rep.jump("web-1").await.unwrap();
+    assert_eq!(site.store.sessions(true, 10).await.unwrap().len(), 1);
+    let key = jump_core::keys::SigningKey::generate().unwrap();
+    let audit = Arc::new(jump_core::audit::MemoryAuditLog::new(100_000));
+    let _again = jump_core::broker::Broker::builder(key, site.store.clone(), audit.clone())
+        .start()
+        .await
+        .unwrap();
+    assert!(site.store.sessions(true, 10).await.unwrap().is_empty());
+    let record = site
+        .store
+        .session(session.grant.session())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(matches!(
+        record.state,
+        SessionState::Ended {
+            reason: EndReason::BrokerRestarted,
+            ..
+        }
+    ));
+    assert!(
+        audit
+            .events()
+            .iter()
+            .any(|event| matches!(event.kind, AuditKind::SessionEnded { .. }))
+    );
+}

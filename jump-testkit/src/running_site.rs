@@ -1,0 +1,375 @@
+//! A whole site that runs in the test's own process: broker, relay, one Jumpoint, and reps on demand.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jump_core::audit::MemoryAuditLog;
+use jump_core::broker::{Broker, BrokerSettings, Caller};
+use jump_core::control::{BrokerEndpoint, Edit, Invitation, ItemDraft, ItemView, RepRequest, Response};
+use jump_core::jumpoint::{self, Jumpoint, JumpointIdentity, NetworkPolicy};
+use jump_core::keys::{SealingKey, SigningKey};
+use jump_core::model::{
+    HostKeyPolicy, Hostname, ItemDetails, JumpMethods, LoginScope, Name, PortForward, ProtocolTunnel,
+    ShellJump, ShellProtocol, UserName,
+};
+use jump_core::protocol::Registry;
+use jump_core::rep::{self, LoginIdentity, Rep};
+use jump_core::session::{Credential, CredentialBinding, RecordingMode, SessionPermissions};
+use jump_core::store::{MemoryStore, Store};
+use jump_core::tunnel::{MemoryTransport, TcpTransport, Transport};
+use jump_core::{Error, ErrorKind, Result};
+use tokio::task::JoinHandle;
+
+/// How a [`RunningSite`] is made.
+#[derive(Debug)]
+pub struct SiteOptions {
+    /// The protocols its Jumpoint serves.
+    pub backends: Registry,
+    /// Real loopback TCP instead of memory.
+    pub tcp: bool,
+    /// Where its Jumpoint records; nowhere by default.
+    pub recordings: Option<PathBuf>,
+    /// Between signs of life. One second.
+    pub heartbeat: Duration,
+    /// How long sessions outlive the broker's connection. Two seconds.
+    pub lease: Duration,
+}
+
+impl SiteOptions {
+    /// A site in memory with these backends.
+    #[must_use]
+    pub const fn new(backends: Registry) -> Self {
+        Self {
+            backends,
+            tcp: false,
+            recordings: None,
+            heartbeat: Duration::from_secs(1),
+            lease: Duration::from_secs(2),
+        }
+    }
+
+    /// The same over loopback TCP.
+    #[must_use]
+    pub const fn over_tcp(mut self) -> Self {
+        self.tcp = true;
+        self
+    }
+}
+
+/// A site with one enrolled Jumpoint `berlin` and a Jump Group `web`. Everything stops when it is dropped.
+#[derive(Debug)]
+pub struct RunningSite {
+    /// The broker.
+    pub broker: Broker,
+    /// Where it is and the key it proves.
+    pub endpoint: BrokerEndpoint,
+    /// How it is reached.
+    pub transport: Arc<dyn Transport>,
+    /// Its audit log.
+    pub audit: Arc<MemoryAuditLog>,
+    /// Its store.
+    pub store: Arc<dyn Store>,
+    /// The key that opens its recordings.
+    pub recording_key: SealingKey,
+    /// Its Jumpoint.
+    pub jumpoint: Jumpoint,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Drop for RunningSite {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+fn unexpected() -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "set up a test site",
+        "the broker answered another question",
+    )
+}
+
+impl RunningSite {
+    /// Starts the site and waits until its Jumpoint is connected.
+    pub async fn start(options: SiteOptions) -> Result<Self> {
+        let transport: Arc<dyn Transport> = if options.tcp {
+            Arc::new(TcpTransport)
+        } else {
+            Arc::new(MemoryTransport::new())
+        };
+        let listener = transport
+            .listen(if options.tcp { "127.0.0.1:0" } else { "broker" })
+            .await?;
+        let address = listener.address();
+        let key = SigningKey::generate()?;
+        let recording_key = SealingKey::generate()?;
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new()?);
+        let audit = Arc::new(MemoryAuditLog::new(100_000));
+        let endpoint = BrokerEndpoint {
+            address: address.clone(),
+            key: key.public(),
+        };
+        let public_recording_key = recording_key.public();
+        let broker = Broker::builder(key, store.clone(), audit.clone())
+            .settings(|settings: &mut BrokerSettings| {
+                settings.public_address = address;
+                settings.recording_key = Some(public_recording_key);
+                settings.heartbeat = options.heartbeat;
+                settings.lease = options.lease;
+            })
+            .start()
+            .await?;
+        let served = broker.clone();
+        let mut tasks = vec![tokio::spawn(async move {
+            let _ = served.serve(listener).await;
+        })];
+
+        let local = Caller::local();
+        let edit = |edit| broker.request(&local, RepRequest::Edit(edit));
+        edit(Edit::AddGroup {
+            name: Name::new("web")?,
+            comments: Default::default(),
+        })
+        .await?;
+        let Response::Invitation(invitation) = edit(Edit::AddJumpoint {
+            name: Name::new("berlin")?,
+        })
+        .await?
+        else {
+            return Err(unexpected());
+        };
+        let invitation: Invitation = invitation.expose().parse()?;
+        let identity = JumpointIdentity::generate()?;
+        jumpoint::enrol(&*transport, &invitation, &identity).await?;
+        let mut builder = Jumpoint::builder(identity, endpoint.clone(), options.backends)
+            .transport(transport.clone())
+            .reconnect_spread(Duration::from_millis(50))
+            .network_policy(
+                NetworkPolicy::new().allowing(["127.0.0.0/8".parse().map_err(|_| unexpected())?]),
+            );
+        if let Some(folder) = options.recordings {
+            builder = builder.recordings(folder);
+        }
+        let jumpoint = builder.build();
+        let running = jumpoint.clone();
+        tasks.push(tokio::spawn(async move {
+            let _ = running.run().await;
+        }));
+        let site = Self {
+            broker,
+            endpoint,
+            transport,
+            audit,
+            store,
+            recording_key,
+            jumpoint,
+            tasks,
+        };
+        site.until("the jumpoint is connected", || site.is_online())
+            .await?;
+        Ok(site)
+    }
+
+    /// Whether the Jumpoint is connected.
+    #[must_use]
+    pub fn is_online(&self) -> bool {
+        self.broker
+            .world()
+            .jumpoints()
+            .all(|jumpoint| self.broker.is_online(jumpoint.id))
+    }
+
+    /// Stops the Jumpoint as if its machine had lost power: its tasks are dropped and every socket with them.
+    pub async fn stop_jumpoint(&self) {
+        if let Some(task) = self.tasks.last() {
+            task.abort();
+        }
+        let _ = self.until("the jumpoint is gone", || !self.is_online()).await;
+    }
+
+    /// Waits until something is so; at most ten seconds.
+    pub async fn until(&self, what: &'static str, so: impl Fn() -> bool) -> Result<()> {
+        let wait = async {
+            while !so() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), wait)
+            .await
+            .map_err(|_| Error::new(ErrorKind::Timeout, "wait in a test", what))
+    }
+
+    /// Changes the site as the embedding program.
+    pub async fn edit(&self, edit: Edit) -> Result<Response> {
+        self.broker
+            .request(&Caller::local(), RepRequest::Edit(edit))
+            .await
+    }
+
+    /// Adds a user with all methods and the Jumpoint, in group `web` with this role (`None`: not a member).
+    pub async fn add_user(&self, name: &str, role: Option<&str>, administrator: bool) -> Result<()> {
+        let user = UserName::new(name)?;
+        self.edit(Edit::AddUser {
+            name: user.clone(),
+            administrator,
+            allowed_methods: JumpMethods::all(),
+            default_role: None,
+        })
+        .await?;
+        self.edit(Edit::GrantJumpoint {
+            jumpoint: Name::new("berlin")?,
+            user: user.clone(),
+        })
+        .await?;
+        if let Some(role) = role {
+            let role = Some(Name::new(role)?);
+            self.edit(Edit::AddMember {
+                group: Name::new("web")?,
+                user,
+                role,
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// An invitation for a login of a user.
+    pub async fn invite(&self, user: &str, scope: LoginScope) -> Result<Invitation> {
+        match self
+            .edit(Edit::InviteLogin {
+                user: UserName::new(user)?,
+                scope,
+            })
+            .await?
+        {
+            Response::Invitation(invitation) => invitation.expose().parse(),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Enrols a login of the user; gives its identity.
+    pub async fn enrol(&self, user: &str) -> Result<LoginIdentity> {
+        let invitation = self.invite(user, LoginScope::Everything).await?;
+        let identity = LoginIdentity::generate()?;
+        rep::enrol(&*self.transport, &invitation, &identity, Name::new("test")?).await?;
+        Ok(identity)
+    }
+
+    /// Enrols a login of the user and connects.
+    pub async fn login(&self, user: &str, backends: Registry) -> Result<Rep> {
+        self.connect(self.enrol(user).await?, backends).await
+    }
+
+    /// Connects with a login.
+    pub async fn connect(&self, identity: LoginIdentity, backends: Registry) -> Result<Rep> {
+        Rep::builder(identity, self.endpoint.clone())
+            .transport(self.transport.clone())
+            .backends(backends)
+            .connect()
+            .await
+    }
+
+    /// Adds a Shell Jump item in group `web`.
+    pub async fn add_shell(
+        &self,
+        name: &str,
+        target: SocketAddr,
+        recording: RecordingMode,
+    ) -> Result<ItemView> {
+        self.add_shell_with(
+            name,
+            target,
+            recording,
+            HostKeyPolicy::default(),
+            SessionPermissions::default(),
+        )
+        .await
+    }
+
+    /// The same with a host key policy and permissions.
+    pub async fn add_shell_with(
+        &self,
+        name: &str,
+        target: SocketAddr,
+        recording: RecordingMode,
+        host_key: HostKeyPolicy,
+        permissions: SessionPermissions,
+    ) -> Result<ItemView> {
+        let details = ItemDetails::ShellJump(ShellJump {
+            protocol: ShellProtocol::Ssh,
+            port: target.port(),
+            keep_alive_seconds: 0,
+            host_key,
+            permissions,
+            credential: None,
+        });
+        self.add_item(name, target, recording, None, details).await
+    }
+
+    /// Adds a Protocol Tunnel item in group `web` that leads to one port.
+    pub async fn add_tunnel(&self, name: &str, target: SocketAddr) -> Result<ItemView> {
+        let details = ItemDetails::ProtocolTunnel(ProtocolTunnel {
+            listen_address: std::net::Ipv4Addr::LOCALHOST,
+            forwards: vec![PortForward {
+                local: 0,
+                remote: target.port(),
+            }],
+        });
+        self.add_item(name, target, RecordingMode::Off, None, details)
+            .await
+    }
+
+    /// Adds an item in group `web`.
+    pub async fn add_item(
+        &self,
+        name: &str,
+        target: SocketAddr,
+        recording: RecordingMode,
+        max_duration_seconds: Option<u32>,
+        details: ItemDetails,
+    ) -> Result<ItemView> {
+        let draft = ItemDraft {
+            name: Name::new(name)?,
+            group: Name::new("web")?,
+            jumpoint: Name::new("berlin")?,
+            hostname: Hostname::new(target.ip().to_string())?,
+            tag: Default::default(),
+            comments: Default::default(),
+            recording,
+            max_duration_seconds,
+            details,
+        };
+        match self.edit(Edit::AddItem(Box::new(draft))).await? {
+            Response::Item(item) => Ok(*item),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Seals a credential to the Jumpoint and stores it on a Shell Jump item.
+    pub async fn set_credential(&self, item: &ItemView, credential: &Credential) -> Result<()> {
+        let world = self.broker.world();
+        let target = world
+            .item(item.id)
+            .ok_or_else(unexpected)?
+            .targets()?
+            .pop()
+            .ok_or_else(unexpected)?;
+        let binding = CredentialBinding {
+            item: item.id,
+            jumpoint: item.jumpoint_id,
+            target,
+        };
+        let sealed = credential.seal(&item.sealing_key.ok_or_else(unexpected)?, &binding)?;
+        self.edit(Edit::SetCredential {
+            item: item.id,
+            credential: Some(sealed),
+        })
+        .await
+        .map(|_| ())
+    }
+}
