@@ -56,18 +56,20 @@ impl Broker {
             .accept(socket, &first, &self.0.key, None, CONTROL_ALPN, patience);
         let mut stream = Box::pin(stream).await?;
         let mut decoder = FrameDecoder::new(MAX_FRAME_BEFORE_AUTHENTICATION);
-        let hello = timeout(patience, read_message(&mut stream, &mut decoder))
-            .await
-            .map_err(|_| Error::new(ErrorKind::Timeout, "accept a connection", "it did not say hello"))??;
-        let result = match hello {
-            Message::Hello(hello) => Box::pin(self.hello(&mut stream, hello, peer)).await,
-            _ => Err(Error::new(
-                ErrorKind::Protocol,
-                "accept a connection",
-                "the first message must be hello",
-            )),
+        let greeted = async {
+            let hello = timeout(patience, read_message(&mut stream, &mut decoder))
+                .await
+                .map_err(|_| Error::new(ErrorKind::Timeout, "accept a connection", "it did not say hello"))?;
+            match hello? {
+                Message::Hello(hello) => Box::pin(self.hello(&mut stream, hello, peer)).await,
+                _ => Err(Error::new(
+                    ErrorKind::Protocol,
+                    "accept a connection",
+                    "the first message must be hello",
+                )),
+            }
         };
-        let accepted = match result {
+        let accepted = match greeted.await {
             Ok(Some(accepted)) => accepted,
             // Enrolled: said and done.
             Ok(None) => {
@@ -75,11 +77,7 @@ impl Broker {
                 return Ok(());
             }
             Err(error) => {
-                let refused = AuditKind::Refused {
-                    kind: error.kind(),
-                    message: error.to_string(),
-                };
-                self.log(Actor::Unknown, Some(peer.to_string()), refused).await?;
+                self.log_refusal(&error, peer).await?;
                 let message = Message::Refused(WireError::from(&error));
                 let _ = timeout(patience, write_message(&mut stream, &message)).await;
                 let _ = timeout(patience, stream.shutdown()).await;
@@ -92,6 +90,23 @@ impl Broker {
             Accepted::Jumpoint(arrival) => jumpoint_link::run(self, stream, decoder, arrival).await,
         }
         Ok(())
+    }
+
+    /// Logs that somebody was refused, within the budget for strangers.
+    async fn log_refusal(&self, error: &Error, peer: &PeerAddress) -> Result<()> {
+        let Some(unlogged) = self.0.refusals.admit() else {
+            return Ok(());
+        };
+        let message = if unlogged == 0 {
+            error.to_string()
+        } else {
+            format!("{error} (and {unlogged} refusals before it that were not logged)")
+        };
+        let refused = AuditKind::Refused {
+            kind: error.kind(),
+            message,
+        };
+        self.log(Actor::Unknown, Some(peer.to_string()), refused).await
     }
 
     /// Answers the hello. `None` means that the peer enrolled and the connection is done.

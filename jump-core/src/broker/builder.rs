@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock, Weak};
 use std::time::Duration;
 
+use super::refusals::Refusals;
 use super::sessions::{self, Sessions};
 use super::{Broker, Inner};
 use crate::audit::{Actor, AuditKind, AuditLog};
@@ -159,6 +160,7 @@ impl BrokerBuilder {
             jumpoints: Mutex::new(HashMap::new()),
             reps: Mutex::new(HashMap::new()),
             next_link: AtomicU64::new(1),
+            refusals: Refusals::new(),
         };
         let broker = Broker(Arc::new_cyclic(inner));
         broker.log(Actor::System, None, AuditKind::BrokerStarted).await?;

@@ -13,6 +13,7 @@ mod enrol;
 mod item_lookup;
 mod jump;
 mod jumpoint_link;
+mod refusals;
 mod request;
 mod sessions;
 mod views;
@@ -37,6 +38,7 @@ pub use builder::{BrokerBuilder, BrokerSettings};
 pub use caller::Caller;
 use caller::RepLink;
 use jumpoint_link::JumpointLink;
+use refusals::Refusals;
 use sessions::Sessions;
 
 /// One site's control plane. Cheap to clone; every clone is the same broker.
@@ -59,6 +61,7 @@ struct Inner {
     jumpoints: Mutex<HashMap<JumpointId, JumpointLink>>,
     reps: Mutex<HashMap<u64, RepLink>>,
     next_link: AtomicU64,
+    refusals: Refusals,
 }
 
 impl fmt::Debug for Broker {

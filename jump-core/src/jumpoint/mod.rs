@@ -4,6 +4,8 @@
 //! itself, dials the relay, lets only the granted rep key into the tunnel, and runs the gate of the protocol. Its own
 //! network policy has the last word on what may be reached. Credentials are opened here and nowhere else.
 
+#[cfg(test)]
+mod admission_tests;
 mod builder;
 mod dialer;
 mod link;

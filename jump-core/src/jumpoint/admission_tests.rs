@@ -1,0 +1,201 @@
+//! What a Jumpoint refuses before a single byte of a session flows.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::outbox::Outbox;
+use super::session::{Served, admit};
+use super::{Jumpoint, JumpointIdentity};
+use crate::access::{Action, Context, decide};
+use crate::control::{BrokerEndpoint, OpenSession};
+use crate::error::ErrorKind;
+use crate::id::{GroupId, ItemId, JumpointId, SessionId, UserId};
+use crate::keys::{PublicKey, SigningKey};
+use crate::model::{
+    Change, Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethods, Jumpoint as JumpointRecord, Membership,
+    Name, Role, ShellJump, ShellProtocol, User, UserName, World,
+};
+use crate::protocol::Registry;
+use crate::session::Grant;
+use crate::time::{ManualClock, SignedDuration, Timestamp};
+use crate::tunnel::{Party, Ticket};
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+struct Scene {
+    broker: SigningKey,
+    clock: Arc<ManualClock>,
+    served: Served,
+}
+
+fn scene() -> Scene {
+    let broker = SigningKey::generate().unwrap();
+    let clock = Arc::new(ManualClock::new(NOW));
+    let endpoint = BrokerEndpoint {
+        address: "broker".into(),
+        key: broker.public(),
+    };
+    let jumpoint = Jumpoint::builder(JumpointIdentity::generate().unwrap(), endpoint, Registry::new())
+        .clock(clock.clone())
+        .build();
+    let served = Served {
+        jumpoint,
+        id: Some(JumpointId::new(1).unwrap()),
+        session_key: SigningKey::generate().unwrap(),
+        recordings: None,
+        outbox: Outbox::start(watch::channel(None).1),
+    };
+    Scene {
+        broker,
+        clock,
+        served,
+    }
+}
+
+/// A session that a broker with this key opens for Jumpoint `jumpoint` and this connection key.
+fn open(broker: &SigningKey, jumpoint: u32, connection: PublicKey) -> OpenSession {
+    let (user, group, item) = (
+        UserId::new(1).unwrap(),
+        GroupId::new(1).unwrap(),
+        ItemId::new(1).unwrap(),
+    );
+    let jumpoint = JumpointId::new(jumpoint).unwrap();
+    let mut alice = User::new(user, UserName::new("alice").unwrap());
+    alice.allowed_methods = JumpMethods::all();
+    let shell = JumpItem {
+        id: item,
+        name: Name::new("web-1").unwrap(),
+        group,
+        jumpoint,
+        hostname: Hostname::new("10.0.0.5").unwrap(),
+        tag: Default::default(),
+        comments: Default::default(),
+        recording: Default::default(),
+        max_duration_seconds: None,
+        details: ItemDetails::ShellJump(ShellJump {
+            protocol: ShellProtocol::Ssh,
+            port: 22,
+            keep_alive_seconds: 0,
+            host_key: Default::default(),
+            permissions: Default::default(),
+            credential: None,
+        }),
+    };
+    let mut world = World::new().unwrap();
+    world
+        .apply(&[
+            Change::PutUser(alice),
+            Change::PutGroup(JumpGroup {
+                id: group,
+                name: Name::new("web").unwrap(),
+                comments: Default::default(),
+            }),
+            Change::PutJumpoint(JumpointRecord::new(jumpoint, Name::new("berlin").unwrap())),
+            Change::PutItem(shell.clone()),
+            Change::PutMembership(Membership {
+                user,
+                group,
+                role: Some(Role::START_SESSIONS_ONLY),
+            }),
+            Change::GrantJumpoint { user, jumpoint },
+        ])
+        .unwrap();
+    let (_, allowed) = decide(&world, user, item, Action::Start, &Context::default(), NOW);
+    let rep = SigningKey::generate().unwrap().public();
+    let session = SessionId::random().unwrap();
+    let grant = Grant::issue(session, &allowed.unwrap(), &shell, rep, connection, NOW).unwrap();
+    let ticket = Ticket::new(session, Party::Jumpoint, NOW + SignedDuration::from_secs(30)).unwrap();
+    OpenSession {
+        grant: grant.sign(broker).unwrap(),
+        ticket: ticket.sign(broker),
+        relay: None,
+        credential: None,
+    }
+}
+
+fn refusal(scene: &Scene, open: &OpenSession) -> (ErrorKind, String) {
+    let error = admit(&scene.served, open).map(|_| ()).unwrap_err();
+    (error.kind(), error.to_string())
+}
+
+#[tokio::test]
+async fn a_good_grant_is_admitted_once_and_a_replay_is_refused() {
+    let scene = scene();
+    let open = open(&scene.broker, 1, scene.served.session_key.public());
+    assert!(admit(&scene.served, &open).is_ok());
+    let (kind, message) = refusal(&scene, &open);
+    assert_eq!(kind, ErrorKind::Grant);
+    assert!(message.contains("used before"), "{message}");
+}
+
+#[tokio::test]
+async fn a_replay_is_refused_even_after_the_session_ended() {
+    let scene = scene();
+    let open = open(&scene.broker, 1, scene.served.session_key.public());
+    assert!(admit(&scene.served, &open).is_ok());
+    super::session::lock(&scene.served.jumpoint.0.sessions).clear();
+    scene.clock.set(NOW + SignedDuration::from_secs(50));
+    assert_eq!(refusal(&scene, &open).0, ErrorKind::Grant);
+}
+
+#[tokio::test]
+async fn a_grant_for_another_jumpoint_or_another_connection_is_refused() {
+    let scene = scene();
+    let other = open(&scene.broker, 2, scene.served.session_key.public());
+    assert!(refusal(&scene, &other).1.contains("another jumpoint"));
+    let elsewhere = open(&scene.broker, 1, SigningKey::generate().unwrap().public());
+    assert!(refusal(&scene, &elsewhere).1.contains("another connection"));
+}
+
+#[tokio::test]
+async fn a_grant_that_another_key_signed_is_refused() {
+    let scene = scene();
+    let forger = SigningKey::generate().unwrap();
+    let forged = open(&forger, 1, scene.served.session_key.public());
+    assert_eq!(refusal(&scene, &forged).0, ErrorKind::Grant);
+}
+
+#[tokio::test]
+async fn s07_an_expired_grant_is_refused_and_a_clock_that_is_far_off_is_named() {
+    let scene = scene();
+    let open = open(&scene.broker, 1, scene.served.session_key.public());
+    scene.clock.set(NOW + SignedDuration::from_mins(10));
+    assert!(refusal(&scene, &open).1.contains("expired"));
+    scene.clock.set(NOW - SignedDuration::from_mins(10));
+    let (kind, message) = refusal(&scene, &open);
+    assert_eq!(kind, ErrorKind::ClockSkew, "{message}");
+    scene.clock.set(NOW + SignedDuration::from_mins(4));
+    assert!(admit(&scene.served, &open).is_ok(), "four minutes are tolerated");
+}
+
+#[tokio::test]
+async fn a_changed_grant_is_refused_at_every_byte() {
+    let scene = scene();
+    let open = open(&scene.broker, 1, scene.served.session_key.public());
+    let json = serde_json::to_value(&open.grant).unwrap();
+    let payload = json["payload"].as_str().unwrap().to_owned();
+    for index in (0..payload.len()).step_by(7) {
+        let mut changed = payload.clone().into_bytes();
+        changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
+        let mut json = json.clone();
+        json["payload"] = String::from_utf8(changed).unwrap().into();
+        if json["payload"] == payload.as_str() {
+            continue;
+        }
+        let Ok(grant) = serde_json::from_value(json) else {
+            continue;
+        };
+        assert_eq!(
+            refusal(
+                &scene,
+                &OpenSession {
+                    grant,
+                    ..open.clone()
+                }
+            )
+            .0,
+            ErrorKind::Grant
+        );
+    }
+}
