@@ -1,6 +1,7 @@
 //! A store in memory, for tests and for embedders that keep their site elsewhere.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -55,19 +56,40 @@ impl Store for MemoryStore {
             )
             .retryable(true));
         }
-        inner.world.apply(changes)
+        let revision = inner.world.apply(changes)?;
+        for (kind, id) in changes.iter().filter_map(IdKind::of_put) {
+            let last = inner.ids.entry(kind).or_insert(0);
+            *last = id.max(*last);
+        }
+        Ok(revision)
     }
 
     async fn next_id(&self, kind: IdKind) -> Result<u32> {
         let mut inner = self.lock();
-        let next = inner.ids.entry(kind).or_insert(0);
-        *next += 1;
-        Ok(*next)
+        let last = inner.ids.entry(kind).or_insert(0);
+        if *last >= i32::MAX as u32 {
+            return Err(Error::new(
+                ErrorKind::ResourceLimit,
+                "give an id",
+                "all ids are used up",
+            ));
+        }
+        *last += 1;
+        Ok(*last)
     }
 
     async fn put_token(&self, token: &EnrolmentToken) -> Result<()> {
-        self.lock().tokens.insert(token.hash, (token.clone(), false));
-        Ok(())
+        match self.lock().tokens.entry(token.hash) {
+            Entry::Occupied(_) => Err(Error::new(
+                ErrorKind::Conflict,
+                "keep an enrolment token",
+                "there is one with this hash",
+            )),
+            Entry::Vacant(place) => {
+                place.insert((token.clone(), false));
+                Ok(())
+            }
+        }
     }
 
     async fn redeem_token(&self, hash: &TokenHash, now: Timestamp) -> Result<EnrolmentToken> {

@@ -32,6 +32,22 @@ pub enum IdKind {
     Login,
 }
 
+impl IdKind {
+    /// The kind and number of the object that a change adds or replaces; `None` if it does neither. A store never
+    /// gives such a number again.
+    #[must_use]
+    pub const fn of_put(change: &Change) -> Option<(Self, u32)> {
+        match change {
+            Change::PutUser(user) => Some((Self::User, user.id.get())),
+            Change::PutGroup(group) => Some((Self::Group, group.id.get())),
+            Change::PutJumpoint(jumpoint) => Some((Self::Jumpoint, jumpoint.id.get())),
+            Change::PutItem(item) => Some((Self::Item, item.id.get())),
+            Change::PutLogin(login) => Some((Self::Login, login.id.get())),
+            _ => None,
+        }
+    }
+}
+
 /// Where a site keeps its model, enrolment tokens and sessions. Every method is atomic and durable when it returns
 /// `Ok`; none is half done after an error or a crash.
 #[async_trait]
@@ -46,10 +62,16 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// [`World::apply`] says.
     async fn commit(&self, expected: Revision, changes: &[Change]) -> Result<Revision>;
 
-    /// A new id of this kind, never given before, not even to an object that was removed since.
+    /// A new id of this kind: never given before, and never used by an object, not even by one that was removed since.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ResourceLimit`](crate::ErrorKind::ResourceLimit) if all 2147483647 are used up.
     async fn next_id(&self, kind: IdKind) -> Result<u32>;
 
     /// Keeps a token.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if there is one with the same hash, used or not.
     async fn put_token(&self, token: &EnrolmentToken) -> Result<()>;
 
     /// Marks the token as used and gives it: of any number of concurrent calls exactly one succeeds, once for ever.

@@ -1,0 +1,399 @@
+//! The store in one SQLite file.
+
+mod error;
+mod schema;
+mod world;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jump_core::id::SessionId;
+use jump_core::model::{Change, Revision, World};
+use jump_core::store::{EnrolmentToken, IdKind, SessionRecord, Store, TokenHash};
+use jump_core::time::Timestamp;
+use jump_core::{Error, ErrorKind, Result};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use tokio::sync::Mutex;
+
+use error::{database, unreadable, unwritable};
+
+/// How long a call waits for another process that writes to the same file.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The largest id (`ids` are 1 to 2147483647).
+const LAST_ID: u32 = i32::MAX as u32;
+
+/// A site's store in one SQLite file, or in memory.
+///
+/// One connection serves one call after the other; each runs on a blocking thread of the current tokio runtime. Other
+/// processes may use the same file: changes are checked against what is in the file. A write is on stable storage when
+/// its call returns (`synchronous = FULL`), so that a used token stays used and an id stays given.
+///
+/// Calls are cancel-safe in that each is done whole or not at all, but a cancelled call may have been done.
+pub struct SqliteStore(Arc<Mutex<Inner>>);
+
+struct Inner {
+    connection: Connection,
+    /// The world at the revision of the last call; what is in the file decides.
+    world: World,
+}
+
+impl SqliteStore {
+    /// Opens the file at `path`, or begins a new store in it, readable by its owner only (mode 0600). Blocks while
+    /// it reads the site.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if the file cannot be used, [`ErrorKind::Integrity`] if it is damaged or is no database,
+    /// [`ErrorKind::Unsupported`] if a newer version of this library wrote it.
+    pub fn open(path: &Path) -> Result<Self> {
+        make_private(path).map_err(|error| Error::from_io(ErrorKind::Storage, "open the store", error))?;
+        // No URI flag: a path is a path, whatever it looks like.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(database)?;
+        Self::new(connection, "wal")
+    }
+
+    /// A store in memory, gone when dropped; it speaks the same SQL as one in a file.
+    pub fn open_in_memory() -> Result<Self> {
+        Self::new(Connection::open_in_memory().map_err(database)?, "memory")
+    }
+
+    fn new(mut connection: Connection, journal: &str) -> Result<Self> {
+        connection.busy_timeout(BUSY).map_err(database)?;
+        let mode: String = connection
+            .pragma_update_and_check(None, "journal_mode", journal, |row| row.get(0))
+            .map_err(database)?;
+        if mode != journal {
+            return Err(Error::new(
+                ErrorKind::Storage,
+                "open the store",
+                "the file system cannot hold a write-ahead log; put the store on a local disk",
+            ));
+        }
+        connection
+            .pragma_update(None, "synchronous", "full")
+            .map_err(database)?;
+        connection
+            .pragma_update(None, "foreign_keys", true)
+            .map_err(database)?;
+        schema::migrate(&mut connection)?;
+        let mut inner = Inner {
+            connection,
+            world: World::new()?,
+        };
+        inner.load()?;
+        Ok(Self(Arc::new(Mutex::new(inner))))
+    }
+
+    /// Runs a call on a blocking thread; calls take their turn without holding one.
+    async fn run<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut Inner) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let mut inner = self.0.clone().lock_owned().await;
+        tokio::task::spawn_blocking(move || call(&mut inner))
+            .await
+            .map_err(|error| {
+                Error::new(ErrorKind::Internal, "use the store", "the call was stopped").with_source(error)
+            })?
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SqliteStore")
+    }
+}
+
+/// Makes an empty file for its owner only, or takes everybody else's rights on the one that is there. SQLite gives its
+/// write-ahead log the same mode.
+///
+/// A file that is there is not opened: closing it again would drop the locks that another store of this process holds
+/// on it (POSIX `fcntl` locks).
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            #[cfg(unix)]
+            std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        }
+        Err(error) => return Err(error),
+    }
+    #[cfg(unix)]
+    {
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        std::fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+impl Inner {
+    /// Brings the world in memory to the revision in the file.
+    fn load(&mut self) -> Result<World> {
+        let transaction = self.connection.transaction().map_err(database)?;
+        if world::revision(&transaction)? != self.world.revision() {
+            self.world = world::load(&transaction)?;
+        }
+        Ok(self.world.clone())
+    }
+
+    fn commit(&mut self, expected: Revision, changes: &[Change]) -> Result<Revision> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(database)?;
+        let current = world::revision(&transaction)?;
+        if current != expected {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "change the site",
+                "it was changed in the meantime",
+            )
+            .retryable(true));
+        }
+        if current != self.world.revision() {
+            self.world = world::load(&transaction)?;
+        }
+        let mut next = self.world.clone();
+        let revision = next.apply(changes)?;
+        for change in changes {
+            world::write(&transaction, change, &next)?;
+        }
+        world::set_revision(&transaction, revision)?;
+        transaction.commit().map_err(database)?;
+        self.world = next;
+        Ok(revision)
+    }
+
+    fn next_id(&self, kind: IdKind) -> Result<u32> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO ids (kind, last) VALUES (?1, 1)
+                 ON CONFLICT (kind) DO UPDATE SET last = last + 1 WHERE last < ?2
+                 RETURNING last",
+            )
+            .and_then(|mut statement| {
+                statement
+                    .query_row(params![world::id_kind(kind), LAST_ID], |row| row.get(0))
+                    .optional()
+            })
+            .map_err(database)?
+            .ok_or_else(|| Error::new(ErrorKind::ResourceLimit, "give an id", "all ids are used up"))
+    }
+
+    fn put_token(&self, token: &EnrolmentToken) -> Result<()> {
+        let body = serde_json::to_string(token).map_err(unwritable)?;
+        let added = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO tokens (hash, expires, body) VALUES (?1, ?2, ?3) ON CONFLICT (hash) DO NOTHING",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![token.hash.0, nanoseconds(token.expires), body])
+            })
+            .map_err(database)?;
+        if added == 0 {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "keep an enrolment token",
+                "there is one with this hash",
+            ));
+        }
+        Ok(())
+    }
+
+    fn redeem_token(&self, hash: &TokenHash, now: Timestamp) -> Result<EnrolmentToken> {
+        let body: Option<String> = self
+            .connection
+            .prepare_cached(
+                "UPDATE tokens SET used_at = ?2 WHERE hash = ?1 AND used_at IS NULL AND expires > ?2
+                 RETURNING body",
+            )
+            .and_then(|mut statement| {
+                statement
+                    .query_row(params![hash.0, nanoseconds(now)], |row| row.get(0))
+                    .optional()
+            })
+            .map_err(database)?;
+        let body = body.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unauthenticated,
+                "use an enrolment token",
+                "it is unknown, used or expired",
+            )
+        })?;
+        serde_json::from_str(&body).map_err(|error| unreadable("token", error))
+    }
+
+    fn put_session(&self, session: &SessionRecord) -> Result<()> {
+        let body = serde_json::to_string(session).map_err(unwritable)?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO sessions (id, started, active, body) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (id) DO UPDATE SET started = excluded.started, active = excluded.active,
+                     body = excluded.body",
+            )
+            .and_then(|mut statement| {
+                statement.execute(params![
+                    session.id.as_bytes(),
+                    nanoseconds(session.started),
+                    session.state.is_active(),
+                    body
+                ])
+            })
+            .map(drop)
+            .map_err(database)
+    }
+
+    fn session(&self, id: SessionId) -> Result<Option<SessionRecord>> {
+        let body: Option<String> = self
+            .connection
+            .prepare_cached("SELECT body FROM sessions WHERE id = ?1")
+            .and_then(|mut statement| statement.query_row([id.as_bytes()], |row| row.get(0)).optional())
+            .map_err(database)?;
+        body.map(|body| read_session(&body)).transpose()
+    }
+
+    fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>> {
+        let query = if active_only {
+            "SELECT body FROM sessions WHERE active = 1 ORDER BY started DESC, id LIMIT ?1"
+        } else {
+            "SELECT body FROM sessions ORDER BY started DESC, id LIMIT ?1"
+        };
+        let mut statement = self.connection.prepare_cached(query).map_err(database)?;
+        let mut rows = statement.query([limit]).map_err(database)?;
+        let mut sessions = Vec::new();
+        while let Some(row) = rows.next().map_err(database)? {
+            let body: String = row.get(0).map_err(database)?;
+            sessions.push(read_session(&body)?);
+        }
+        Ok(sessions)
+    }
+}
+
+fn read_session(body: &str) -> Result<SessionRecord> {
+    serde_json::from_str(body).map_err(|error| unreadable("session", error))
+}
+
+/// Nanoseconds since 1970; times outside the years 1677 to 2262 become the nearest one inside.
+fn nanoseconds(time: Timestamp) -> i64 {
+    i64::try_from(time.as_nanosecond()).unwrap_or(if time < Timestamp::UNIX_EPOCH {
+        i64::MIN
+    } else {
+        i64::MAX
+    })
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn load(&self) -> Result<World> {
+        self.run(Inner::load).await
+    }
+
+    async fn commit(&self, expected: Revision, changes: &[Change]) -> Result<Revision> {
+        let changes = changes.to_vec();
+        self.run(move |inner| inner.commit(expected, &changes)).await
+    }
+
+    async fn next_id(&self, kind: IdKind) -> Result<u32> {
+        self.run(move |inner| inner.next_id(kind)).await
+    }
+
+    async fn put_token(&self, token: &EnrolmentToken) -> Result<()> {
+        let token = token.clone();
+        self.run(move |inner| inner.put_token(&token)).await
+    }
+
+    async fn redeem_token(&self, hash: &TokenHash, now: Timestamp) -> Result<EnrolmentToken> {
+        let hash = *hash;
+        self.run(move |inner| inner.redeem_token(&hash, now)).await
+    }
+
+    async fn put_session(&self, session: &SessionRecord) -> Result<()> {
+        let session = session.clone();
+        self.run(move |inner| inner.put_session(&session)).await
+    }
+
+    async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>> {
+        self.run(move |inner| inner.session(id)).await
+    }
+
+    async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>> {
+        self.run(move |inner| inner.sessions(active_only, limit)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jump_core::id::UserId;
+    use jump_core::model::{User, UserName};
+
+    use super::*;
+
+    fn users(ids: std::ops::Range<u32>) -> Vec<Change> {
+        ids.map(|id| {
+            let name = UserName::new(format!("user-{id}")).unwrap();
+            Change::PutUser(User::new(UserId::new(id).unwrap(), name))
+        })
+        .collect()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_fails_the_commit_whole_and_the_store_goes_on_when_space_returns() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("site.db")).unwrap();
+        store.commit(0, &users(1..50)).await.unwrap();
+        let pages = |count: u32| {
+            let inner = store.0.clone();
+            async move {
+                let inner = inner.lock_owned().await;
+                inner
+                    .connection
+                    .pragma_update_and_check(None, "max_page_count", count, |_| Ok(()))
+                    .unwrap();
+            }
+        };
+        pages(1).await;
+        let error = store.commit(1, &users(50..2000)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Storage);
+        let world = store.load().await.unwrap();
+        assert_eq!((world.revision(), world.users().count()), (1, 49));
+        pages(1_000_000).await;
+        assert_eq!(store.commit(1, &users(50..2000)).await.unwrap(), 2);
+        assert_eq!(store.load().await.unwrap().users().count(), 1999);
+    }
+
+    #[tokio::test]
+    async fn every_commit_is_synced_and_references_are_enforced() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("site.db")).unwrap();
+        let inner = store.0.lock().await;
+        let pragma = |name| {
+            inner
+                .connection
+                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
+        assert_eq!((pragma("synchronous"), pragma("foreign_keys")), (2, 1));
+        let orphan = "INSERT INTO memberships (user_id, group_id) VALUES (1, 1)";
+        assert!(inner.connection.execute(orphan, []).is_err());
+    }
+
+    #[test]
+    fn times_keep_their_nanoseconds_and_their_order() {
+        let time: Timestamp = "2026-01-02T03:04:05.123456789Z".parse().unwrap();
+        assert_eq!(nanoseconds(time), 1_767_323_045_123_456_789);
+        assert_eq!(nanoseconds(Timestamp::MIN), i64::MIN);
+        assert_eq!(nanoseconds(Timestamp::MAX), i64::MAX);
+    }
+}

@@ -1,0 +1,284 @@
+//! A small site for the store's tests, and a store that is opened anew for each call.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use jump_core::Result;
+use jump_core::id::{GroupId, ItemId, JumpointId, LoginId, SessionId, UserId};
+use jump_core::keys::{SealingKey, SealingPublicKey, SigningKey};
+use jump_core::model::{
+    Change, Comments, HostKey, HostKeyPolicy, Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethods,
+    Jumpoint, Login, LoginScope, Membership, Name, PortForward, ProtocolTunnel, Revision, Role, ShellJump,
+    ShellProtocol, Tag, TargetAddress, User, UserName, World,
+};
+use jump_core::secret::Secret;
+use jump_core::session::{
+    Credential, CredentialBinding, CredentialSecret, EndReason, RecordingMode, SessionPermissions,
+};
+use jump_core::store::{EnrolmentToken, IdKind, SessionRecord, SessionState, Store, TokenHash};
+use jump_core::time::{SignedDuration, Timestamp};
+use jump_store::SqliteStore;
+
+pub(crate) const HOST_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+pub(crate) const OTHER_HOST_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+pub(crate) fn user(id: u32, name: &str) -> User {
+    let name = UserName::new(if name.is_empty() { "x" } else { name }).unwrap();
+    let mut user = User::new(UserId::new(id).unwrap(), name);
+    user.allowed_methods = JumpMethods::all();
+    user
+}
+
+fn named(name: &str) -> Name {
+    Name::new(if name.is_empty() { "x" } else { name }).unwrap()
+}
+
+pub(crate) fn group(id: u32, name: &str) -> JumpGroup {
+    JumpGroup {
+        id: GroupId::new(id).unwrap(),
+        name: named(name),
+        comments: Comments::new("what for").unwrap(),
+    }
+}
+
+/// A Jumpoint that has enrolled; its key depends on its id.
+pub(crate) fn jumpoint(id: u32, name: &str) -> Jumpoint {
+    let mut jumpoint = Jumpoint::new(JumpointId::new(id).unwrap(), named(name));
+    jumpoint.key = Some(key(id as u8));
+    jumpoint.sealing_key = Some(SealingPublicKey::from_bytes([id as u8; 32]));
+    jumpoint
+}
+
+pub(crate) fn key(seed: u8) -> jump_core::keys::PublicKey {
+    SigningKey::from_seed(Secret::new([seed; 32])).unwrap().public()
+}
+
+/// A Shell Jump item with a sealed credential that trusts the first host key it sees.
+pub(crate) fn item(id: u32, group: u32, jumpoint: u32, name: &str) -> JumpItem {
+    let target = TargetAddress::new(Hostname::new("10.0.0.1").unwrap(), 2222).unwrap();
+    let binding = CredentialBinding {
+        item: ItemId::new(id).unwrap(),
+        jumpoint: JumpointId::new(jumpoint).unwrap(),
+        target,
+    };
+    let credential = Credential {
+        username: "root".to_owned(),
+        secret: CredentialSecret::Password(Secret::new("pw".to_owned())),
+    };
+    let sealing_key = SealingKey::from_seed(Secret::new([1; 32])).public();
+    JumpItem {
+        id: ItemId::new(id).unwrap(),
+        name: named(name),
+        group: GroupId::new(group).unwrap(),
+        jumpoint: JumpointId::new(jumpoint).unwrap(),
+        hostname: Hostname::new("10.0.0.1").unwrap(),
+        tag: Tag::default(),
+        comments: Comments::new("line\none \"two\" 'three' \\").unwrap(),
+        recording: RecordingMode::FailClosed,
+        max_duration_seconds: None,
+        details: ItemDetails::ShellJump(ShellJump {
+            protocol: ShellProtocol::Ssh,
+            port: 2222,
+            keep_alive_seconds: 30,
+            host_key: HostKeyPolicy {
+                pinned: Vec::new(),
+                trust_first_use: true,
+            },
+            permissions: SessionPermissions::default(),
+            credential: Some(credential.seal(&sealing_key, &binding).unwrap()),
+        }),
+    }
+}
+
+pub(crate) fn tunnel_item(id: u32, group: u32, jumpoint: u32, name: &str) -> JumpItem {
+    let mut item = item(id, group, jumpoint, name);
+    item.details = ItemDetails::ProtocolTunnel(ProtocolTunnel {
+        listen_address: Ipv4Addr::new(127, 0, 0, 9),
+        forwards: vec![PortForward {
+            local: 0,
+            remote: 65535,
+        }],
+    });
+    item
+}
+
+pub(crate) fn login(id: u32, user: u32, seed: u8) -> Login {
+    Login {
+        id: LoginId::new(id).unwrap(),
+        user: UserId::new(user).unwrap(),
+        label: Name::new("laptop").unwrap(),
+        key: key(seed),
+        scope: LoginScope::Everything,
+        expires: Some("2030-01-01T00:00:00.000000001Z".parse().unwrap()),
+    }
+}
+
+fn membership(user: u32, group: u32, role: Option<jump_core::id::RoleId>) -> Change {
+    Change::PutMembership(Membership {
+        user: UserId::new(user).unwrap(),
+        group: GroupId::new(group).unwrap(),
+        role,
+    })
+}
+
+fn grant(user: u32, jumpoint: u32) -> Change {
+    Change::GrantJumpoint {
+        user: UserId::new(user).unwrap(),
+        jumpoint: JumpointId::new(jumpoint).unwrap(),
+    }
+}
+
+/// Two of everything, all connected; objects 1 depend on each other.
+pub(crate) fn site() -> Vec<Change> {
+    vec![
+        Change::PutUser(user(1, "alice")),
+        Change::PutUser(user(2, "bob")),
+        Change::PutGroup(group(1, "servers")),
+        Change::PutGroup(group(2, "routers")),
+        Change::PutJumpoint(jumpoint(1, "branch")),
+        Change::PutJumpoint(jumpoint(2, "factory")),
+        Change::PutItem(item(1, 1, 1, "shell")),
+        Change::PutItem(tunnel_item(2, 1, 2, "ports")),
+        Change::PutItem(item(3, 2, 1, "shell")),
+        membership(1, 1, Some(Role::ADMINISTRATOR)),
+        membership(1, 2, None),
+        membership(2, 1, Some(Role::AUDITOR)),
+        grant(1, 1),
+        grant(1, 2),
+        grant(2, 1),
+        Change::PutLogin(login(1, 1, 1)),
+        Change::PutLogin(login(2, 2, 2)),
+    ]
+}
+
+/// Every kind of change at least once, each possible after those before it.
+pub(crate) fn every_change() -> Vec<Change> {
+    let mut changes = site();
+    let mut renamed = item(3, 1, 2, "renamed");
+    renamed.hostname = Hostname::new("host.example").unwrap();
+    changes.extend([
+        Change::PutUser(user(1, "Alice")),
+        Change::PutGroup(group(2, "switches")),
+        Change::PutJumpoint(Jumpoint::new(JumpointId::new(2).unwrap(), named("plant"))),
+        Change::PutItem(renamed),
+        Change::PinHostKey {
+            item: ItemId::new(1).unwrap(),
+            key: HostKey::new(HOST_KEY).unwrap(),
+        },
+        membership(2, 1, None),
+        grant(1, 1),
+        Change::PutLogin(login(1, 2, 9)),
+        Change::RevokeJumpoint {
+            user: UserId::new(1).unwrap(),
+            jumpoint: JumpointId::new(2).unwrap(),
+        },
+        Change::RemoveMembership {
+            user: UserId::new(1).unwrap(),
+            group: GroupId::new(2).unwrap(),
+        },
+        Change::RemoveLogin(LoginId::new(2).unwrap()),
+        Change::RemoveItem(ItemId::new(2).unwrap()),
+        Change::RemoveGroup(GroupId::new(2).unwrap()),
+        Change::RemoveUser(UserId::new(2).unwrap()),
+        Change::RemoveJumpoint(JumpointId::new(1).unwrap()),
+    ]);
+    changes
+}
+
+/// Every fact in a world, in one order.
+pub(crate) fn facts(world: &World) -> Vec<String> {
+    let mut facts: Vec<String> = world
+        .users()
+        .map(|user| format!("{user:?}"))
+        .chain(world.groups().map(|group| format!("{group:?}")))
+        .chain(world.jumpoints().map(|jumpoint| format!("{jumpoint:?}")))
+        .chain(world.items().map(|item| format!("{item:?}")))
+        .chain(world.memberships().map(|membership| format!("{membership:?}")))
+        .chain(world.jumpoint_grants().map(|grant| format!("{grant:?}")))
+        .chain(world.logins().map(|login| format!("{login:?}")))
+        .collect();
+    facts.sort();
+    facts
+}
+
+/// An active session; some start at the same moment.
+pub(crate) fn session(number: u8) -> SessionRecord {
+    let start: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+    SessionRecord {
+        id: SessionId::from_bytes([number.wrapping_mul(37); 16]),
+        user: UserId::new(1).unwrap(),
+        user_name: "alice".to_owned(),
+        item: ItemId::new(1).unwrap(),
+        item_name: "shell".to_owned(),
+        jumpoint: JumpointId::new(1).unwrap(),
+        protocol: "ssh".to_owned(),
+        started: start + SignedDuration::from_nanos(i64::from(number % 7)),
+        state: SessionState::Active,
+    }
+}
+
+pub(crate) fn ended() -> SessionState {
+    SessionState::Ended {
+        at: "2026-01-02T04:00:00Z".parse().unwrap(),
+        reason: EndReason::EndedBy("bob".to_owned()),
+        bytes_from_rep: u64::MAX,
+        bytes_from_target: 1,
+    }
+}
+
+/// Opens its file anew for each call, as if the program had been restarted in between.
+#[derive(Debug)]
+pub(crate) struct Reopened(PathBuf);
+
+impl Reopened {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    async fn store(&self) -> Result<SqliteStore> {
+        let path = self.0.clone();
+        tokio::task::spawn_blocking(move || SqliteStore::open(&path))
+            .await
+            .unwrap()
+    }
+}
+
+#[async_trait]
+impl Store for Reopened {
+    async fn load(&self) -> Result<World> {
+        self.store().await?.load().await
+    }
+
+    async fn commit(&self, expected: Revision, changes: &[Change]) -> Result<Revision> {
+        self.store().await?.commit(expected, changes).await
+    }
+
+    async fn next_id(&self, kind: IdKind) -> Result<u32> {
+        self.store().await?.next_id(kind).await
+    }
+
+    async fn put_token(&self, token: &EnrolmentToken) -> Result<()> {
+        self.store().await?.put_token(token).await
+    }
+
+    async fn redeem_token(&self, hash: &TokenHash, now: Timestamp) -> Result<EnrolmentToken> {
+        self.store().await?.redeem_token(hash, now).await
+    }
+
+    async fn put_session(&self, session: &SessionRecord) -> Result<()> {
+        self.store().await?.put_session(session).await
+    }
+
+    async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>> {
+        self.store().await?.session(id).await
+    }
+
+    async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>> {
+        self.store().await?.sessions(active_only, limit).await
+    }
+}
