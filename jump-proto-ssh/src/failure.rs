@@ -24,7 +24,10 @@ pub(crate) fn from_russh(network: ErrorKind, operation: &'static str, error: rus
         }
         Ssh::NoCommonAlgo { kind, theirs, .. } => (
             ErrorKind::Unsupported,
-            format!("the two sides share no {kind:?} algorithm; the other side offers {}", theirs.join(",")),
+            format!(
+                "the two sides share no {kind:?} algorithm; the other side offers {}",
+                theirs.join(",")
+            ),
         ),
         Ssh::KeepaliveTimeout | Ssh::InactivityTimeout | Ssh::ConnectionTimeout | Ssh::Elapsed(_) => {
             (ErrorKind::Timeout, "the other side stopped answering".to_owned())

@@ -45,7 +45,9 @@ pub(super) async fn login<H: client::Handler>(
     // Asking with `none` (RFC 4252 §5.2) tells the methods and is not counted as a failed try.
     let methods = match target.authenticate_none(user).await.map_err(network)? {
         AuthResult::Success => return Ok(Login::NotAsked),
-        AuthResult::Failure { remaining_methods, .. } => remaining_methods,
+        AuthResult::Failure {
+            remaining_methods, ..
+        } => remaining_methods,
     };
     still_there(target)?;
     let Some(credential) = credential else {
@@ -55,9 +57,16 @@ pub(super) async fn login<H: client::Handler>(
         )));
     };
     let accepted = match &credential.secret {
-        CredentialSecret::Password(password) => with_password(target, user, password.expose(), methods).await?,
+        CredentialSecret::Password(password) => {
+            with_password(target, user, password.expose(), methods).await?
+        }
         CredentialSecret::PrivateKey { .. } => with_key(target, credential, &methods).await?,
-        _ => return Err(error(ErrorKind::Unsupported, "this kind of credential is not known to the SSH gate")),
+        _ => {
+            return Err(error(
+                ErrorKind::Unsupported,
+                "this kind of credential is not known to the SSH gate",
+            ));
+        }
     };
     Ok(match accepted {
         Attempt::Accepted => Login::Accepted,
@@ -65,7 +74,10 @@ pub(super) async fn login<H: client::Handler>(
             still_there(target)?;
             Login::Refused(error(
                 ErrorKind::TargetAuthentication,
-                format!("the target refused the stored {} of user `{user}`{why}", credential.secret),
+                format!(
+                    "the target refused the stored {} of user `{user}`{why}",
+                    credential.secret
+                ),
             ))
         }
     })
@@ -98,10 +110,19 @@ async fn with_password<H: client::Handler>(
 ) -> Result<Attempt> {
     let mut partial = false;
     if methods.contains(&MethodKind::Password) {
-        match target.authenticate_password(user, password).await.map_err(network)? {
+        match target
+            .authenticate_password(user, password)
+            .await
+            .map_err(network)?
+        {
             AuthResult::Success => return Ok(Attempt::Accepted),
-            AuthResult::Failure { partial_success: false, .. } => return Ok(Attempt::Refused("")),
-            AuthResult::Failure { remaining_methods, .. } => {
+            AuthResult::Failure {
+                partial_success: false,
+                ..
+            } => return Ok(Attempt::Refused("")),
+            AuthResult::Failure {
+                remaining_methods, ..
+            } => {
                 methods = remaining_methods;
                 partial = true;
             }
@@ -131,7 +152,13 @@ async fn with_prompts<H: client::Handler>(
             }
             Interactive::InfoRequest { prompts, .. } => prompts,
         };
-        let reply = |prompt: &Prompt| if prompt.echo { String::new() } else { password.to_owned() };
+        let reply = |prompt: &Prompt| {
+            if prompt.echo {
+                String::new()
+            } else {
+                password.to_owned()
+            }
+        };
         answer = target
             .authenticate_keyboard_interactive_respond(prompts.iter().map(reply).collect())
             .await
@@ -157,14 +184,21 @@ async fn with_key<H: client::Handler>(
     let result = if let Some(certificate) = certificate {
         target.authenticate_openssh_cert(user, key, certificate).await
     } else {
-        let hash = if key.algorithm().is_rsa() { Some(rsa_hash(target).await?) } else { None };
+        let hash = if key.algorithm().is_rsa() {
+            Some(rsa_hash(target).await?)
+        } else {
+            None
+        };
         target
             .authenticate_publickey(user, PrivateKeyWithHashAlg::new(key, hash))
             .await
     };
     Ok(match result.map_err(network)? {
         AuthResult::Success => Attempt::Accepted,
-        AuthResult::Failure { partial_success: true, .. } => Attempt::Refused(MORE_WANTED),
+        AuthResult::Failure {
+            partial_success: true,
+            ..
+        } => Attempt::Refused(MORE_WANTED),
         AuthResult::Failure { .. } => Attempt::Refused(""),
     })
 }
@@ -185,7 +219,12 @@ async fn rsa_hash<H: client::Handler>(target: &client::Handle<H>) -> Result<Hash
 /// Reads the key; in a thread of its own, because decrypting one takes a tenth of a second on purpose.
 async fn read_key(credential: Arc<Credential>) -> Result<(PrivateKey, Option<Certificate>)> {
     let read = move || {
-        let CredentialSecret::PrivateKey { pem, passphrase, certificate } = &credential.secret else {
+        let CredentialSecret::PrivateKey {
+            pem,
+            passphrase,
+            certificate,
+        } = &credential.secret
+        else {
             return Err(error(ErrorKind::Internal, "the credential is not a key"));
         };
         let unreadable = |what: &str| {
@@ -196,7 +235,8 @@ async fn read_key(credential: Arc<Credential>) -> Result<(PrivateKey, Option<Cer
         };
         let passphrase = passphrase.as_ref().map(|secret| secret.expose().as_str());
         // The library's own error is not attached: it could quote the key.
-        let key = decode_secret_key(pem.expose(), passphrase).map_err(|_| unreadable("private key or passphrase"))?;
+        let key = decode_secret_key(pem.expose(), passphrase)
+            .map_err(|_| unreadable("private key or passphrase"))?;
         let certificate = certificate
             .as_deref()
             .map(Certificate::from_openssh)

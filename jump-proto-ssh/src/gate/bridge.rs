@@ -8,7 +8,9 @@ use jump_core::Result;
 use jump_core::protocol::SessionEvent;
 use jump_core::recording::{RecordKind, Recorder};
 use jump_core::session::SessionPermissions;
-use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Sig, client, server};
+use russh::{
+    Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Sig, client, server,
+};
 use tokio::sync::{Mutex, watch};
 
 use super::face::{Destination, Open};
@@ -48,10 +50,20 @@ pub(super) struct Shared {
 /// # Errors
 /// The recording failed and the session must end.
 pub(super) async fn run(shared: Arc<Shared>, open: Open, number: u32) -> Result<()> {
-    let Open { channel, reply, destination, rep } = open;
+    let Open {
+        channel,
+        reply,
+        destination,
+        rep,
+    } = open;
     let (opened, record) = match &destination {
         Destination::Session => (shared.target.channel_open_session().await, ShellRecord::Opened),
-        Destination::Host { host, port, from_host, from_port } => {
+        Destination::Host {
+            host,
+            port,
+            from_host,
+            from_port,
+        } => {
             let to = format!("{host}:{port}");
             let event = SessionEvent::ConnectionOpened { to: to.clone() };
             shared.reporter.report(event).await;
@@ -144,7 +156,9 @@ impl Bridge<'_> {
         while let Some(message) = rep.wait().await {
             match message {
                 ChannelMsg::Data { data } => {
-                    self.shared.from_rep.fetch_add(data.len() as u64, Ordering::Relaxed);
+                    self.shared
+                        .from_rep
+                        .fetch_add(data.len() as u64, Ordering::Relaxed);
                     self.record(RecordKind::FromRep, data.clone()).await?;
                     self.queue.push(Upward::Data(data)).await;
                 }
@@ -153,8 +167,17 @@ impl Bridge<'_> {
                     self.queue.push(Upward::Eof).await;
                 }
                 ChannelMsg::Close => break,
-                ChannelMsg::WindowChange { col_width, row_height, pix_width, pix_height } => {
-                    self.note(&ShellRecord::Resized { columns: col_width, rows: row_height }).await?;
+                ChannelMsg::WindowChange {
+                    col_width,
+                    row_height,
+                    pix_width,
+                    pix_height,
+                } => {
+                    self.note(&ShellRecord::Resized {
+                        columns: col_width,
+                        rows: row_height,
+                    })
+                    .await?;
                     self.queue
                         .push(Upward::WindowChange {
                             columns: col_width,
@@ -167,7 +190,10 @@ impl Bridge<'_> {
                 ChannelMsg::Signal { signal } => {
                     let name = signal_name(&signal);
                     if name.len() <= NAME {
-                        self.note(&ShellRecord::Signal { name: name.to_owned() }).await?;
+                        self.note(&ShellRecord::Signal {
+                            name: name.to_owned(),
+                        })
+                        .await?;
                         self.queue.push(Upward::Signal(signal)).await;
                     }
                 }
@@ -184,8 +210,18 @@ impl Bridge<'_> {
     async fn ask(&self, message: ChannelMsg) -> Result<()> {
         let permissions = self.shared.permissions;
         let (allowed, record, upward) = match message {
-            ChannelMsg::RequestPty { term, col_width, row_height, pix_width, pix_height, terminal_modes, .. } => {
-                let allowed = (term.len() <= NAME).then_some(()).ok_or_else(|| "a terminal".to_owned());
+            ChannelMsg::RequestPty {
+                term,
+                col_width,
+                row_height,
+                pix_width,
+                pix_height,
+                terminal_modes,
+                ..
+            } => {
+                let allowed = (term.len() <= NAME)
+                    .then_some(())
+                    .ok_or_else(|| "a terminal".to_owned());
                 let record = ShellRecord::Terminal {
                     kind: cut(&term, NAME).to_owned(),
                     columns: col_width,
@@ -201,22 +237,36 @@ impl Bridge<'_> {
                 };
                 (allowed, Some(record), upward)
             }
-            ChannelMsg::SetEnv { variable_name: name, variable_value: value, .. } => {
+            ChannelMsg::SetEnv {
+                variable_name: name,
+                variable_value: value,
+                ..
+            } => {
                 if !policy::env_allowed(&name, &value) {
                     // Clients send whatever their configuration says; it is refused without a word in the log.
                     return self.refuse().await;
                 }
                 (Ok(()), None, Upward::Env { name, value })
             }
-            ChannelMsg::RequestShell { .. } => (policy::shell(permissions), Some(ShellRecord::Shell), Upward::Shell),
+            ChannelMsg::RequestShell { .. } => (
+                policy::shell(permissions),
+                Some(ShellRecord::Shell),
+                Upward::Shell,
+            ),
             ChannelMsg::Exec { command, .. } => (
                 policy::exec(permissions, &command),
                 Some(ShellRecord::exec(&command)),
                 Upward::Exec(command),
             ),
             ChannelMsg::RequestSubsystem { name, .. } => {
-                let record = ShellRecord::Subsystem { name: cut(&name, NAME).to_owned() };
-                (policy::subsystem(permissions, &name), Some(record), Upward::Subsystem(name))
+                let record = ShellRecord::Subsystem {
+                    name: cut(&name, NAME).to_owned(),
+                };
+                (
+                    policy::subsystem(permissions, &name),
+                    Some(record),
+                    Upward::Subsystem(name),
+                )
             }
             _ => return Ok(()),
         };
@@ -276,16 +326,28 @@ impl Bridge<'_> {
             let _ = match upward {
                 Upward::Data(data) => target.data_bytes(data).await,
                 Upward::Eof => target.eof().await,
-                Upward::Pty { term, columns, rows, width, height, modes } => {
-                    target.request_pty(true, &term, columns, rows, width, height, &modes).await
+                Upward::Pty {
+                    term,
+                    columns,
+                    rows,
+                    width,
+                    height,
+                    modes,
+                } => {
+                    target
+                        .request_pty(true, &term, columns, rows, width, height, &modes)
+                        .await
                 }
                 Upward::Env { name, value } => target.set_env(true, name, value).await,
                 Upward::Shell => target.request_shell(true).await,
                 Upward::Exec(command) => target.exec(true, command).await,
                 Upward::Subsystem(name) => target.request_subsystem(true, name).await,
-                Upward::WindowChange { columns, rows, width, height } => {
-                    target.window_change(columns, rows, width, height).await
-                }
+                Upward::WindowChange {
+                    columns,
+                    rows,
+                    width,
+                    height,
+                } => target.window_change(columns, rows, width, height).await,
                 Upward::Signal(signal) => target.signal(signal).await,
             };
         }
@@ -293,7 +355,11 @@ impl Bridge<'_> {
     }
 
     /// Records and passes on everything the target sends, until it closes the channel.
-    async fn carry_down(&self, mut target: ChannelReadHalf, rep: &ChannelWriteHalf<server::Msg>) -> Result<()> {
+    async fn carry_down(
+        &self,
+        mut target: ChannelReadHalf,
+        rep: &ChannelWriteHalf<server::Msg>,
+    ) -> Result<()> {
         let mut rep_closed = self.rep_closed.subscribe();
         while let Some(message) = target.wait().await {
             match message {
@@ -308,7 +374,11 @@ impl Bridge<'_> {
                 }
                 ChannelMsg::ExtendedData { data, ext } => {
                     self.count_down(&data);
-                    let kind = if ext == STDERR { RecordKind::FromTargetError } else { RecordKind::FromTarget };
+                    let kind = if ext == STDERR {
+                        RecordKind::FromTargetError
+                    } else {
+                        RecordKind::FromTarget
+                    };
                     self.record(kind, data.clone()).await?;
                     tokio::select! {
                         _ = rep.extended_data_bytes(ext, data) => {}
@@ -324,13 +394,24 @@ impl Bridge<'_> {
                     self.note(&ShellRecord::Exited { status: exit_status }).await?;
                     let _ = rep.exit_status(exit_status).await;
                 }
-                ChannelMsg::ExitSignal { signal_name: signal, core_dumped, error_message, lang_tag } => {
+                ChannelMsg::ExitSignal {
+                    signal_name: signal,
+                    core_dumped,
+                    error_message,
+                    lang_tag,
+                } => {
                     let name = cut(signal_name(&signal), NAME).to_owned();
                     self.note(&ShellRecord::Killed { signal: name }).await?;
                     let (message, language) = (cut(&error_message, 1024), cut(&lang_tag, NAME));
                     let _ = self
                         .rep
-                        .exit_signal_request(self.channel, signal, core_dumped, message.to_owned(), language.to_owned())
+                        .exit_signal_request(
+                            self.channel,
+                            signal,
+                            core_dumped,
+                            message.to_owned(),
+                            language.to_owned(),
+                        )
                         .await;
                 }
                 ChannelMsg::XonXoff { client_can_do } => {
@@ -345,7 +426,9 @@ impl Bridge<'_> {
     }
 
     fn count_down(&self, data: &Bytes) {
-        self.shared.from_target.fetch_add(data.len() as u64, Ordering::Relaxed);
+        self.shared
+            .from_target
+            .fetch_add(data.len() as u64, Ordering::Relaxed);
     }
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jump_core::session::SessionPermissions;
-use russh::keys::ssh_key::Certificate;
 use russh::keys::PrivateKey;
+use russh::keys::ssh_key::Certificate;
 use russh::server::{
-    Auth, ChannelOpenHandle, Config, Handle, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey,
+    Auth, ChannelOpenHandle, Config, Handle, Handler, Msg, PublicKeyOffer, Response, Session,
+    VerifiedPublicKey,
 };
 use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, Pty};
 use tokio::sync::{mpsc, oneshot};
@@ -94,11 +95,22 @@ pub(super) struct Face {
 }
 
 impl Face {
-    async fn open(&self, channel: Channel<Msg>, reply: ChannelOpenHandle, destination: Destination, rep: Handle) {
+    async fn open(
+        &self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        destination: Destination,
+        rep: Handle,
+    ) {
         // If the gate is ending, the request is dropped, which refuses it.
         let _ = self
             .opens
-            .send(Open { channel, reply, destination, rep })
+            .send(Open {
+                channel,
+                reply,
+                destination,
+                rep,
+            })
             .await;
     }
 
@@ -161,7 +173,8 @@ impl Handler for Face {
         reply: ChannelOpenHandle,
         session: &mut Session,
     ) -> Result<(), russh::Error> {
-        self.open(channel, reply, Destination::Session, session.handle()).await;
+        self.open(channel, reply, Destination::Session, session.handle())
+            .await;
         Ok(())
     }
 
@@ -274,7 +287,13 @@ impl Handler for Face {
         Ok(())
     }
 
-    async fn env_request(&mut self, channel: ChannelId, _: &str, _: &str, _: &mut Session) -> Result<(), russh::Error> {
+    async fn env_request(
+        &mut self,
+        channel: ChannelId,
+        _: &str,
+        _: &str,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
         self.hold.asked(channel.number());
         Ok(())
     }
@@ -284,12 +303,22 @@ impl Handler for Face {
         Ok(())
     }
 
-    async fn exec_request(&mut self, channel: ChannelId, _: &[u8], _: &mut Session) -> Result<(), russh::Error> {
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        _: &[u8],
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
         self.hold.asked(channel.number());
         Ok(())
     }
 
-    async fn subsystem_request(&mut self, channel: ChannelId, _: &str, _: &mut Session) -> Result<(), russh::Error> {
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        _: &str,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
         self.hold.asked(channel.number());
         Ok(())
     }

@@ -6,8 +6,8 @@
 //! its way), reading goes on.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -86,7 +86,8 @@ impl Gatekeeper {
             if timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            self.hold.with(|open| open.values_mut().for_each(|count| *count = 0));
+            self.hold
+                .with(|open| open.values_mut().for_each(|count| *count = 0));
         }
         self.timer = None;
         Poll::Ready(())

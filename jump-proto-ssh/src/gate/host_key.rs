@@ -41,7 +41,9 @@ pub(super) fn check(policy: &HostKeyPolicy, key: &HostKey) -> Verdict {
 /// The target's key in our form.
 pub(super) fn from_russh(shown: &PublicKeyOrCertificate) -> Result<HostKey> {
     let PublicKeyOrCertificate::PublicKey { key, .. } = shown else {
-        return Err(wrong("the target shows a host certificate, which was not asked for"));
+        return Err(wrong(
+            "the target shows a host certificate, which was not asked for",
+        ));
     };
     if let Some(rsa) = key.key_data().rsa()
         && rsa.key_size() > LARGEST_RSA_BITS
@@ -71,20 +73,31 @@ mod tests {
 
     fn verdict(pinned: &[&str], trust_first_use: bool, shown: &str) -> Verdict {
         let pinned = pinned.iter().map(|key| HostKey::new(key).unwrap()).collect();
-        check(&HostKeyPolicy { pinned, trust_first_use }, &HostKey::new(shown).unwrap())
+        check(
+            &HostKeyPolicy {
+                pinned,
+                trust_first_use,
+            },
+            &HostKey::new(shown).unwrap(),
+        )
     }
 
     #[test]
     fn a_pinned_key_passes_and_a_change_never_does() {
         assert_eq!(verdict(&[A, B], false, B), Verdict::Pinned);
         assert!(matches!(verdict(&[A], false, B), Verdict::Refused(_)));
-        assert!(matches!(verdict(&[A], true, B), Verdict::Refused(_)), "trust on first use ends with the first key");
+        assert!(
+            matches!(verdict(&[A], true, B), Verdict::Refused(_)),
+            "trust on first use ends with the first key"
+        );
     }
 
     #[test]
     fn the_first_key_passes_only_if_the_policy_says_so() {
         assert_eq!(verdict(&[], true, A), Verdict::FirstSeen);
-        let Verdict::Refused(message) = verdict(&[], false, A) else { panic!() };
+        let Verdict::Refused(message) = verdict(&[], false, A) else {
+            panic!()
+        };
         assert!(message.contains("SHA256:"), "{message}");
     }
 }

@@ -9,7 +9,12 @@ use russh::keys::ssh_key::private::Ed25519Keypair;
 pub(super) fn host_key(seed: &Secret<[u8; 32]>) -> Result<PrivateKey> {
     let pair = Ed25519Keypair::from_seed(seed.expose());
     PrivateKey::new(pair.into(), "").map_err(|error| {
-        Error::new(ErrorKind::Internal, "make the gate's host key", "the seed gives no key").with_source(error)
+        Error::new(
+            ErrorKind::Internal,
+            "make the gate's host key",
+            "the seed gives no key",
+        )
+        .with_source(error)
     })
 }
 

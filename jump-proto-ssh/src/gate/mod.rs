@@ -129,7 +129,11 @@ impl Gate {
         };
         let reason = match started {
             Ok(running) => {
-                let mut rep = Rep { running, scissors, ended: false };
+                let mut rep = Rep {
+                    running,
+                    scissors,
+                    ended: false,
+                };
                 let mut tasks = JoinSet::new();
                 let reason = self
                     .attend(&mut rep, &mut target, &mut tasks, opens, login, deadline)
@@ -215,7 +219,13 @@ impl Gate {
     }
 
     /// Ends both legs: gently where a side left by itself, at once where the session was ended.
-    async fn finish(&mut self, reason: &EndReason, rep: Rep, target: &mut Target, mut tasks: JoinSet<Result<()>>) {
+    async fn finish(
+        &mut self,
+        reason: &EndReason,
+        rep: Rep,
+        target: &mut Target,
+        mut tasks: JoinSet<Result<()>>,
+    ) {
         if reason.is_normal() {
             let drained = async { while tasks.join_next().await.is_some() {} };
             tokio::select! {
@@ -226,7 +236,11 @@ impl Gate {
             target.scissors.cut();
         }
         tasks.shutdown().await;
-        let Rep { mut running, scissors, ended } = rep;
+        let Rep {
+            mut running,
+            scissors,
+            ended,
+        } = rep;
         if !ended {
             let goodbye = async {
                 let text = face::goodbye(reason).into_owned();
@@ -241,7 +255,11 @@ impl Gate {
         }
         scissors.cut();
         let goodbye = async {
-            let _ = self.shared.target.disconnect(Disconnect::ByApplication, "", "").await;
+            let _ = self
+                .shared
+                .target
+                .disconnect(Disconnect::ByApplication, "", "")
+                .await;
             let _ = (&mut target.gone).await;
         };
         let _ = timeout(GOODBYE, goodbye).await;
@@ -251,7 +269,9 @@ impl Gate {
 
 fn end_of_rep(done: Result<(), russh::Error>) -> EndReason {
     match done {
-        Ok(()) | Err(russh::Error::IO(_) | russh::Error::Disconnect | russh::Error::HUP) => EndReason::RepClosed,
+        Ok(()) | Err(russh::Error::IO(_) | russh::Error::Disconnect | russh::Error::HUP) => {
+            EndReason::RepClosed
+        }
         Err(error) => {
             let error: Error = from_russh(ErrorKind::Closed, "talk to the rep's client", error);
             EndReason::from_error(&error)

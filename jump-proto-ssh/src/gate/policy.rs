@@ -30,7 +30,10 @@ pub(super) fn moves_files(command: &[u8]) -> bool {
 
 /// Whether a shell may be opened, or what to say instead.
 pub(super) fn shell(permissions: SessionPermissions) -> Result<(), String> {
-    permissions.shell.then_some(()).ok_or_else(|| "a shell".to_owned())
+    permissions
+        .shell
+        .then_some(())
+        .ok_or_else(|| "a shell".to_owned())
 }
 
 /// Whether a command may run, or what to say instead.
@@ -63,7 +66,12 @@ mod tests {
 
     #[test]
     fn only_terminal_and_language_may_be_set() {
-        for (name, value) in [("TERM", "xterm"), ("LANG", "de_DE.UTF-8"), ("LC_ALL", "C"), ("LC_TIME", "C")] {
+        for (name, value) in [
+            ("TERM", "xterm"),
+            ("LANG", "de_DE.UTF-8"),
+            ("LC_ALL", "C"),
+            ("LC_TIME", "C"),
+        ] {
             assert!(env_allowed(name, value), "{name}");
         }
         for (name, value) in [
@@ -81,8 +89,14 @@ mod tests {
 
     #[test]
     fn file_transfer_commands_are_recognised() {
-        for command in ["scp -t /tmp", "/usr/bin/scp -f x", "rsync --server -e.LsfxC . /tmp", "env scp -t .",
-            "/usr/lib/openssh/sftp-server", "cd /; scp -t ."] {
+        for command in [
+            "scp -t /tmp",
+            "/usr/bin/scp -f x",
+            "rsync --server -e.LsfxC . /tmp",
+            "env scp -t .",
+            "/usr/lib/openssh/sftp-server",
+            "cd /; scp -t .",
+        ] {
             assert!(moves_files(command.as_bytes()), "{command}");
         }
         for command in ["ls", "rsync -n a b", "echo scpx", "man-scp"] {
@@ -92,9 +106,17 @@ mod tests {
 
     #[test]
     fn a_subsystem_that_is_not_sftp_counts_as_a_command() {
-        let files_only = SessionPermissions { shell: false, exec: false, file_transfer: true, port_forwarding: false };
+        let files_only = SessionPermissions {
+            shell: false,
+            exec: false,
+            file_transfer: true,
+            port_forwarding: false,
+        };
         assert!(subsystem(files_only, "sftp").is_ok() && subsystem(files_only, "netconf").is_err());
-        let no_files = SessionPermissions { file_transfer: false, ..SessionPermissions::default() };
+        let no_files = SessionPermissions {
+            file_transfer: false,
+            ..SessionPermissions::default()
+        };
         assert!(subsystem(no_files, "sftp").is_err() && subsystem(no_files, "netconf").is_ok());
     }
 }

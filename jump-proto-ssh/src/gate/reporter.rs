@@ -18,7 +18,10 @@ pub(super) struct Reporter {
 
 impl Reporter {
     pub(super) fn new(sink: EventSink) -> Self {
-        Self { sink, refusals: Arc::default() }
+        Self {
+            sink,
+            refusals: Arc::default(),
+        }
     }
 
     pub(super) async fn report(&self, event: SessionEvent) {
@@ -26,9 +29,14 @@ impl Reporter {
     }
 
     pub(super) async fn refused(&self, what: impl Into<String>) {
-        let before = self.refusals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_add(1));
+        let before = self
+            .refusals
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_add(1));
         match before {
-            Ok(n) if n < REFUSALS => self.report(SessionEvent::RequestRefused { what: what.into() }).await,
+            Ok(n) if n < REFUSALS => {
+                self.report(SessionEvent::RequestRefused { what: what.into() })
+                    .await
+            }
             Ok(REFUSALS) => {
                 self.report(SessionEvent::Problem {
                     kind: ErrorKind::ResourceLimit,

@@ -69,10 +69,13 @@ pub(super) async fn connect(
     reporter: &Reporter,
 ) -> Result<Target> {
     let aim = grant.target();
-    let address = aim
-        .addresses
-        .first()
-        .ok_or_else(|| Error::new(ErrorKind::InvalidArgument, OPERATION, "the grant names no address"))?;
+    let address = aim.addresses.first().ok_or_else(|| {
+        Error::new(
+            ErrorKind::InvalidArgument,
+            OPERATION,
+            "the grant names no address",
+        )
+    })?;
     let stream = dialer.dial(address).await?;
     let (leg, scissors) = Leg::new(stream, None);
     let notes = Arc::new(Mutex::new(Notes::default()));
@@ -98,11 +101,15 @@ pub(super) async fn connect(
     let named = credential.map(|credential| (credential.secret.to_string(), credential.username.clone()));
     match (login, named) {
         (Login::Accepted, Some((kind, username))) => {
-            reporter.report(SessionEvent::CredentialInjected { kind, username }).await;
+            reporter
+                .report(SessionEvent::CredentialInjected { kind, username })
+                .await;
         }
         (Login::Refused(error), named) => {
             if let Some((kind, username)) = named {
-                reporter.report(SessionEvent::CredentialRefused { kind, username }).await;
+                reporter
+                    .report(SessionEvent::CredentialRefused { kind, username })
+                    .await;
             }
             return Err(error);
         }
@@ -150,7 +157,8 @@ impl client::Handler for TargetHandler {
                 Ok(true)
             }
             Verdict::Refused(why) => {
-                lock(&self.notes).refusal = Some(Error::new(ErrorKind::HostKey, "check the target's host key", why));
+                lock(&self.notes).refusal =
+                    Some(Error::new(ErrorKind::HostKey, "check the target's host key", why));
                 self.reporter.report(SessionEvent::HostKeyRefused { key }).await;
                 Ok(false)
             }

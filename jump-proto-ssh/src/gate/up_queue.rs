@@ -156,7 +156,9 @@ impl UpQueue {
                 Some(Entry::Joined(last)) if last.len() + data.len() <= JOINED => {
                     last.extend_from_slice(&data);
                 }
-                _ => inner.entries.push_back(Entry::Joined(BytesMut::from(data.as_ref()))),
+                _ => inner
+                    .entries
+                    .push_back(Entry::Joined(BytesMut::from(data.as_ref()))),
             },
             other => inner.entries.push_back(Entry::Whole(other)),
         });
@@ -209,7 +211,9 @@ mod tests {
         queue.push(Upward::Data(Bytes::from_static(b"x"))).await;
         queue.finish();
         assert_eq!(backlog.bytes(), 101);
-        let Some(Upward::Data(first)) = queue.pop().await else { panic!() };
+        let Some(Upward::Data(first)) = queue.pop().await else {
+            panic!()
+        };
         assert_eq!(first, (0..100).collect::<Vec<u8>>());
         assert!(matches!(queue.pop().await, Some(Upward::Shell)));
         assert!(matches!(queue.pop().await, Some(Upward::Data(data)) if data == "x"));

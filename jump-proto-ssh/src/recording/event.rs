@@ -80,7 +80,10 @@ impl ShellRecord {
     #[must_use]
     pub fn exec(command: &[u8]) -> Self {
         match std::str::from_utf8(command) {
-            Ok(text) => Self::Exec { command: text.to_owned(), raw: None },
+            Ok(text) => Self::Exec {
+                command: text.to_owned(),
+                raw: None,
+            },
             Err(_) => Self::Exec {
                 command: String::from_utf8_lossy(command).into_owned(),
                 raw: Some(command.to_vec()),
