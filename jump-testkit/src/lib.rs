@@ -1,7 +1,7 @@
 //! Real servers on loopback, a fault proxy, hostile peers and small worlds for the tests of every Jump crate.
 //!
 //! Everything here is parallel-safe: each value takes its own ports and folders and gives them back when it is
-//! dropped. Nothing here installs or configures anything on the machine.
+//! dropped. Nothing here installs or configures anything on the machine, but for the test user of [`sshd`].
 
 pub mod canary;
 pub mod echo;
@@ -14,4 +14,5 @@ pub mod ports;
 pub mod process;
 pub mod running_site;
 pub mod seeded;
+pub mod sshd;
 pub mod world;
