@@ -15,6 +15,7 @@ use jump_core::ErrorKind;
 use jump_core::audit::AuditKind;
 use jump_core::control::{Edit, ItemDraft, RepRequest, Response};
 use jump_core::error::Error;
+use jump_core::jumpoint::Jumpoint;
 use jump_core::model::{Hostname, ItemDetails, LoginScope, Name, ShellJump, ShellProtocol, UserName};
 use jump_core::protocol::Registry;
 use jump_core::rep::{JumpSession, LoginIdentity, Rep};
@@ -541,4 +542,36 @@ async fn f02_sessions_of_an_earlier_run_are_not_active_after_a_restart() {
             .iter()
             .any(|event| matches!(event.kind, AuditKind::SessionEnded { .. }))
     );
+}
+
+#[tokio::test]
+async fn f09_two_agents_with_one_key_do_not_take_turns_and_the_log_shows_them() {
+    let site = site().await;
+    let builder = Jumpoint::builder(site.stolen_identity(), site.endpoint.clone(), echo());
+    let second = builder.transport(site.transport.clone()).build();
+    let running = second.clone();
+    let second_task = tokio::spawn(async move { running.run().await });
+    // The newer one wins, and the older one gives up for good.
+    let replaced = || {
+        site.audit
+            .events()
+            .iter()
+            .any(|event| event.kind == AuditKind::ConnectionReplaced)
+    };
+    site.until("the older connection was replaced", replaced)
+        .await
+        .unwrap();
+    site.until("the older agent stopped", || site.jumpoint_stopped())
+        .await
+        .unwrap();
+    assert!(site.is_online() && !second_task.is_finished());
+    assert_eq!(
+        site.audit
+            .events()
+            .iter()
+            .filter(|e| e.kind == AuditKind::ConnectionReplaced)
+            .count(),
+        1
+    );
+    second_task.abort();
 }

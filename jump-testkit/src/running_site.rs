@@ -16,6 +16,7 @@ use jump_core::model::{
 };
 use jump_core::protocol::Registry;
 use jump_core::rep::{self, LoginIdentity, Rep};
+use jump_core::secret::Secret;
 use jump_core::session::{Credential, CredentialBinding, RecordingMode, SessionPermissions};
 use jump_core::store::{MemoryStore, Store};
 use jump_core::tunnel::{MemoryTransport, TcpTransport, Transport};
@@ -75,6 +76,7 @@ pub struct RunningSite {
     pub recording_key: SealingKey,
     /// Its Jumpoint.
     pub jumpoint: Jumpoint,
+    stolen: (SigningKey, [u8; 32]),
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -145,6 +147,7 @@ impl RunningSite {
         };
         let invitation: Invitation = invitation.expose().parse()?;
         let identity = JumpointIdentity::generate()?;
+        let stolen = (identity.key.clone(), *identity.sealing_key.seed().expose());
         jumpoint::enrol(&*transport, &invitation, &identity).await?;
         let mut builder = Jumpoint::builder(identity, endpoint.clone(), options.backends)
             .transport(transport.clone())
@@ -168,6 +171,7 @@ impl RunningSite {
             store,
             recording_key,
             jumpoint,
+            stolen,
             tasks,
         };
         site.until("the jumpoint is connected", || site.is_online())
@@ -184,12 +188,27 @@ impl RunningSite {
             .all(|jumpoint| self.broker.is_online(jumpoint.id))
     }
 
+    /// The Jumpoint's identity, as somebody has it who stole its files.
+    pub fn stolen_identity(&self) -> JumpointIdentity {
+        let (key, seed) = &self.stolen;
+        JumpointIdentity {
+            key: key.clone(),
+            sealing_key: SealingKey::from_seed(Secret::new(*seed)),
+        }
+    }
+
     /// Stops the Jumpoint as if its machine had lost power: its tasks are dropped and every socket with them.
     pub async fn stop_jumpoint(&self) {
         if let Some(task) = self.tasks.last() {
             task.abort();
         }
         let _ = self.until("the jumpoint is gone", || !self.is_online()).await;
+    }
+
+    /// Whether the Jumpoint gave up for good.
+    #[must_use]
+    pub fn jumpoint_stopped(&self) -> bool {
+        self.tasks.last().is_some_and(JoinHandle::is_finished)
     }
 
     /// Waits until something is so; at most ten seconds.

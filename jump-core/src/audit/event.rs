@@ -57,6 +57,8 @@ pub enum AuditKind {
     BrokerStarted,
     /// A login or Jumpoint connected and proved its key.
     Connected,
+    /// A Jumpoint connected while an older connection of its key was still up; the older one was closed.
+    ConnectionReplaced,
     /// Somebody connected and was refused.
     Refused {
         /// The kind of the error.

@@ -179,7 +179,7 @@ async fn watch_the_clock(broker: Weak<Inner>) {
         tick.tick().await;
         let Some(inner) = broker.upgrade() else { return };
         let broker = Broker(inner);
-        sessions::end_expired(&broker);
+        sessions::end_overdue(&broker);
         ticks += 1;
         // Logins expire too; that can wait for the quarter minute that a full check costs less than.
         if ticks.is_multiple_of(60) {

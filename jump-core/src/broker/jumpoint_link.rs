@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Broker, lock, sessions};
+use crate::audit::{Actor, AuditKind};
 use crate::control::{Connection, FrameDecoder, Handler, JumpointRequest, Notice, Request, Response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{JumpointId, SessionId};
@@ -69,8 +70,15 @@ pub(super) async fn run(broker: &Broker, stream: TlsStream<Socket>, decoder: Fra
         session_key: arrival.session_key,
         connection: connection.clone(),
     };
+    // Taken stock of before the link can be used: a session that starts through it is none of these.
+    let expected = sessions::of_jumpoint(broker, arrival.id);
     let replaced = lock(&broker.0.jumpoints).insert(arrival.id, entry);
     if let Some(old) = replaced {
+        // Either it lost its old connection unnoticed, or somebody else has its key: worth a line in the log.
+        let actor = Actor::Jumpoint { jumpoint: arrival.id };
+        if let Err(error) = broker.log(actor, None, AuditKind::ConnectionReplaced).await {
+            connection.close(&error);
+        }
         old.connection.close(&Error::new(
             ErrorKind::Conflict,
             "stay connected",
@@ -81,7 +89,7 @@ pub(super) async fn run(broker: &Broker, stream: TlsStream<Socket>, decoder: Fra
     if recognize(broker, arrival.key, arrival.session_key, Vec::new()).is_err() {
         broker.enforce();
     }
-    sessions::reconcile(broker, arrival.id, &arrival.sessions, &connection);
+    sessions::reconcile(broker, &expected, &arrival.sessions, &connection);
     tracing::info!(jumpoint = arrival.name, "jumpoint connected");
     let error = connection.closed().await;
     tracing::info!(jumpoint = arrival.name, %error, "jumpoint disconnected");
@@ -110,6 +118,10 @@ struct JumpointHandler {
 impl Handler for JumpointHandler {
     async fn request(&self, request: Request) -> Result<Response> {
         match request {
+            Request::Jumpoint(JumpointRequest::SessionStarted { session }) => {
+                sessions::started(&self.broker, self.jumpoint, session)?;
+                Ok(Response::Done)
+            }
             Request::Jumpoint(JumpointRequest::SessionEvent {
                 session,
                 number,

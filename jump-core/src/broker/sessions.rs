@@ -14,12 +14,15 @@ use crate::model::{Change, World};
 use crate::protocol::{Outcome, SessionEvent};
 use crate::session::{EndReason, Grant};
 use crate::store::{SessionRecord, SessionState};
-use crate::time::Timestamp;
+use crate::time::{SignedDuration, Timestamp};
 
 /// How long the Jumpoint may take to end a session itself before the relay cuts it.
 const GRACE: Duration = Duration::from_millis(500);
 /// How long after that the session's figures are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// How long after the grant the two ends may take to meet: the life of a ticket and what the relay waits.
+const JOIN_WITHIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// A session that was granted and has not ended.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(super) struct LiveSession {
     pub(super) grant: Grant,
     pub(super) login: Option<LoginId>,
     pub(super) rep: Option<Connection>,
+    /// Whether the Jumpoint has said that the rep is there.
+    joined: bool,
     ending: Option<EndReason>,
     last_event: u64,
 }
@@ -44,6 +49,7 @@ impl LiveSession {
             grant,
             login,
             rep,
+            joined: false,
             ending: None,
             last_event: 0,
         }
@@ -126,8 +132,8 @@ pub(super) fn enforce(broker: &Broker, world: &World, now: Timestamp) {
     }
 }
 
-/// Ends the sessions whose time is over.
-pub(super) fn end_expired(broker: &Broker) {
+/// Ends the sessions whose time is over, and those that nobody joined while their tickets worked.
+pub(super) fn end_overdue(broker: &Broker) {
     let now = broker.now();
     for session in broker
         .0
@@ -135,6 +141,12 @@ pub(super) fn end_expired(broker: &Broker) {
         .select(|live| live.ending.is_none() && now >= live.grant.until())
     {
         let _ = end(broker, session, EndReason::Expired);
+    }
+    let abandoned = |live: &LiveSession| {
+        live.ending.is_none() && !live.joined && now.duration_since(live.grant.issued()) > JOIN_WITHIN
+    };
+    for session in broker.0.sessions.select(abandoned) {
+        let _ = end(broker, session, EndReason::RepLost);
     }
 }
 
@@ -315,14 +327,28 @@ fn not_yours() -> Error {
     )
 }
 
+/// A Jumpoint reports that the rep has joined a session.
+pub(super) fn started(broker: &Broker, jumpoint: JumpointId, session: SessionId) -> Result<()> {
+    match lock(&broker.0.sessions.0).get_mut(&session) {
+        Some(live) if live.record.jumpoint == jumpoint => live.joined = true,
+        Some(_) => return Err(not_yours()),
+        None => {}
+    }
+    Ok(())
+}
+
+/// The live sessions that go through a Jumpoint.
+pub(super) fn of_jumpoint(broker: &Broker, jumpoint: JumpointId) -> Vec<SessionId> {
+    broker.0.sessions.select(|live| live.record.jumpoint == jumpoint)
+}
+
 /// Compares the sessions that a Jumpoint says it runs with those it should run.
 pub(super) fn reconcile(
     broker: &Broker,
-    jumpoint: JumpointId,
+    expected: &[SessionId],
     running: &[SessionId],
     connection: &Connection,
 ) {
-    let expected = broker.0.sessions.select(|live| live.record.jumpoint == jumpoint);
     for session in expected.iter().filter(|session| !running.contains(session)) {
         let (broker, session) = (broker.clone(), *session);
         // The Jumpoint may still be about to report how the session ended: leave it the time.
@@ -348,7 +374,7 @@ pub(super) fn start_lease(broker: &Broker, jumpoint: JumpointId) {
         if broker.is_online(jumpoint) {
             return;
         }
-        for session in broker.0.sessions.select(|live| live.record.jumpoint == jumpoint) {
+        for session in of_jumpoint(&broker, jumpoint) {
             finish(&broker, session, Outcome::nothing_moved(EndReason::JumpointLost)).await;
         }
     });

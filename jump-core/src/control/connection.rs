@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::frame::{FrameDecoder, MAX_FRAME, encode_frame};
 use super::message::{Message, Notice, Request, Response, WireError};
@@ -56,6 +56,7 @@ struct Shared {
     pending: Mutex<HashMap<u64, oneshot::Sender<Result<Response, WireError>>>>,
     next: AtomicU64,
     closed: watch::Sender<Option<WireError>>,
+    heard: Mutex<Instant>,
 }
 
 impl Connection {
@@ -78,6 +79,7 @@ impl Connection {
             pending: Mutex::default(),
             next: AtomicU64::new(1),
             closed,
+            heard: Mutex::new(Instant::now()),
         });
         let connection = Self(shared);
         let (reader, writer) = tokio::io::split(stream);
@@ -144,6 +146,11 @@ impl Connection {
         self.closed_error()
     }
 
+    /// When the other side last said anything.
+    pub(crate) fn last_heard(&self) -> Instant {
+        *self.0.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.0.closed.borrow().is_some()
     }
@@ -198,6 +205,7 @@ impl Connection {
                     );
                 }
             };
+            *self.0.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             match message {
                 Message::Request { id, request } => {
                     // Bounds the work in progress: a peer that asks faster than it is answered waits here.

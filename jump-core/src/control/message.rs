@@ -367,6 +367,11 @@ pub struct ItemDraft {
 #[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum JumpointRequest {
+    /// The rep has joined the session and its gate starts.
+    SessionStarted {
+        /// Which.
+        session: SessionId,
+    },
     /// Something happened in a session.
     SessionEvent {
         /// Which session.

@@ -22,9 +22,10 @@ use crate::tunnel::Backoff;
 
 /// Whether trying again cannot help.
 fn is_final(error: &Error) -> bool {
+    // A conflict: another agent with this key took over. To take over in turn would go on for ever.
     matches!(
         error.kind(),
-        ErrorKind::Unauthenticated | ErrorKind::Unsupported | ErrorKind::UntrustedPeer
+        ErrorKind::Unauthenticated | ErrorKind::Unsupported | ErrorKind::UntrustedPeer | ErrorKind::Conflict
     )
 }
 
@@ -53,8 +54,10 @@ pub(super) async fn run(jumpoint: &Jumpoint) -> Error {
                 current.send_replace(None);
                 backoff.disconnected_after(connected.elapsed());
                 let jumpoint = jumpoint.clone();
+                // The lease counts from the last sign of life, not from when its absence was noticed.
+                let lease_end = connection.last_heard() + lease_time;
                 lease.spawn(async move {
-                    tokio::time::sleep(lease_time).await;
+                    tokio::time::sleep_until(lease_end).await;
                     jumpoint.end_all(&EndReason::LeaseLost);
                 });
                 error

@@ -106,11 +106,12 @@ async fn run(served: Arc<Served>, open: OpenSession, admitted: Admitted) -> Outc
         Ok(started) => started,
         Err(error) => return Outcome::nothing_moved(EndReason::from_error(&error)),
     };
-    let events = tokio::spawn(forward_events(
-        started.events,
-        admitted.grant.session(),
-        served.outbox.clone(),
-    ));
+    let session = admitted.grant.session();
+    served
+        .outbox
+        .report(JumpointRequest::SessionStarted { session })
+        .await;
+    let events = tokio::spawn(forward_events(started.events, session, served.outbox.clone()));
     let mut outcome = started.backend.gate(Box::new(started.rep), started.context).await;
     // Every recorder and event sink was dropped with the gate: both queues end.
     if let Some(recording) = started.recording {
