@@ -56,6 +56,8 @@ async fn what_was_recorded_plays_back_and_nothing_of_it_stands_in_the_folder_in_
         .collect();
     assert_eq!(played, expected);
     assert_eq!(reader.ending(), Ending::Clean { lost_bytes: 0 });
+    let verified = verify(File::open(&summary.path).unwrap(), &key).unwrap();
+    assert_eq!(verified.hash, summary.hash);
 
     let files: Vec<_> = std::fs::read_dir(&folder)
         .unwrap()

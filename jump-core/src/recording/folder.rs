@@ -42,6 +42,9 @@ pub struct RecordingSummary {
     pub bytes: u64,
     /// Payload bytes that were lost.
     pub lost: u64,
+    /// The SHA-256 of the final chunk, which depends on every byte before it. Noted elsewhere, such as in the audit
+    /// log, it shows that the recording was replaced or cut off.
+    pub hash: [u8; 32],
 }
 
 pub(super) fn storage(error: std::io::Error) -> Error {

@@ -53,6 +53,9 @@ pub struct VerifiedRecording {
     pub lost: u64,
     /// The time of the last record.
     pub duration: Duration,
+    /// The SHA-256 of the last whole chunk, which depends on every byte before it; the same as in the
+    /// [`RecordingSummary`](super::RecordingSummary) if the recording ended cleanly.
+    pub hash: [u8; 32],
 }
 
 /// Reads a whole recording and says what is in it.
@@ -72,6 +75,7 @@ pub fn verify(reader: impl Read, key: &SealingKey) -> Result<VerifiedRecording> 
         bytes: reader.seen.bytes,
         lost: reader.lost_bytes(),
         duration: reader.duration(),
+        hash: reader.decoder.hash(),
     })
 }
 

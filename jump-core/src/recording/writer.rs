@@ -203,6 +203,7 @@ impl Writer {
             records: totals.records,
             bytes: totals.bytes,
             lost,
+            hash: self.encoder.hash(),
         })
     }
 }

@@ -109,6 +109,11 @@ impl Chain {
         Aad::from(aad)
     }
 
+    /// The hash of the last chunk, or of the file header if there is none yet.
+    pub(super) const fn hash(&self) -> Hash {
+        self.previous
+    }
+
     /// Goes on behind the chunk with this hash.
     pub(super) fn advance(&mut self, chunk: Hash) {
         self.previous = chunk;

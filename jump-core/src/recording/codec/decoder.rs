@@ -59,6 +59,12 @@ impl Decoder {
         self.chain.sequence
     }
 
+    /// The SHA-256 of the last chunk that was opened, as [`Encoder::hash`](super::Encoder::hash) gives it.
+    #[must_use]
+    pub const fn hash(&self) -> [u8; 32] {
+        self.chain.hash()
+    }
+
     /// Reads the head of the next chunk, to learn how many bytes follow.
     ///
     /// # Errors

@@ -99,6 +99,13 @@ impl Encoder {
         self.totals
     }
 
+    /// The SHA-256 of the last chunk that was sealed, of the file header if there is none yet. It depends on every byte
+    /// of the recording so far: noted elsewhere, it shows that a recording was replaced or cut off.
+    #[must_use]
+    pub const fn hash(&self) -> [u8; 32] {
+        self.chain.hash()
+    }
+
     /// Seals the open chunk, unless it is sealed already, and gives its bytes. `lost` is how many payload bytes were
     /// lost so far.
     ///
