@@ -18,3 +18,8 @@ mod leg;
 pub mod recording;
 
 pub use backend::SshBackend;
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
