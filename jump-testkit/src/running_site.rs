@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jump_core::audit::MemoryAuditLog;
-use jump_core::broker::{Broker, BrokerSettings, Caller};
+use jump_core::broker::{Broker, Caller};
 use jump_core::control::{BrokerEndpoint, Edit, Invitation, ItemDraft, ItemView, RepRequest, Response};
 use jump_core::jumpoint::{self, Jumpoint, JumpointIdentity, NetworkPolicy};
-use jump_core::keys::{SealingKey, SigningKey};
+use jump_core::keys::{SealingKey, SealingPublicKey, SigningKey};
 use jump_core::model::{
     HostKeyPolicy, Hostname, ItemDetails, JumpMethods, LoginScope, Name, PortForward, ProtocolTunnel,
     ShellJump, ShellProtocol, UserName,
@@ -19,7 +19,7 @@ use jump_core::rep::{self, LoginIdentity, Rep};
 use jump_core::secret::Secret;
 use jump_core::session::{Credential, CredentialBinding, RecordingMode, SessionPermissions};
 use jump_core::store::{MemoryStore, Store};
-use jump_core::tunnel::{MemoryTransport, TcpTransport, Transport};
+use jump_core::tunnel::{Admission, MemoryTransport, Relay, TcpTransport, Transport};
 use jump_core::{Error, ErrorKind, Result};
 use tokio::task::JoinHandle;
 
@@ -34,6 +34,8 @@ pub struct SiteOptions {
     pub recordings: Option<PathBuf>,
     /// Between signs of life. One second.
     pub heartbeat: Duration,
+    /// A relay of its own instead of the broker's.
+    pub relay_apart: bool,
     /// How long sessions outlive the broker's connection. Two seconds.
     pub lease: Duration,
 }
@@ -46,9 +48,17 @@ impl SiteOptions {
             backends,
             tcp: false,
             recordings: None,
+            relay_apart: false,
             heartbeat: Duration::from_secs(1),
             lease: Duration::from_secs(2),
         }
+    }
+
+    /// The same with a relay that runs apart from the broker.
+    #[must_use]
+    pub const fn with_relay_apart(mut self) -> Self {
+        self.relay_apart = true;
+        self
     }
 
     /// The same over loopback TCP.
@@ -77,11 +87,45 @@ pub struct RunningSite {
     /// Its Jumpoint.
     pub jumpoint: Jumpoint,
     stolen: (SigningKey, [u8; 32]),
+    restart: Restart,
+    serving: JoinHandle<()>,
     tasks: Vec<JoinHandle<()>>,
+}
+
+/// What a broker is made from, again and again.
+#[derive(Debug)]
+struct Restart {
+    key: SigningKey,
+    relay: Option<String>,
+    recording_key: SealingPublicKey,
+    heartbeat: Duration,
+    lease: Duration,
+}
+
+impl Restart {
+    async fn broker(
+        &self,
+        address: &str,
+        store: Arc<dyn Store>,
+        audit: Arc<MemoryAuditLog>,
+    ) -> Result<Broker> {
+        let mut builder = Broker::builder(self.key.clone(), store, audit).settings(|settings| {
+            settings.public_address = address.to_owned();
+            settings.relay_address = self.relay.clone();
+            settings.recording_key = Some(self.recording_key);
+            settings.heartbeat = self.heartbeat;
+            settings.lease = self.lease;
+        });
+        if self.relay.is_some() {
+            builder = builder.without_relay();
+        }
+        builder.start().await
+    }
 }
 
 impl Drop for RunningSite {
     fn drop(&mut self) {
+        self.serving.abort();
         for task in &self.tasks {
             task.abort();
         }
@@ -116,20 +160,32 @@ impl RunningSite {
             address: address.clone(),
             key: key.public(),
         };
-        let public_recording_key = recording_key.public();
-        let broker = Broker::builder(key, store.clone(), audit.clone())
-            .settings(|settings: &mut BrokerSettings| {
-                settings.public_address = address;
-                settings.recording_key = Some(public_recording_key);
-                settings.heartbeat = options.heartbeat;
-                settings.lease = options.lease;
-            })
-            .start()
-            .await?;
+        let mut tasks = Vec::new();
+        let relay = if options.relay_apart {
+            let listener = transport
+                .listen(if options.tcp { "127.0.0.1:0" } else { "relay" })
+                .await?;
+            let address = listener.address();
+            let relay = Relay::builder(key.public()).build();
+            tasks.push(tokio::spawn(async move {
+                let _ = relay.run(listener, Admission::new(1024, 256)).await;
+            }));
+            Some(address)
+        } else {
+            None
+        };
+        let restart = Restart {
+            key,
+            relay,
+            recording_key: recording_key.public(),
+            heartbeat: options.heartbeat,
+            lease: options.lease,
+        };
+        let broker = restart.broker(&address, store.clone(), audit.clone()).await?;
         let served = broker.clone();
-        let mut tasks = vec![tokio::spawn(async move {
+        let serving = tokio::spawn(async move {
             let _ = served.serve(listener).await;
-        })];
+        });
 
         let local = Caller::local();
         let edit = |edit| broker.request(&local, RepRequest::Edit(edit));
@@ -172,11 +228,36 @@ impl RunningSite {
             recording_key,
             jumpoint,
             stolen,
+            restart,
+            serving,
             tasks,
         };
         site.until("the jumpoint is connected", || site.is_online())
             .await?;
         Ok(site)
+    }
+
+    /// Stops the broker and starts another one with the same key, store, log and address.
+    pub async fn restart_broker(&mut self) -> Result<()> {
+        self.serving.abort();
+        self.broker.shutdown().await;
+        let address = self.endpoint.address.clone();
+        self.broker = self
+            .restart
+            .broker(&address, self.store.clone(), self.audit.clone())
+            .await?;
+        let listener = self.transport.listen(&address).await?;
+        let served = self.broker.clone();
+        self.serving = tokio::spawn(async move {
+            let _ = served.serve(listener).await;
+        });
+        self.until("the jumpoint is back", || self.is_online()).await
+    }
+
+    /// Makes the broker unreachable: it accepts nobody any more, and loses every connection it has without a word.
+    pub fn cut_off_broker(&self) {
+        self.serving.abort();
+        self.broker.disconnect_all();
     }
 
     /// Whether the Jumpoint is connected.

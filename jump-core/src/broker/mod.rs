@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use crate::audit::{Actor, AuditEvent, AuditKind, AuditLog};
 use crate::control::{Connection, RepRequest, Response};
@@ -124,6 +125,33 @@ impl Broker {
     #[must_use]
     pub fn is_online(&self, jumpoint: JumpointId) -> bool {
         lock(&self.0.jumpoints).contains_key(&jumpoint)
+    }
+
+    /// Ends every session, accounts for it, and closes every control connection. Jumpoints reconnect to whoever
+    /// serves the address next. Stop [`Broker::serve`] first, or newcomers are let in meanwhile. Takes at most seven
+    /// seconds. Cancel-safe: what was not ended yet ends when the broker's sockets close.
+    pub async fn shutdown(&self) {
+        for session in self.live_sessions() {
+            let _ = sessions::end(self, session, EndReason::BrokerRestarted);
+        }
+        let accounted = async {
+            while !self.live_sessions().is_empty() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(7), accounted).await;
+        self.disconnect_all();
+    }
+
+    /// Closes every control connection. Peers reconnect; sessions go on for the lease.
+    pub fn disconnect_all(&self) {
+        let why = Error::new(ErrorKind::Unavailable, "stay connected", "the broker stops");
+        for rep in lock(&self.0.reps).values() {
+            rep.connection.close(&why);
+        }
+        for link in lock(&self.0.jumpoints).values() {
+            link.connection.close(&why);
+        }
     }
 
     fn now(&self) -> Timestamp {
