@@ -16,5 +16,6 @@ mod failure;
 mod gate;
 mod leg;
 pub mod recording;
+mod signal;
 
 pub use backend::SshBackend;
