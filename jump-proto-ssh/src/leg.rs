@@ -270,7 +270,7 @@ mod tests {
     async fn bytes_arrive_in_order_whatever_the_sizes() {
         let (near, mut far) = tokio::io::duplex(70_000);
         let (mut leg, _scissors) = Leg::new(Box::new(near), None);
-        let sent: Vec<u8> = (0..3_000_000u32).map(|i| (i * 31 >> 3) as u8).collect();
+        let sent: Vec<u8> = (0..3_000_000u32).map(|i| ((i * 31) >> 3) as u8).collect();
         let copy = sent.clone();
         let writer = tokio::spawn(async move {
             far.write_all(&copy).await.unwrap();

@@ -16,6 +16,7 @@ mod failure;
 mod gate;
 mod leg;
 pub mod recording;
+mod signal;
 
 pub use backend::SshBackend;
 

@@ -1,6 +1,218 @@
-//! placeholder
-use jump_core::protocol::{ConnectOptions, Session};
+//! The client half: a shell session over a stream that is already authenticated.
+
+mod channel;
+mod copy;
+mod notes;
+mod sftp;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jump_core::protocol::{ConnectOptions, Progress, Session, ShellChannel, ShellSession, Terminal};
+use jump_core::session::SessionPermissions;
 use jump_core::stream::BoxStream;
-pub(crate) async fn connect(_: BoxStream, _: &ConnectOptions) -> jump_core::Result<Session> {
-    Err(jump_core::Error::new(jump_core::ErrorKind::Unsupported, "x", "x"))
+use jump_core::{Error, ErrorKind, Result};
+use russh::{Channel, ChannelMsg, Disconnect, client};
+
+use self::channel::Open;
+use self::notes::{ClientHandler, Notes};
+use crate::config;
+use crate::failure::from_russh;
+use crate::leg::{Leg, Scissors};
+
+/// How long the other side may take to close after we said goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// The user name we give; whoever is at the other end knows the rep from the tunnel.
+const NAME: &str = "rep";
+
+/// Starts an SSH connection over `stream`.
+pub(crate) async fn connect(stream: BoxStream, options: &ConnectOptions) -> Result<Session> {
+    let (leg, scissors) = Leg::new(stream, None);
+    let notes = Arc::new(Notes::default());
+    let handler = ClientHandler::new(notes.clone());
+    let settings = Arc::new(config::client(&[], None));
+    let connecting = async {
+        let mut handle = client::connect_stream(settings, leg, handler)
+            .await
+            .map_err(|error| notes.failure("start the shell session", error))?;
+        let accepted = handle
+            .authenticate_none(NAME)
+            .await
+            .map_err(|error| notes.failure("start the shell session", error))?;
+        if !accepted.success() {
+            return Err(notes.ended().unwrap_or_else(|| {
+                Error::new(
+                    ErrorKind::Unauthenticated,
+                    "start the shell session",
+                    "the other end asks for a proof of its own: it is not a gate",
+                )
+            }));
+        }
+        Ok(handle)
+    };
+    let handle = tokio::time::timeout(options.handshake_timeout, connecting)
+        .await
+        .map_err(|_| {
+            Error::new(
+                ErrorKind::Timeout,
+                "start the shell session",
+                "the other end did not finish its SSH handshake in time",
+            )
+        })??;
+    Ok(Session::Shell(Box::new(SshSession {
+        handle,
+        notes,
+        permissions: options.grant.permissions(),
+        scissors,
+    })))
+}
+
+/// An SSH connection to a gate.
+struct SshSession {
+    handle: client::Handle<ClientHandler>,
+    notes: Arc<Notes>,
+    permissions: SessionPermissions,
+    scissors: Scissors,
+}
+
+impl std::fmt::Debug for SshSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SshSession")
+            .field("closed", &self.handle.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+impl SshSession {
+    async fn open(&self) -> Result<Channel<client::Msg>> {
+        self.handle
+            .channel_open_session()
+            .await
+            .map_err(|error| match error {
+                russh::Error::ChannelOpenFailure(why) => {
+                    let message = format!("the other end refused it: {}", why.description());
+                    Error::new(ErrorKind::ResourceLimit, "open a channel", message)
+                }
+                other => self.notes.failure("open a channel", other),
+            })
+    }
+
+    /// Waits for the answer to the request just made.
+    async fn answer(
+        &self,
+        channel: &mut Channel<client::Msg>,
+        what: &'static str,
+        permitted: bool,
+    ) -> Result<()> {
+        loop {
+            match channel.wait().await {
+                Some(ChannelMsg::Success) => return Ok(()),
+                Some(ChannelMsg::Failure | ChannelMsg::Close) => {
+                    let _ = channel.close().await;
+                    return Err(if permitted {
+                        Error::new(ErrorKind::Unsupported, what, "the target refused it")
+                    } else {
+                        Error::new(ErrorKind::Denied, what, "the grant does not permit it")
+                    });
+                }
+                Some(_) => {}
+                None => return Err(self.notes.lost(what)),
+            }
+        }
+    }
+
+    async fn terminal(&self, channel: &mut Channel<client::Msg>, terminal: &Terminal) -> Result<()> {
+        let asked = channel
+            .request_pty(true, &terminal.kind, terminal.columns, terminal.rows, 0, 0, &[])
+            .await;
+        asked.map_err(|error| self.notes.failure("open a terminal", error))?;
+        self.answer(channel, "open a terminal", true).await
+    }
+
+    async fn files(&self) -> Result<sftp::Files> {
+        let what = "open the file transfer";
+        let mut channel = self.open().await?;
+        channel
+            .request_subsystem(true, "sftp")
+            .await
+            .map_err(|error| self.notes.failure(what, error))?;
+        self.answer(&mut channel, what, self.permissions.file_transfer)
+            .await?;
+        sftp::Files::start(channel.into_stream()).await
+    }
+}
+
+#[async_trait]
+impl ShellSession for SshSession {
+    async fn shell(&self, terminal: &Terminal) -> Result<ShellChannel> {
+        let mut channel = self.open().await?;
+        self.terminal(&mut channel, terminal).await?;
+        channel
+            .request_shell(true)
+            .await
+            .map_err(|error| self.notes.failure("open a shell", error))?;
+        self.answer(&mut channel, "open a shell", self.permissions.shell)
+            .await?;
+        Ok(Open::split(channel, &self.notes))
+    }
+
+    async fn exec(&self, command: &[u8], terminal: Option<&Terminal>) -> Result<ShellChannel> {
+        let mut channel = self.open().await?;
+        if let Some(terminal) = terminal {
+            self.terminal(&mut channel, terminal).await?;
+        }
+        channel
+            .exec(true, command)
+            .await
+            .map_err(|error| self.notes.failure("run a command", error))?;
+        self.answer(&mut channel, "run a command", self.permissions.exec)
+            .await?;
+        Ok(Open::split(channel, &self.notes))
+    }
+
+    async fn upload(
+        &self,
+        local: &Path,
+        remote: &str,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<u64> {
+        copy::upload(&self.files().await?, local, remote, progress).await
+    }
+
+    async fn download(
+        &self,
+        remote: &str,
+        local: &Path,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<u64> {
+        copy::download(&self.files().await?, remote, local, progress).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        let goodbye = async {
+            let said = self.handle.disconnect(Disconnect::ByApplication, "", "").await;
+            if said.is_ok() {
+                self.notes.wait_for_end().await;
+            }
+        };
+        let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+        self.scissors.cut();
+        Ok(())
+    }
+}
+
+impl Notes {
+    /// What an error of russh means here: if the other end said why it left, that.
+    fn failure(&self, operation: &'static str, error: russh::Error) -> Error {
+        self.ended()
+            .unwrap_or_else(|| from_russh(ErrorKind::Closed, operation, error))
+    }
+
+    /// The connection ended while something was awaited.
+    fn lost(&self, operation: &'static str) -> Error {
+        self.ended()
+            .unwrap_or_else(|| Error::new(ErrorKind::Closed, operation, "the session is closed"))
+    }
 }

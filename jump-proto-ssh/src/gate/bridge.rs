@@ -8,9 +8,7 @@ use jump_core::Result;
 use jump_core::protocol::SessionEvent;
 use jump_core::recording::{RecordKind, Recorder};
 use jump_core::session::SessionPermissions;
-use russh::{
-    Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Sig, client, server,
-};
+use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, client, server};
 use tokio::sync::{Mutex, watch};
 
 use super::face::{Destination, Open};
@@ -22,6 +20,7 @@ use super::target::TargetHandler;
 use super::up_queue::{Backlog, UpQueue, Upward};
 use crate::failure::cut;
 use crate::recording::ShellRecord;
+use crate::signal;
 
 /// The longest command that goes into an event.
 const COMMAND_IN_EVENT: usize = 4096;
@@ -187,14 +186,14 @@ impl Bridge<'_> {
                         })
                         .await;
                 }
-                ChannelMsg::Signal { signal } => {
-                    let name = signal_name(&signal);
+                ChannelMsg::Signal { signal: sent } => {
+                    let name = signal::name(&sent);
                     if name.len() <= NAME {
                         self.note(&ShellRecord::Signal {
                             name: name.to_owned(),
                         })
                         .await?;
-                        self.queue.push(Upward::Signal(signal)).await;
+                        self.queue.push(Upward::Signal(sent)).await;
                     }
                 }
                 other => self.ask(other).await?,
@@ -348,7 +347,7 @@ impl Bridge<'_> {
                     width,
                     height,
                 } => target.window_change(columns, rows, width, height).await,
-                Upward::Signal(signal) => target.signal(signal).await,
+                Upward::Signal(sent) => target.signal(sent).await,
             };
         }
         Ok(())
@@ -395,19 +394,19 @@ impl Bridge<'_> {
                     let _ = rep.exit_status(exit_status).await;
                 }
                 ChannelMsg::ExitSignal {
-                    signal_name: signal,
+                    signal_name,
                     core_dumped,
                     error_message,
                     lang_tag,
                 } => {
-                    let name = cut(signal_name(&signal), NAME).to_owned();
+                    let name = cut(signal::name(&signal_name), NAME).to_owned();
                     self.note(&ShellRecord::Killed { signal: name }).await?;
                     let (message, language) = (cut(&error_message, 1024), cut(&lang_tag, NAME));
                     let _ = self
                         .rep
                         .exit_signal_request(
                             self.channel,
-                            signal,
+                            signal_name,
                             core_dumped,
                             message.to_owned(),
                             language.to_owned(),
@@ -444,24 +443,5 @@ fn event_of(upward: &Upward) -> Option<SessionEvent> {
             command: format!("subsystem {}", cut(name, NAME)),
         }),
         _ => None,
-    }
-}
-
-/// A signal's name without `SIG` (RFC 4254 §6.9).
-fn signal_name(signal: &Sig) -> &str {
-    match signal {
-        Sig::ABRT => "ABRT",
-        Sig::ALRM => "ALRM",
-        Sig::FPE => "FPE",
-        Sig::HUP => "HUP",
-        Sig::ILL => "ILL",
-        Sig::INT => "INT",
-        Sig::KILL => "KILL",
-        Sig::PIPE => "PIPE",
-        Sig::QUIT => "QUIT",
-        Sig::SEGV => "SEGV",
-        Sig::TERM => "TERM",
-        Sig::USR1 => "USR1",
-        Sig::Custom(name) => name,
     }
 }

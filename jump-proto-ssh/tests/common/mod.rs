@@ -1,5 +1,13 @@
 //! A gate between a test and a real sshd.
-#![allow(dead_code, unreachable_pub, reason = "each test program uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code; each test program uses its own part"
+)]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
