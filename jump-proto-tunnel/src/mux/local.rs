@@ -70,7 +70,7 @@ impl Mux {
     pub fn refuse(&mut self, id: StreamId, failure: Failure) {
         if let Some(stream) = self.streams.get_mut(&id)
             && stream.phase == Phase::Requested
-            && !stream.over()
+            && stream.sending.ended.is_none()
         {
             stream.sending.ended = Some(Ended::Reset);
             stream.receiving.ended = Some(Ended::Reset);

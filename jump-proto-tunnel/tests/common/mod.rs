@@ -35,7 +35,7 @@ pub fn target(address: SocketAddr) -> TargetAddress {
 
 /// A grant of a real decision for a tunnel to these addresses.
 pub fn grant(targets: &[SocketAddr], recording: RecordingMode) -> Grant {
-    let mut site = Site::new(targets[0], targets).unwrap();
+    let mut site = Site::new(*targets.first().unwrap(), targets).unwrap();
     let item = site.tunnel;
     site.edit_item(item, |item| item.recording = recording).unwrap();
     site.grant(item).unwrap()
