@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ends::Ends;
+use super::explained::explained;
 use super::{LoginIdentity, SessionStream};
 use crate::control::{
     BrokerEndpoint, Connection, Dial, Edit, Explanation, Heartbeat, HelloRole, ItemView, Jumped, RepRequest,
@@ -158,10 +159,6 @@ impl Rep {
         &self.0.name
     }
 
-    pub(super) fn ends(&self) -> &Ends {
-        &self.0.ends
-    }
-
     /// Asks the broker anything. Cancel-safe: a request that was sent is carried out.
     pub async fn request(&self, request: RepRequest) -> Result<Response> {
         self.0.connection.request(Request::Rep(request)).await
@@ -261,41 +258,19 @@ impl Rep {
         let mut end = self.0.ends.watch(grant.session());
         let tls = tokio::select! {
             biased;
-            reason = end.wait_for(Option::is_some) => {
-                let error = match reason {
-                    Ok(reason) => reason.as_ref().map_or_else(surprised, crate::session::EndReason::to_error),
-                    Err(_) => surprised(),
-                };
-                self.0.ends.forget(grant.session());
-                return Err(error);
-            }
+            reason = end.ended() => return Err(reason.to_error()),
             joined = joined => joined,
         };
+        // A stream that could not be opened is often the Jumpoint's doing, and the broker knows more.
         let tls = match tls {
             Ok(tls) => tls,
-            Err(error) => return Err(self.why_not_joined(&mut end, grant.session(), error).await),
+            Err(error) => return Err(end.explain(error).await),
         };
-        let stream = SessionStream::new(tls, grant.session(), self.clone());
+        let stream = SessionStream::new(tls, grant.session(), end, self.clone());
         Ok(JumpSession {
             grant: Arc::new(grant),
             stream,
         })
-    }
-
-    /// A stream that could not be opened is often the Jumpoint's doing, and the broker knows more.
-    async fn why_not_joined(
-        &self,
-        end: &mut tokio::sync::watch::Receiver<Option<crate::session::EndReason>>,
-        session: SessionId,
-        error: Error,
-    ) -> Error {
-        let reason = tokio::time::timeout(Duration::from_secs(1), end.wait_for(Option::is_some)).await;
-        let known = match reason {
-            Ok(Ok(reason)) => reason.as_ref().map(crate::session::EndReason::to_error),
-            _ => None,
-        };
-        self.0.ends.forget(session);
-        known.unwrap_or(error)
     }
 
     /// Starts a session on an item and drives it with the backend of its protocol.
@@ -305,9 +280,14 @@ impl Rep {
     pub async fn open(&self, item: &str) -> Result<Session> {
         let JumpSession { grant, stream } = self.jump(item).await?;
         let backend = self.0.backends.get(grant.protocol())?;
-        backend
+        let mut end = self.0.ends.watch(grant.session());
+        match backend
             .connect(Box::new(stream), ConnectOptions::new(grant))
             .await
+        {
+            Ok(session) => Ok(explained(session, end, self.clone())),
+            Err(error) => Err(end.explain(error).await),
+        }
     }
 
     /// Waits until the connection to the broker is lost and says why. Cancel-safe.

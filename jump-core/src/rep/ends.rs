@@ -1,46 +1,131 @@
 //! What the broker said about how sessions ended, for streams that want to tell their user.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::control::{Handler, Notice, Request, Response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionId;
 use crate::session::EndReason;
 
+/// How long a failure waits for the broker to say why.
+const WHY_PATIENCE: Duration = Duration::from_secs(3);
+/// Sessions whose end is kept although nobody watches them yet; a broker that names more must not fill the memory.
+const UNWATCHED: usize = 256;
+
 /// A watch per session that this rep has open.
 #[derive(Debug, Default)]
 pub(super) struct Ends(Mutex<HashMap<SessionId, watch::Sender<Option<EndReason>>>>);
+
+/// Watches one session; the last one to be dropped forgets it.
+pub(super) struct EndWatch {
+    ends: Arc<Ends>,
+    session: SessionId,
+    end: watch::Receiver<Option<EndReason>>,
+}
 
 impl Ends {
     fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, watch::Sender<Option<EndReason>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Watches a session. What the broker said before is not lost: it says it only after it granted the session, on
-    /// the same connection, and [`Ends::note`] keeps it.
-    pub(super) fn watch(&self, session: SessionId) -> watch::Receiver<Option<EndReason>> {
-        self.lock()
+    /// Watches a session. What the broker said just before is not lost: it is kept until somebody watched.
+    pub(super) fn watch(self: &Arc<Self>, session: SessionId) -> EndWatch {
+        let end = self
+            .lock()
             .entry(session)
             .or_insert_with(|| watch::channel(None).0)
-            .subscribe()
-    }
-
-    pub(super) fn forget(&self, session: SessionId) {
-        self.lock().remove(&session);
+            .subscribe();
+        EndWatch {
+            ends: self.clone(),
+            session,
+            end,
+        }
     }
 
     fn note(&self, session: SessionId, reason: EndReason) {
-        const MOST: usize = 4096;
         let mut ends = self.lock();
-        // A broker that names sessions nobody asked for must not fill the memory.
-        if ends.len() < MOST || ends.contains_key(&session) {
-            ends.entry(session)
-                .or_insert_with(|| watch::channel(None).0)
-                .send_replace(Some(reason));
+        if !ends.contains_key(&session) && ends.len() >= UNWATCHED {
+            ends.retain(|_, end| end.receiver_count() > 0);
+        }
+        ends.entry(session)
+            .or_insert_with(|| watch::channel(None).0)
+            .send_replace(Some(reason));
+    }
+}
+
+impl EndWatch {
+    /// The reason, if the broker has said it.
+    pub(super) fn known(&self) -> Option<EndReason> {
+        self.end.borrow().clone()
+    }
+
+    /// Waits until the broker says that the session is over. Cancel-safe.
+    pub(super) async fn ended(&mut self) -> EndReason {
+        match self.end.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or(EndReason::RepLost),
+            // Cannot be: the sender stays as long as this watch.
+            Err(_) => EndReason::RepLost,
+        }
+    }
+
+    /// Waits a moment for the reason.
+    pub(super) async fn why(&mut self) -> Option<EndReason> {
+        timeout(WHY_PATIENCE, self.ended()).await.ok()
+    }
+
+    /// The error that says why the session ended, if `error` may be no more than a consequence of that.
+    pub(super) async fn explain(&mut self, error: Error) -> Error {
+        let consequence = matches!(
+            error.kind(),
+            ErrorKind::Closed
+                | ErrorKind::Network
+                | ErrorKind::Unavailable
+                | ErrorKind::Protocol
+                | ErrorKind::Timeout
+                | ErrorKind::SessionEnded
+        );
+        if !consequence {
+            return error;
+        }
+        match self.why().await {
+            Some(reason) if !reason.is_normal() => reason.to_error(),
+            _ => error,
+        }
+    }
+}
+
+impl Clone for EndWatch {
+    fn clone(&self) -> Self {
+        Self {
+            ends: self.ends.clone(),
+            session: self.session,
+            end: self.end.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for EndWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EndWatch({})", self.session)
+    }
+}
+
+impl Drop for EndWatch {
+    fn drop(&mut self) {
+        let mut ends = self.ends.lock();
+        // This receiver is still counted.
+        if ends
+            .get(&self.session)
+            .is_some_and(|end| end.receiver_count() <= 1)
+        {
+            ends.remove(&self.session);
         }
     }
 }
@@ -59,5 +144,35 @@ impl Handler for Ends {
         if let Notice::SessionEnded { session, reason } = notice {
             self.note(session, reason);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_that_came_first_is_seen_and_the_last_watch_forgets_it() {
+        let ends = Arc::new(Ends::default());
+        let session = SessionId::random().unwrap();
+        ends.note(session, EndReason::Expired);
+        let mut watch = ends.watch(session);
+        let second = watch.clone();
+        assert_eq!(watch.ended().await, EndReason::Expired);
+        drop(watch);
+        assert_eq!(second.known(), Some(EndReason::Expired));
+        drop(second);
+        assert!(ends.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn ends_that_nobody_watches_do_not_pile_up() {
+        let ends = Arc::new(Ends::default());
+        let watched = ends.watch(SessionId::random().unwrap());
+        for _ in 0..10 * UNWATCHED {
+            ends.note(SessionId::random().unwrap(), EndReason::RepLost);
+        }
+        assert!(ends.lock().len() <= UNWATCHED + 1);
+        assert!(ends.lock().contains_key(&watched.session));
     }
 }

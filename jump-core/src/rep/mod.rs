@@ -20,6 +20,7 @@
 mod client;
 mod ends;
 mod enrol;
+mod explained;
 mod stream;
 
 pub use client::{JumpSession, Rep, RepBuilder};

@@ -5,19 +5,14 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::watch;
-use tokio::time::timeout;
 
 use super::Rep;
+use super::ends::EndWatch;
 use crate::id::SessionId;
 use crate::session::EndReason;
 use crate::tunnel::{RelayedSocket, TlsStream};
-
-/// How long a cut stream waits for the broker to say why.
-const WHY_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The stream of a session: end-to-end encrypted to the Jumpoint.
 ///
@@ -27,8 +22,8 @@ pub struct SessionStream {
     tls: TlsStream<RelayedSocket>,
     session: SessionId,
     /// Keeps the connection to the broker up, over which the reason comes.
-    rep: Rep,
-    end: watch::Receiver<Option<EndReason>>,
+    _rep: Rep,
+    end: EndWatch,
     /// Set once the stream is cut.
     cut: Option<Cut>,
 }
@@ -48,12 +43,11 @@ impl fmt::Debug for SessionStream {
 }
 
 impl SessionStream {
-    pub(super) fn new(tls: TlsStream<RelayedSocket>, session: SessionId, rep: Rep) -> Self {
-        let end = rep.ends().watch(session);
+    pub(super) fn new(tls: TlsStream<RelayedSocket>, session: SessionId, end: EndWatch, rep: Rep) -> Self {
         Self {
             tls,
             session,
-            rep,
+            _rep: rep,
             end,
             cut: None,
         }
@@ -69,13 +63,7 @@ impl SessionStream {
     fn poll_failure(&mut self, cx: &mut Context<'_>, failure: &io::Error) -> Poll<io::Error> {
         if self.cut.is_none() {
             let mut end = self.end.clone();
-            let why = async move {
-                timeout(WHY_PATIENCE, end.wait_for(Option::is_some))
-                    .await
-                    .ok()?
-                    .ok()?
-                    .clone()
-            };
+            let why = async move { end.why().await };
             let (failure, message) = (failure.kind(), failure.to_string());
             self.cut = Some(Cut {
                 failure,
@@ -105,16 +93,10 @@ impl SessionStream {
 
     /// The reason, if the end of the stream that looks normal is not: the broker ended the session.
     fn not_normal(&self) -> Option<io::Error> {
-        let reason = self.end.borrow().clone();
+        let reason = self.end.known();
         reason
             .filter(|reason| !reason.is_normal())
             .map(|reason| reason.to_error().into())
-    }
-}
-
-impl Drop for SessionStream {
-    fn drop(&mut self) {
-        self.rep.ends().forget(self.session);
     }
 }
 
