@@ -66,6 +66,12 @@ impl Admission {
             source,
         })
     }
+
+    /// How many connections are admitted and not authenticated yet.
+    #[must_use]
+    pub fn admitted(&self) -> usize {
+        self.0.counts.lock().unwrap_or_else(PoisonError::into_inner).total
+    }
 }
 
 impl Default for Admission {
@@ -77,8 +83,7 @@ impl Default for Admission {
 
 impl fmt::Debug for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        write!(f, "Admission({} of {})", counts.total, self.0.global)
+        write!(f, "Admission({} of {})", self.admitted(), self.0.global)
     }
 }
 

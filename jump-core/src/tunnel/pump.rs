@@ -162,34 +162,41 @@ pub async fn pump<A: Side, B: Side>(a: A, b: B) -> Result<(u64, u64)> {
 pub async fn pump_with<A: Side, B: Side>(mut a: A, mut b: B, pool: &Arc<Buffers>) -> Result<(u64, u64)> {
     let mut up = Direction::new(pool);
     let mut down = Direction::new(pool);
-    loop {
-        let turn = poll_fn(|cx| {
-            let states = (up.poll(&mut a, &mut b, cx)?, down.poll(&mut b, &mut a, cx)?);
-            match states {
-                (Poll::Ready(Turn::Ended), Poll::Ready(Turn::Ended)) => {
-                    Poll::Ready(io::Result::Ok(Turn::Ended))
-                }
-                (Poll::Ready(Turn::Quantum), _) | (_, Poll::Ready(Turn::Quantum)) => {
-                    Poll::Ready(Ok(Turn::Quantum))
-                }
-                _ => Poll::Pending,
-            }
-        });
-        match turn
-            .await
-            .map_err(|error| Error::from_io(ErrorKind::Network, "move bytes", error))?
-        {
-            Turn::Ended => return Ok((up.moved, down.moved)),
-            Turn::Quantum => tokio::task::yield_now().await,
-        }
+    take_turns(|cx| {
+        let up = up.poll(&mut a, &mut b, cx)?;
+        both(up, down.poll(&mut b, &mut a, cx)?)
+    })
+    .await
+    .map_err(|error| Error::from_io(ErrorKind::Network, "move bytes", error))?;
+    Ok((up.moved, down.moved))
+}
+
+/// What a direction, or both together, came to.
+pub(super) enum Turn {
+    /// The end has come and has been passed on.
+    Ended,
+    /// The share is used up for now.
+    Quantum,
+}
+
+/// The turn of two directions together.
+pub(super) fn both(up: Poll<Turn>, down: Poll<Turn>) -> Poll<io::Result<Turn>> {
+    match (up, down) {
+        (Poll::Ready(Turn::Ended), Poll::Ready(Turn::Ended)) => Poll::Ready(Ok(Turn::Ended)),
+        (Poll::Ready(Turn::Quantum), _) | (_, Poll::Ready(Turn::Quantum)) => Poll::Ready(Ok(Turn::Quantum)),
+        _ => Poll::Pending,
     }
 }
 
-enum Turn {
-    /// The direction has ended and its end has been passed on.
-    Ended,
-    /// The direction has had its share for now.
-    Quantum,
+/// Polls until the end, and gives way to other tasks whenever a share is used up. Yielding through the runtime, not
+/// by waking ourselves, lets it look at the sockets of others first.
+pub(super) async fn take_turns(
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<Turn>>,
+) -> io::Result<()> {
+    while let Turn::Quantum = poll_fn(&mut poll).await? {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

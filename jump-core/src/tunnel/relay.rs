@@ -479,7 +479,7 @@ impl Relay {
         if let (Socket::Tcp(first), Socket::Tcp(second)) = (&*first, &*second) {
             return splice_both(first, second, &self.0.pipes, &self.0.buffers).await;
         }
-        Ok(pump_with(first, second, &self.0.buffers).await?)
+        Ok(Box::pin(pump_with(first, second, &self.0.buffers)).await?)
     }
 }
 
@@ -536,5 +536,61 @@ fn cut_now(socket: &Socket) {
         && let Err(error) = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO))
     {
         tracing::debug!(%error, "a connection was gone before it was cut");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_session_costs_the_relay_little_more_than_its_two_sockets() {
+        let key = crate::keys::SigningKey::generate().unwrap();
+        let relay = Relay::builder(key.public()).build();
+        let (socket, _far) = tokio::io::duplex(1);
+        let session = relay.serve(Socket::Memory(socket), &[]);
+        let size = size_of_val(&session);
+        assert!(size <= 1024, "the future of a session grew to {size} bytes");
+    }
+
+    #[test]
+    fn ended_sessions_are_remembered_up_to_a_bound() {
+        let mut ended = Ended::default();
+        let session = |number: u32| {
+            let mut bytes = [0u8; 16];
+            bytes[..4].copy_from_slice(&number.to_be_bytes());
+            SessionId::from_bytes(bytes)
+        };
+        let count = u32::try_from(ENDED_LIMIT).unwrap() + 1;
+        for number in 0..count {
+            ended.insert(session(number));
+            ended.insert(session(number));
+        }
+        assert_eq!((ended.known.len(), ended.order.len()), (ENDED_LIMIT, ENDED_LIMIT));
+        assert!(!ended.known.contains(&session(0)), "the oldest is forgotten");
+        assert!(ended.known.contains(&session(count - 1)));
+    }
+
+    #[test]
+    fn a_late_clean_up_does_not_remove_its_successor() {
+        let key = crate::keys::SigningKey::generate().unwrap();
+        let relay = Relay::builder(key.public()).build();
+        let session = SessionId::random().unwrap();
+        let seat = || Seat::Waiting {
+            party: Party::Rep,
+            news: oneshot::channel().0,
+        };
+        let take = || {
+            let generation = relay.state().insert(session, seat());
+            relay.place(session, generation)
+        };
+        let old = take();
+        relay.state().remove(session, None);
+        let new = take();
+        assert!(!old.release());
+        drop(old);
+        assert_eq!(relay.waiting(), 1);
+        drop(new);
+        assert_eq!(relay.waiting(), 0);
     }
 }

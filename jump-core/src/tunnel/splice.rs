@@ -1,15 +1,19 @@
 //! Moving bytes between two TCP sockets inside the kernel (splice(2)): the relay never copies what it cannot read.
 
 use std::io;
+use std::net::Shutdown;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use rustix::fd::OwnedFd;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
+use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-use super::buffers::Buffers;
-use super::pump::QUANTUM;
+use super::buffers::{Buffer, Buffers};
+use super::pump::{QUANTUM, Turn, both, take_turns};
 
 /// How much one call moves; with the default 64 KiB a pipe is no better than copying.
 const PIPE_SIZE: usize = 1024 * 1024;
@@ -87,6 +91,54 @@ fn move_bytes(from: impl rustix::fd::AsFd, to: impl rustix::fd::AsFd, most: usiz
     Ok(splice(from, None, to, None, most, flags)?)
 }
 
+/// What a direction has in its hands.
+enum Load<'a> {
+    Pipe(Taken<'a>),
+    /// Where there is no pipe to be had.
+    Copy(Buffer, Range<usize>),
+}
+
+impl<'a> Load<'a> {
+    fn new(pipes: &'a Pipes, buffers: &Arc<Buffers>) -> Self {
+        match pipes.take() {
+            Ok(pipe) => Self::Pipe(pipe),
+            Err(error) => {
+                tracing::debug!(%error, "no pipe to splice through, copying instead");
+                Self::Copy(buffers.take(), 0..0)
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Pipe(pipe) => pipe.held == 0,
+            Self::Copy(_, filled) => filled.is_empty(),
+        }
+    }
+
+    /// Takes what there is, into an empty load; 0 at the end of the stream.
+    fn fill(&mut self, from: &TcpStream) -> io::Result<usize> {
+        match self {
+            Self::Pipe(pipe) => pipe.fill(from),
+            Self::Copy(buffer, filled) => {
+                let read = from.try_read(buffer)?;
+                *filled = 0..read;
+                Ok(read)
+            }
+        }
+    }
+
+    fn drain(&mut self, to: &TcpStream) -> io::Result<()> {
+        match self {
+            Self::Pipe(pipe) => pipe.drain(to),
+            Self::Copy(buffer, filled) => {
+                filled.start += to.try_write(buffer.get(filled.clone()).unwrap_or_default())?;
+                Ok(())
+            }
+        }
+    }
+}
+
 /// Moves bytes both ways until both directions have ended. Holds neither pipe nor buffer while nothing moves.
 pub(super) async fn splice_both(
     a: &TcpStream,
@@ -94,85 +146,156 @@ pub(super) async fn splice_both(
     pipes: &Pipes,
     buffers: &Arc<Buffers>,
 ) -> io::Result<(u64, u64)> {
-    tokio::try_join!(one_way(a, b, pipes, buffers), one_way(b, a, pipes, buffers))
+    let (mut up, mut down) = (OneWay::default(), OneWay::default());
+    take_turns(|cx| {
+        let up = up.poll(a, b, || Load::new(pipes, buffers), cx)?;
+        both(up, down.poll(b, a, || Load::new(pipes, buffers), cx)?)
+    })
+    .await?;
+    Ok((up.moved, down.moved))
 }
 
-async fn one_way(from: &TcpStream, to: &TcpStream, pipes: &Pipes, buffers: &Arc<Buffers>) -> io::Result<u64> {
-    let mut moved = 0u64;
-    let mut since_yield = 0u64;
-    loop {
-        // A reader that is stuck leaves the bytes with their sender instead of in a pipe of ours.
-        to.writable().await?;
-        from.readable().await?;
-        let burst = match pipes.take() {
-            Ok(mut pipe) => splice_burst(from, to, &mut pipe, QUANTUM.saturating_sub(since_yield)).await?,
-            Err(error) => {
-                tracing::debug!(%error, "no pipe to splice through, copying instead");
-                copy_burst(from, to, buffers).await?
-            }
-        };
-        moved += burst.moved;
-        since_yield += burst.moved;
-        if burst.ended {
-            socket2::SockRef::from(to).shutdown(std::net::Shutdown::Write)?;
-            return Ok(moved);
+#[derive(Default)]
+struct OneWay<'a> {
+    load: Option<Load<'a>>,
+    moved: u64,
+    since_yield: u64,
+    end_seen: bool,
+    end_passed: bool,
+}
+
+impl<'a> OneWay<'a> {
+    /// Moves bytes until one of the sockets is not ready, the stream ends, or the share is used up.
+    fn poll(
+        &mut self,
+        from: &TcpStream,
+        to: &TcpStream,
+        new_load: impl Fn() -> Load<'a>,
+        cx: &mut Context<'_>,
+    ) -> io::Result<Poll<Turn>> {
+        if self.end_passed {
+            return Ok(Poll::Ready(Turn::Ended));
         }
-        if since_yield >= QUANTUM {
-            since_yield = 0;
+        loop {
+            // Also before anything is taken: what a stuck receiver cannot have stays with its sender.
+            if to.poll_write_ready(cx)?.is_pending() {
+                return Ok(Poll::Pending);
+            }
+            if let Some(load) = self.load.as_mut().filter(|load| !load.is_empty()) {
+                again_if_not_ready(load.drain(to))?;
+                continue;
+            }
+            if self.end_seen {
+                self.load = None;
+                SockRef::from(to).shutdown(Shutdown::Write)?;
+                self.end_passed = true;
+                return Ok(Poll::Ready(Turn::Ended));
+            }
+            if self.since_yield >= QUANTUM {
+                self.since_yield = 0;
+                return Ok(Poll::Ready(Turn::Quantum));
+            }
+            if from.poll_read_ready(cx)?.is_pending() {
+                self.load = None;
+                return Ok(Poll::Pending);
+            }
+            let filled = self.load.get_or_insert_with(&new_load).fill(from);
+            if let Some(filled) = again_if_not_ready(filled)? {
+                self.end_seen = filled == 0;
+                self.moved += filled as u64;
+                self.since_yield += filled as u64;
+            }
+        }
+    }
+}
+
+/// Readiness is a hint: a call that found nothing to do has taken the hint back, and asking again waits.
+fn again_if_not_ready<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (near, far) = tokio::join!(
+            TcpStream::connect(listener.local_addr().unwrap()),
+            listener.accept()
+        );
+        (near.unwrap(), far.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn a_pipe_goes_back_empty_and_never_with_bytes_of_a_session_in_it() {
+        let pipes = Pipes::default();
+        let (mut near, far) = pair().await;
+        near.write_all(b"somebody's").await.unwrap();
+        far.readable().await.unwrap();
+        let mut taken = pipes.take().unwrap();
+        assert_eq!(taken.fill(&far).unwrap(), 10);
+        drop(taken);
+        assert_eq!(pipes.0.lock().unwrap().len(), 0, "closed with what was in it");
+        drop(pipes.take().unwrap());
+        assert_eq!(pipes.0.lock().unwrap().len(), 1, "kept, as it was empty");
+    }
+
+    #[tokio::test]
+    async fn an_idle_session_holds_no_pipe() {
+        let pipes = Arc::new(Pipes::default());
+        let buffers = Buffers::new(64 * 1024, 1);
+        let ((mut client, a), (mut target, b)) = (pair().await, pair().await);
+        let splicing = tokio::spawn({
+            let (pipes, buffers) = (pipes.clone(), buffers.clone());
+            async move { splice_both(&a, &b, &pipes, &buffers).await }
+        });
+        let mut got = [0u8; 4];
+        for _ in 0..3 {
+            client.write_all(b"ping").await.unwrap();
+            target.read_exact(&mut got).await.unwrap();
+            target.write_all(b"pong").await.unwrap();
+            client.read_exact(&mut got).await.unwrap();
+        }
+        // On one thread only one direction runs at a time: it finds the pipe that the other one gave back.
+        while pipes.0.lock().unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
+        assert_eq!(pipes.0.lock().unwrap().len(), 1);
+        client.shutdown().await.unwrap();
+        assert_eq!(target.read(&mut got).await.unwrap(), 0, "the end is passed on");
+        target.shutdown().await.unwrap();
+        assert_eq!(client.read(&mut got).await.unwrap(), 0);
+        assert_eq!(splicing.await.unwrap().unwrap(), (12, 12));
     }
-}
 
-struct Burst {
-    moved: u64,
-    ended: bool,
-}
-
-/// Moves what is there, up to `most` bytes.
-async fn splice_burst(
-    from: &TcpStream,
-    to: &TcpStream,
-    pipe: &mut Taken<'_>,
-    most: u64,
-) -> io::Result<Burst> {
-    let mut moved = 0u64;
-    while moved < most {
-        match pipe.fill(from) {
-            Ok(0) => return Ok(Burst { moved, ended: true }),
-            Ok(filled) => moved += filled as u64,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) => return Err(error),
-        }
-        while pipe.held > 0 {
-            match pipe.drain(to) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => to.writable().await?,
-                Err(error) => return Err(error),
-            }
-        }
+    #[tokio::test]
+    async fn copying_stands_in_where_there_is_no_pipe() {
+        let buffers = Buffers::new(1024, 1);
+        let ((mut client, a), (mut target, b)) = (pair().await, pair().await);
+        let sent = vec![7u8; 100_000];
+        let mut got = Vec::new();
+        let mut way = OneWay::default();
+        let copy = take_turns(|cx| {
+            let load = || Load::Copy(buffers.take(), 0..0);
+            way.poll(&a, &b, load, cx)?.map(Ok)
+        });
+        let write = async {
+            client.write_all(&sent).await.unwrap();
+            client.shutdown().await.unwrap();
+        };
+        let (copied, (), read) = tokio::join!(copy, write, target.read_to_end(&mut got));
+        copied.unwrap();
+        read.unwrap();
+        assert!(got == sent);
+        assert_eq!(way.moved, 100_000);
+        assert_eq!(buffers.in_use(), 0);
     }
-    Ok(Burst { moved, ended: false })
-}
-
-/// Copies one buffer's worth.
-async fn copy_burst(from: &TcpStream, to: &TcpStream, buffers: &Arc<Buffers>) -> io::Result<Burst> {
-    let mut buffer = buffers.take();
-    let (read, ended) = match from.try_read(&mut buffer) {
-        Ok(read) => (read, read == 0),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => (0, false),
-        Err(error) => return Err(error),
-    };
-    let mut rest = buffer.get(..read).unwrap_or_default();
-    while !rest.is_empty() {
-        match to.try_write(rest) {
-            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => to.writable().await?,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(Burst {
-        moved: read as u64,
-        ended,
-    })
 }

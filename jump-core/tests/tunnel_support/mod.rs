@@ -8,6 +8,8 @@
     reason = "test helpers"
 )]
 
+pub mod forger;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -215,3 +217,18 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
         .await
         .unwrap_or_else(|_| panic!("never came true: {what}"));
 }
+
+/// Raises this process's bound on open files to at least `files`, as far as the system allows.
+#[cfg(target_os = "linux")]
+pub fn allow_open_files(files: u64) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < files) {
+        limit.current = Some(limit.maximum.map_or(files, |most| most.min(files)));
+        setrlimit(Resource::Nofile, limit).unwrap();
+    }
+}
+
+/// Elsewhere the default has to be enough.
+#[cfg(not(target_os = "linux"))]
+pub fn allow_open_files(_files: u64) {}
