@@ -10,11 +10,11 @@
 
 mod common;
 
-use common::{LONG, Setup, exec, read_all, right_password};
+use common::{LONG, Setup, exec, leave, read_all, right_password};
 use jump_core::protocol::SessionEvent;
 use jump_core::session::EndReason;
 use jump_testkit::sshd::{Sshd, USER};
-use russh::{ChannelMsg, ChannelOpenFailure, Disconnect};
+use russh::{ChannelMsg, ChannelOpenFailure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -25,7 +25,7 @@ async fn a_command_gives_its_output_errors_and_exit_status_apart() {
     assert_eq!(said.out(), format!("{USER}\n"));
     assert_eq!(said.err, b"problem\n");
     assert_eq!(said.status, Some(7));
-    rep.disconnect(Disconnect::ByApplication, "", "").await.unwrap();
+    leave(rep).await;
     let (outcome, events, _) = running.end().await;
     assert_eq!(outcome.reason, EndReason::RepClosed);
     assert_eq!(outcome.bytes_from_target, USER.len() as u64 + 1 + 8);
@@ -54,7 +54,7 @@ async fn input_reaches_the_command_and_its_end_ends_it() {
     channel.eof().await.unwrap();
     let said = read_all(&mut channel).await;
     assert_eq!((said.out().as_str(), said.status), ("a\nb\ndone\n", Some(0)));
-    drop(rep);
+    leave(rep).await;
     let (outcome, ..) = running.end().await;
     assert_eq!((outcome.bytes_from_rep, outcome.bytes_from_target), (4, 9));
 }
@@ -83,10 +83,10 @@ async fn a_shell_on_a_terminal_sees_its_kind_and_every_new_size() {
             }
         }
     };
-    until(&mut channel, "\n24 80").await;
+    until(&mut channel, "24 80").await;
     channel.window_change(132, 43, 0, 0).await.unwrap();
     channel.data(&b"\nstty size; exit 3\n"[..]).await.unwrap();
-    until(&mut channel, "\n43 132").await;
+    until(&mut channel, "43 132").await;
     let said = read_all(&mut channel).await;
     assert_eq!(said.status, Some(3));
     assert!(seen.contains("T=vt220"), "{seen}");
@@ -128,7 +128,7 @@ async fn many_channels_run_at_once_and_one_more_than_the_limit_is_refused() {
         assert_eq!(read_all(channel).await.out(), format!("{number}\n"));
     }
     assert_eq!(exec(&rep, "echo room again").await.out(), "room again\n");
-    drop(rep);
+    leave(rep).await;
     let (_, events, _) = running.end().await;
     assert!(
         events
@@ -209,7 +209,7 @@ async fn a_connection_through_the_target_needs_the_permission() {
         "{refused:?}"
     );
     assert!(rep.tcpip_forward("127.0.0.1", 0).await.is_err());
-    drop(rep);
+    leave(rep).await;
     let (_, events, _) = running.end().await;
     let refusals = events
         .iter()
@@ -241,7 +241,7 @@ async fn a_connection_through_the_target_needs_the_permission() {
         rep.tcpip_forward("127.0.0.1", 0).await.is_err(),
         "a remote forwarding is never possible"
     );
-    drop(rep);
+    leave(rep).await;
     let (_, events, _) = running.end().await;
     assert!(
         events.contains(&SessionEvent::ConnectionOpened {
@@ -274,7 +274,7 @@ async fn what_the_grant_does_not_permit_is_refused_and_reported() {
         assert!(matches!(channel.wait().await, Some(ChannelMsg::Failure)), "{ask}");
     }
     assert_eq!(exec(&rep, "echo allowed").await.out(), "allowed\n");
-    drop(rep);
+    leave(rep).await;
     let (_, events, _) = running.end().await;
     let refused: Vec<_> = events
         .iter()
@@ -332,7 +332,7 @@ async fn a_session_busy_both_ways_does_not_lock_up() {
         .await
         .expect("no lock-up");
     assert_eq!(counts, [SIZE, SIZE]);
-    rep.disconnect(Disconnect::ByApplication, "", "").await.unwrap();
+    leave(rep).await;
     let (outcome, ..) = running.end().await;
     assert_eq!(
         (outcome.bytes_from_rep, outcome.bytes_from_target),

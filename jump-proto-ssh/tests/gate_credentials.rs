@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Setup, connect_over, exec, password, right_password};
+use common::{Setup, connect_over, exec, leave, password, right_password};
 use jump_core::ErrorKind;
 use jump_core::model::HostKey;
 use jump_core::protocol::SessionEvent;
@@ -42,7 +42,7 @@ fn key(pem: String, passphrase: Option<&str>, certificate: Option<String>) -> Op
 async fn logs_in(sshd: &Sshd, credential: Option<Credential>, kind: &str) {
     let (rep, running) = Setup::for_sshd(sshd).rep(credential).await;
     assert_eq!(exec(&rep, "id -un").await.out(), format!("{USER}\n"));
-    drop(rep);
+    leave(rep).await;
     let (_, events, _) = running.end().await;
     let expected = SessionEvent::CredentialInjected {
         kind: kind.to_owned(),
@@ -267,7 +267,7 @@ async fn the_injected_password_reaches_neither_rep_nor_recording_nor_events() {
     assert!(!said.out.is_empty());
     assert_eq!(canary.find(&said.out), []);
     assert_eq!(canary.find(&said.err), []);
-    drop(rep);
+    leave(rep).await;
     let (outcome, events, records) = running.end().await;
     assert_eq!(canary.find(format!("{outcome:?} {events:?}").as_bytes()), []);
     for record in &records {

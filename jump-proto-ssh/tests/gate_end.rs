@@ -12,7 +12,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{LONG, Setup, connect_over, exec, read_all, rep_over, right_password};
+use common::{LONG, Setup, connect_over, exec, leave, read_all, rep_over, right_password};
 use jump_core::ErrorKind;
 use jump_core::protocol::{Backend, SessionEvent};
 use jump_core::session::{EndReason, RecordingMode};
@@ -21,8 +21,8 @@ use jump_testkit::fault_proxy::{FaultProxy, Side};
 use jump_testkit::sshd::Sshd;
 use jump_testkit::world::Site;
 use jump_testkit::{gate, ports};
-use russh::{ChannelMsg, Disconnect};
-use tokio::io::AsyncReadExt;
+use russh::ChannelMsg;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_stop_signal_ends_both_legs_with_its_reason() {
@@ -88,7 +88,7 @@ async fn a_rep_that_vanishes_ends_the_session() {
     assert_eq!(exec(&rep, "echo hi").await.out(), "hi\n");
     proxy.half_open(Side::Upstream);
     proxy.close_all();
-    drop(rep);
+    leave(rep).await;
     let (outcome, ..) = door.session().await.end().await;
     assert_eq!(outcome.reason, EndReason::RepClosed);
 }
@@ -138,9 +138,8 @@ async fn garbage_from_the_target_is_a_typed_error() {
         let (stream, running) = Setup::new(address, Vec::new()).start(right_password());
         tokio::spawn(async move {
             let (mut target, _) = listener.accept().await.unwrap();
-            let _ = tokio::io::AsyncWriteExt::write_all(&mut target, garbage).await;
-            let mut sink = Vec::new();
-            let _ = target.take(4096).read_to_end(&mut sink).await;
+            let _ = target.write_all(garbage).await;
+            let _ = target.shutdown().await;
         });
         assert!(connect_over(stream).await.is_err());
         let (outcome, ..) = running.end().await;
@@ -165,7 +164,7 @@ async fn a_rep_that_does_not_read_holds_its_target_back_and_nobody_else() {
     let (rep, running) = setup.rep(right_password()).await;
     let said = exec(&rep, "head -c 100000000 /dev/zero").await;
     assert_eq!(said.out.len(), 100_000_000);
-    drop(rep);
+    leave(rep).await;
     running.end().await;
 
     // In that time the slow one could have had as much. What it has is windows and queues.
@@ -207,7 +206,7 @@ async fn a_failed_recording_ends_the_session_if_its_mode_says_so() {
         };
         if goes_on {
             assert_eq!(said.out(), "unrecorded\n");
-            rep.disconnect(Disconnect::ByApplication, "", "").await.unwrap();
+            leave(rep).await;
             assert_eq!(outcome.await.unwrap().reason, EndReason::RepClosed);
             let mut lost = 0;
             while let Some(event) = ends.events.recv().await {

@@ -10,7 +10,7 @@
 
 mod common;
 
-use common::{Setup, connect_over, exec, right_password};
+use common::{Setup, connect_over, exec, leave, right_password};
 use jump_core::ErrorKind;
 use jump_core::model::HostKey;
 use jump_core::protocol::SessionEvent;
@@ -67,7 +67,7 @@ async fn the_first_key_is_accepted_and_reported_where_the_policy_says_so() {
     setup.host_key.trust_first_use = true;
     let (rep, running) = setup.rep(right_password()).await;
     assert_eq!(exec(&rep, "echo hi").await.out(), "hi\n");
-    drop(rep);
+    leave(rep).await;
     let (_, events, _) = running.end().await;
     let key = sshd.host_key(HostKeyKind::Ed25519).unwrap();
     assert_eq!(events.first(), Some(&SessionEvent::HostKeyFirstSeen { key }));

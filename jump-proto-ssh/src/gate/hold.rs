@@ -89,7 +89,12 @@ impl Gatekeeper {
             self.hold
                 .with(|open| open.values_mut().for_each(|count| *count = 0));
         }
-        self.timer = None;
+        if self.timer.take().is_some() {
+            // The answer is queued for russh's task but perhaps not sent. That task polls its queue right after this:
+            // one more round, and the answer is out before the next request is in.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         Poll::Ready(())
     }
 }

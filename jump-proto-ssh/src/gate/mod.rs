@@ -200,7 +200,10 @@ impl Gate {
                         message: "a channel of the session failed".to_owned(),
                     },
                 },
-                _ = &mut target.gone => return target.end(),
+                _ = &mut target.gone => {
+                    target.ended = true;
+                    return target.end();
+                }
                 _ = &mut login, if !logged_in => logged_in = true,
                 () = tokio::time::sleep_until(deadline), if !logged_in => {
                     return too_slow("the rep's client did not finish its SSH handshake in time");
@@ -254,6 +257,9 @@ impl Gate {
             let _ = timeout(GOODBYE, goodbye).await;
         }
         scissors.cut();
+        if target.ended {
+            return;
+        }
         let goodbye = async {
             let _ = self
                 .shared

@@ -36,6 +36,8 @@ pub(super) struct Target {
     pub(super) handle: Arc<client::Handle<TargetHandler>>,
     /// Resolves when russh's task for this leg has ended, in whatever way.
     pub(super) gone: oneshot::Receiver<()>,
+    /// Whether that was seen.
+    pub(super) ended: bool,
     pub(super) scissors: Scissors,
     notes: Arc<Mutex<Notes>>,
 }
@@ -118,6 +120,7 @@ pub(super) async fn connect(
     Ok(Target {
         handle: Arc::new(handle),
         gone,
+        ended: false,
         scissors,
         notes,
     })

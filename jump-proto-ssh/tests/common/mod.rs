@@ -199,6 +199,13 @@ pub async fn rep_over(stream: tokio::io::DuplexStream) -> Result<Rep, russh::Err
     Ok(rep)
 }
 
+/// Says goodbye; channels that are still held do not keep the connection open.
+pub async fn leave(rep: Rep) {
+    rep.disconnect(russh::Disconnect::ByApplication, "", "")
+        .await
+        .unwrap();
+}
+
 /// What a command said.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Said {
