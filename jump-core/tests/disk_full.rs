@@ -46,9 +46,10 @@ async fn a_full_disk_refuses_and_ends_sessions_and_all_goes_on_when_space_return
         return;
     }
     let folder = Folder::new().unwrap();
+    // Room for all that may wait in the recordings' queues once the filler is gone.
     let mut command = command("unshare");
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
-    command.arg("mount -t tmpfs -o size=4m none \"$1\" && exec \"$2\" --exact child_on_a_small_disk --ignored --nocapture");
+    command.arg("mount -t tmpfs -o size=16m none \"$1\" && exec \"$2\" --exact child_on_a_small_disk --ignored --nocapture");
     command.arg("sh").arg(folder.path());
     command.arg(std::env::current_exe().unwrap());
     command.env(FOLDER, folder.path());
