@@ -6,7 +6,7 @@ use jump_core::id::SessionId;
 use jump_core::time::Timestamp;
 use jump_core::tunnel::{Party, SignedTicket, Ticket};
 
-#[path = "../../fuzz/src/ticket.rs"]
+#[path = "../../fuzz/checks/ticket.rs"]
 mod ticket;
 
 fn corpus() -> Vec<(std::path::PathBuf, Vec<u8>)> {
