@@ -1,0 +1,128 @@
+//! `jump audit`.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use data_encoding::HEXLOWER;
+use jump_core::audit::{Actor, LogEntry, LogReader, verify_log};
+use jump_core::text::Escaped;
+use jump_core::{Error, ErrorKind};
+
+use super::Context;
+use crate::error::Failure;
+use crate::output::moment;
+use crate::site::SiteFolder;
+
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Check that no event was changed, removed or put in
+    Verify {
+        /// The log [default: HOME/site/audit.log]
+        file: Option<PathBuf>,
+    },
+    /// Print the events
+    Show {
+        /// The log [default: HOME/site/audit.log]
+        file: Option<PathBuf>,
+    },
+}
+
+pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
+    let output = context.output;
+    match arguments.verb {
+        Verb::Verify { file } => {
+            let (path, log) = open(context, file)?;
+            let verified = verify_log(log)?;
+            let hash = HEXLOWER.encode(&verified.last_hash);
+            output.say(format_args!(
+                "{}: {} events, each follows the one before it, unchanged.",
+                path.display(),
+                verified.events
+            ))?;
+            output.say(format_args!("Last hash: {hash}"))?;
+            output
+                .say("Lines removed at the end do not show: compare both with what was noted elsewhere.")?;
+            if verified.incomplete > 0 {
+                output.say(format_args!(
+                    "{} bytes of an event that a crash cut off follow; it was never acknowledged.",
+                    verified.incomplete
+                ))?;
+            }
+            output.value(&serde_json::json!({
+                "file": path, "events": verified.events, "last_hash": hash, "incomplete_bytes": verified.incomplete,
+            }))
+        }
+        Verb::Show { file } => {
+            let (_, log) = open(context, file)?;
+            for entry in LogReader::new(log) {
+                let entry = entry?;
+                output.say(line(&entry)?)?;
+                output.value(&serde_json::json!({
+                    "sequence": entry.sequence, "hash": HEXLOWER.encode(&entry.hash), "event": entry.event,
+                }))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn open(context: &Context<'_>, file: Option<PathBuf>) -> Result<(PathBuf, BufReader<File>), Failure> {
+    let path = file.unwrap_or_else(|| SiteFolder::new(context.home.site()).audit_path());
+    let log = File::open(&path).map_err(|error| {
+        let kind = if error.kind() == std::io::ErrorKind::NotFound {
+            ErrorKind::NotFound
+        } else {
+            ErrorKind::Storage
+        };
+        Error::new(kind, "open the audit log", path.display().to_string()).with_source(error)
+    })?;
+    Ok((path, BufReader::new(log)))
+}
+
+/// One event for people: when, who, what, and the rest as JSON.
+fn line(entry: &LogEntry) -> Result<String, Failure> {
+    let event = &entry.event;
+    let who = match &event.actor {
+        Actor::User { name, .. } => name.clone(),
+        Actor::Jumpoint { jumpoint } => format!("jumpoint {jumpoint}"),
+        Actor::System => "system".to_owned(),
+        Actor::Unknown => "unknown".to_owned(),
+    };
+    let from = event
+        .peer
+        .as_deref()
+        .map(|peer| format!(" from {peer}"))
+        .unwrap_or_default();
+    let kind = serde_json::to_value(&event.kind).map_err(|error| {
+        Error::new(
+            ErrorKind::Internal,
+            "show the audit log",
+            "an event has no form in JSON",
+        )
+        .with_source(error)
+    })?;
+    let name = kind
+        .get("event")
+        .and_then(|name| name.as_str())
+        .unwrap_or("?")
+        .to_owned();
+    let detail = kind
+        .get("detail")
+        .map(|detail| format!(" {detail}"))
+        .unwrap_or_default();
+    let text = format!(
+        "{:>6}  {}  {who}{from}: {name}{detail}",
+        entry.sequence,
+        moment(event.time)
+    );
+    Ok(Escaped(&text).to_string())
+}

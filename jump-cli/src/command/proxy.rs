@@ -1,0 +1,87 @@
+//! `jump proxy`: standard input and output become the session's stream, for native clients.
+
+use std::time::Duration;
+
+use clap::Args;
+use jump_core::model::{ItemDetails, TargetAddress};
+use jump_core::protocol::Session;
+use jump_core::rep::Rep;
+use jump_core::tunnel::pump;
+use jump_core::{Error, Result};
+use tokio::io::AsyncWriteExt;
+
+use super::Context;
+use crate::connect::connect;
+use crate::error::{Failure, surprised, usage};
+use crate::site::until_told_to_stop;
+use crate::stdio::{LISTENER_GONE, SessionSide, Stdio};
+
+/// How long the goodbye to the Jumpoint may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The item's name, GROUP/NAME or id
+    item: String,
+    /// Of a tunnel item with several ports: which one
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
+    let rep = connect(&context.home).await?;
+    let item = rep.item(&arguments.item).await?;
+    let id = item.id.to_string();
+    match &item.details {
+        ItemDetails::ProtocolTunnel(tunnel) => {
+            let ports: Vec<u16> = tunnel.forwards.iter().map(|forward| forward.remote).collect();
+            let port = match (arguments.port, ports.as_slice()) {
+                (Some(port), _) => port,
+                (None, [only]) => *only,
+                (None, _) => return Err(usage(format!("say which port with --port: {ports:?}"))),
+            };
+            let target = TargetAddress::new(jump_core::model::Hostname::new(&item.hostname)?, port)?;
+            through_tunnel(&rep, &id, &target).await
+        }
+        _ => shell(&rep, &id).await,
+    }
+}
+
+/// The session's own stream. SSH knows no half-open connection: whichever side ends first, it is over.
+async fn shell(rep: &Rep, item: &str) -> Result<(), Failure> {
+    let (mut stdio, written) = Stdio::open().map_err(crate::error::runtime)?;
+    let mut session = SessionSide(Box::pin(rep.jump(item)).await?.stream);
+    let moved = tokio::select! {
+        moved = pump(&mut stdio, &mut session) => moved.map(|_| ()),
+        _ = written => Ok(()),
+        told = until_told_to_stop() => told.map_err(|error| Error::from_io(jump_core::ErrorKind::Internal, "wait", error)),
+    };
+    // What is written so far has to arrive, and the Jumpoint to know that this end is deliberate. An end that was
+    // not needs no goodbye, and one that is lost does no harm.
+    let _ = tokio::time::timeout(GOODBYE, session.shutdown()).await;
+    ended(moved)
+}
+
+/// One connection through a tunnel session.
+async fn through_tunnel(rep: &Rep, item: &str, target: &TargetAddress) -> Result<(), Failure> {
+    let Session::Tunnel(session) = Box::pin(rep.open(item)).await? else {
+        return Err(surprised());
+    };
+    let stream = session.open(target).await?;
+    let (stdio, _) = Stdio::open().map_err(crate::error::runtime)?;
+    let moved = tokio::select! {
+        moved = pump(stdio, stream) => moved.map(|_| ()),
+        closed = session.closed() => closed,
+        told = until_told_to_stop() => told.map_err(|error| Error::from_io(jump_core::ErrorKind::Internal, "wait", error)),
+    };
+    let _ = tokio::time::timeout(GOODBYE, session.close()).await;
+    ended(moved)
+}
+
+/// A client that went away without waiting is no failure of ours.
+fn ended(moved: Result<()>) -> Result<(), Failure> {
+    match moved {
+        Err(error) if error.operation() == LISTENER_GONE => Ok(()),
+        moved => Ok(moved?),
+    }
+}

@@ -1,0 +1,13 @@
+//! A site on this machine: its folder, and what runs in it.
+
+mod addresses;
+mod folder;
+mod narrator;
+mod server;
+mod setup;
+
+pub(crate) use addresses::public_address;
+pub(crate) use folder::SiteFolder;
+pub(crate) use narrator::Narrator;
+pub(crate) use server::{BrokerOptions, SiteServer, until_told_to_stop};
+pub(crate) use setup::{add_jumpoint, administrator_name, invite, set_up};

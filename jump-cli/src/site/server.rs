@@ -1,0 +1,120 @@
+//! A broker on a site's folder, from its start to its clean end.
+
+use std::sync::Arc;
+
+use jump_core::Result;
+use jump_core::broker::Broker;
+use jump_core::control::BrokerEndpoint;
+use jump_core::tunnel::{TcpTransport, Transport};
+use tokio::task::JoinHandle;
+
+use super::folder::SiteLock;
+use super::{Narrator, SiteFolder, public_address};
+use crate::error::Failure;
+use crate::output::Output;
+
+/// Where a broker listens and what it tells others.
+#[derive(Clone, Debug)]
+pub(crate) struct BrokerOptions {
+    pub(crate) listen: String,
+    pub(crate) public_address: Option<String>,
+    pub(crate) relay: Option<String>,
+}
+
+/// A running broker.
+#[derive(Debug)]
+pub(crate) struct SiteServer {
+    pub(crate) broker: Broker,
+    /// The address under which others reach it.
+    pub(crate) public_address: String,
+    /// The address at which it listens, for this process.
+    pub(crate) here: BrokerEndpoint,
+    serving: JoinHandle<Result<()>>,
+    _lock: SiteLock,
+}
+
+impl SiteServer {
+    pub(crate) async fn start(
+        folder: &SiteFolder,
+        options: &BrokerOptions,
+        output: Output,
+    ) -> std::result::Result<Self, Failure> {
+        let lock = folder.lock()?;
+        let key = folder.broker_key()?;
+        let recording_key = folder.recording_key()?.public();
+        let store = folder.store().await?;
+        let audit = Narrator::new(folder.audit().await?, output);
+        let listener = TcpTransport.listen(&options.listen).await?;
+        let listening = listener.address();
+        let public = public_address(options.public_address.as_deref(), &listening)?;
+        let mut builder = Broker::builder(key.clone(), store, Arc::new(audit)).settings(|settings| {
+            settings.public_address.clone_from(&public);
+            settings.relay_address.clone_from(&options.relay);
+            settings.recording_key = Some(recording_key);
+        });
+        if options.relay.is_some() {
+            builder = builder.without_relay();
+        }
+        let broker = builder.start().await?;
+        let serving = tokio::spawn({
+            let broker = broker.clone();
+            async move { broker.serve(listener).await }
+        });
+        let here = BrokerEndpoint {
+            address: reachable_from_here(&listening),
+            key: key.public(),
+        };
+        Ok(Self {
+            broker,
+            public_address: public,
+            here,
+            serving,
+            _lock: lock,
+        })
+    }
+
+    /// Waits until the broker cannot serve any more.
+    pub(crate) async fn failed(&mut self) -> Failure {
+        match (&mut self.serving).await {
+            Ok(Err(error)) => error.into(),
+            _ => jump_core::Error::new(jump_core::ErrorKind::Internal, "serve", "the broker stopped").into(),
+        }
+    }
+
+    /// Takes no new connection, ends every session with a reason, and waits until that is accounted for.
+    pub(crate) async fn stop(self) {
+        self.serving.abort();
+        self.broker.shutdown().await;
+    }
+}
+
+/// A listening address as this machine dials it: one that means every address is reached at loopback.
+fn reachable_from_here(listening: &str) -> String {
+    match listening.parse::<std::net::SocketAddr>() {
+        Ok(address) if address.ip().is_unspecified() => {
+            let loopback: std::net::IpAddr = match address {
+                std::net::SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+                std::net::SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+            };
+            std::net::SocketAddr::new(loopback, address.port()).to_string()
+        }
+        _ => listening.to_owned(),
+    }
+}
+
+/// Waits for Ctrl-C, SIGTERM or SIGHUP.
+pub(crate) async fn until_told_to_stop() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result,
+            _ = terminate.recv() => Ok(()),
+            _ = hang_up.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
