@@ -21,11 +21,13 @@ mod pump;
 mod raw_key;
 mod relay;
 mod relayed;
+mod seats;
 #[cfg(target_os = "linux")]
 mod splice;
 mod tcp;
 mod ticket;
 mod tls;
+mod tls_input;
 mod tls_stream;
 mod transport;
 

@@ -1,13 +1,11 @@
 //! The relay: pairs the two parties of a session and moves what it cannot read.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::admission::{Admission, Permit};
@@ -15,21 +13,17 @@ use super::buffers::Buffers;
 use super::linger::linger;
 use super::pump::pump_with;
 use super::relayed::{MAGIC, PREFACE_LENGTH, Status};
+use super::seats::{News, Pair, Seated, Seats};
 #[cfg(target_os = "linux")]
 use super::splice::{Pipes, splice_both};
-use super::ticket::{Party, SignedTicket, Ticket};
+use super::ticket::{SignedTicket, Ticket};
 use super::transport::{Listener, Socket};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionId;
 use crate::keys::PublicKey;
-use crate::time::{Clock, SystemClock, Timestamp};
+use crate::time::{Clock, SystemClock};
 
 const OPERATION: &str = "relay a session";
-/// Used tickets that are remembered until they expire. Only the broker can make them more; when there are that many,
-/// new ones are refused rather than old ones forgotten.
-const USED_LIMIT: usize = 1 << 20;
-/// Ended sessions that are remembered, so that a party that comes late is told.
-const ENDED_LIMIT: usize = 1 << 14;
 /// Buffers where splice(2) is not to be had.
 const BUFFER_SIZE: usize = 64 * 1024;
 const BUFFERS_KEPT: usize = 64;
@@ -92,7 +86,7 @@ impl RelayBuilder {
     pub fn build(self) -> Relay {
         Relay(Arc::new(Inner {
             settings: self,
-            state: Mutex::default(),
+            seats: Arc::default(),
             buffers: Buffers::new(BUFFER_SIZE, BUFFERS_KEPT),
             #[cfg(target_os = "linux")]
             pipes: Pipes::default(),
@@ -110,128 +104,10 @@ pub struct Relay(Arc<Inner>);
 
 struct Inner {
     settings: RelayBuilder,
-    state: Mutex<State>,
+    seats: Arc<Seats>,
     buffers: Arc<Buffers>,
     #[cfg(target_os = "linux")]
     pipes: Pipes,
-}
-
-#[derive(Default)]
-struct State {
-    sessions: HashMap<SessionId, Entry>,
-    waiting: usize,
-    used: BTreeSet<(Timestamp, [u8; 16])>,
-    ended: Ended,
-    generations: u64,
-}
-
-/// A session's place. The generation tells a later holder of the same place apart, so that cleaning up after an
-/// earlier one cannot remove it.
-struct Entry {
-    generation: u64,
-    seat: Seat,
-}
-
-enum Seat {
-    Waiting {
-        party: Party,
-        news: oneshot::Sender<News>,
-    },
-    Running {
-        /// Dropped to cut the session.
-        _cut: oneshot::Sender<()>,
-    },
-}
-
-/// What a waiting party is told.
-enum News {
-    Paired(Box<Pair>),
-    Refused(Status),
-}
-
-/// The partner, for the party that waited.
-struct Pair {
-    partner: Socket,
-    cut: oneshot::Receiver<()>,
-    place: Place,
-}
-
-/// Where a party with a good ticket ends up.
-enum Seated {
-    /// It waits for its partner.
-    Waiting(Socket, oneshot::Receiver<News>, Place),
-    /// The partner was waiting, has taken the socket and runs the session.
-    Joined,
-    /// There is no place for it.
-    Refused(Socket, Status),
-}
-
-/// The last sessions that were ended, oldest first.
-#[derive(Default)]
-struct Ended {
-    known: HashSet<SessionId>,
-    order: VecDeque<SessionId>,
-}
-
-impl Ended {
-    fn insert(&mut self, session: SessionId) {
-        if self.known.insert(session) {
-            self.order.push_back(session);
-            if self.order.len() > ENDED_LIMIT
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.known.remove(&oldest);
-            }
-        }
-    }
-}
-
-/// Holds a session's place; dropping it frees the place if it is still the same.
-struct Place {
-    relay: Relay,
-    session: SessionId,
-    generation: u64,
-}
-
-impl Place {
-    /// Frees the place; false if somebody else has it already.
-    fn release(&self) -> bool {
-        self.relay
-            .state()
-            .remove(self.session, Some(self.generation))
-            .is_some()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.release();
-    }
-}
-
-impl State {
-    fn remove(&mut self, session: SessionId, generation: Option<u64>) -> Option<Seat> {
-        if let Some(generation) = generation
-            && self.sessions.get(&session)?.generation != generation
-        {
-            return None;
-        }
-        let entry = self.sessions.remove(&session)?;
-        if matches!(entry.seat, Seat::Waiting { .. }) {
-            self.waiting = self.waiting.saturating_sub(1);
-        }
-        Some(entry.seat)
-    }
-
-    fn insert(&mut self, session: SessionId, seat: Seat) -> u64 {
-        self.generations += 1;
-        if matches!(seat, Seat::Waiting { .. }) {
-            self.waiting += 1;
-        }
-        let generation = self.generations;
-        self.sessions.insert(session, Entry { generation, seat });
-        generation
-    }
 }
 
 impl Relay {
@@ -296,29 +172,19 @@ impl Relay {
 
     /// Cuts both connections of a session now, whether it runs or waits, and refuses its tickets from here on.
     pub fn end(&self, session: SessionId) {
-        let mut state = self.state();
-        state.ended.insert(session);
-        if let Some(Seat::Waiting { news, .. }) = state.remove(session, None) {
-            // A party that has just given up needs no news.
-            let _ = news.send(News::Refused(Status::Ended));
-        }
+        self.0.seats.end(session);
     }
 
     /// How many sessions are running: both parties are there.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        let state = self.state();
-        state.sessions.len().saturating_sub(state.waiting)
+        self.0.seats.running()
     }
 
     /// How many parties wait for their partners.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.state().waiting
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.seats.waiting()
     }
 
     async fn serve_once(&self, socket: Socket, already_read: &[u8], permit: Option<Permit>) -> Result<()> {
@@ -346,7 +212,7 @@ impl Relay {
             Ok(ticket) => ticket,
             Err(status) => return refuse(socket, status).await,
         };
-        let (socket, mut news, place) = match self.seat(&ticket, socket) {
+        let (socket, mut news, place) = match self.0.seats.take(&ticket, socket) {
             Seated::Waiting(socket, news, place) => (socket, news, place),
             Seated::Joined => return Ok(None),
             Seated::Refused(socket, status) => return refuse(socket, status).await,
@@ -369,73 +235,10 @@ impl Relay {
     fn redeem(&self, ticket: &SignedTicket) -> Result<Ticket, Status> {
         let settings = &self.0.settings;
         let ticket = ticket.signed_by(&settings.broker_key).ok_or(Status::Forged)?;
-        let now = settings.clock.now();
-        if ticket.expires <= now {
-            return Err(Status::Expired);
-        }
-        let mut state = self.state();
-        // Those that have expired would be refused for that.
-        while state.used.first().is_some_and(|(expires, _)| *expires <= now) {
-            state.used.pop_first();
-        }
-        let key = (ticket.expires, ticket.nonce);
-        if state.used.contains(&key) {
-            return Err(Status::Used);
-        }
-        // Who joins a partner, or takes over from an older connection, needs no place of its own.
-        let no_place = state.waiting >= settings.max_waiting && !state.sessions.contains_key(&ticket.session);
-        if no_place || state.used.len() >= USED_LIMIT {
-            return Err(Status::Full);
-        }
-        state.used.insert(key);
+        self.0
+            .seats
+            .redeem(&ticket, settings.clock.now(), settings.max_waiting)?;
         Ok(ticket)
-    }
-
-    /// Brings a party to its partner, or makes it wait. Of two waiting connections of the same party the newer stays:
-    /// the older one is most likely dead without knowing it.
-    fn seat(&self, ticket: &Ticket, mut socket: Socket) -> Seated {
-        loop {
-            let (partner_news, cut, place) = {
-                let mut state = self.state();
-                if state.ended.known.contains(&ticket.session) {
-                    return Seated::Refused(socket, Status::Ended);
-                }
-                match state.sessions.get(&ticket.session).map(|entry| &entry.seat) {
-                    Some(Seat::Running { .. }) => return Seated::Refused(socket, Status::Running),
-                    Some(Seat::Waiting { party, .. }) if *party != ticket.party => {}
-                    Some(Seat::Waiting { .. }) | None => {
-                        if let Some(Seat::Waiting { news, .. }) = state.remove(ticket.session, None) {
-                            // If it gave up in this moment, it needs no news.
-                            let _ = news.send(News::Refused(Status::Replaced));
-                        }
-                        let (news, receiver) = oneshot::channel();
-                        let party = ticket.party;
-                        let generation = state.insert(ticket.session, Seat::Waiting { party, news });
-                        return Seated::Waiting(socket, receiver, self.place(ticket.session, generation));
-                    }
-                }
-                let Some(Seat::Waiting { news, .. }) = state.remove(ticket.session, None) else {
-                    continue;
-                };
-                let (cut, receiver) = oneshot::channel();
-                let generation = state.insert(ticket.session, Seat::Running { _cut: cut });
-                (news, receiver, self.place(ticket.session, generation))
-            };
-            let partner = socket;
-            match partner_news.send(News::Paired(Box::new(Pair { partner, cut, place }))) {
-                Ok(()) | Err(News::Refused(_)) => return Seated::Joined,
-                // The partner gave up in this moment: look again.
-                Err(News::Paired(pair)) => socket = pair.partner,
-            }
-        }
-    }
-
-    fn place(&self, session: SessionId, generation: u64) -> Place {
-        Place {
-            relay: self.clone(),
-            session,
-            generation,
-        }
     }
 
     /// Runs a session until both directions have ended or it is cut.
@@ -485,9 +288,12 @@ impl Relay {
 
 impl fmt::Debug for Relay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state();
-        let running = state.sessions.len().saturating_sub(state.waiting);
-        write!(f, "Relay({running} sessions, {} waiting)", state.waiting)
+        write!(
+            f,
+            "Relay({} sessions, {} waiting)",
+            self.sessions(),
+            self.waiting()
+        )
     }
 }
 
@@ -551,46 +357,5 @@ mod tests {
         let session = relay.serve(Socket::Memory(socket), &[]);
         let size = size_of_val(&session);
         assert!(size <= 1024, "the future of a session grew to {size} bytes");
-    }
-
-    #[test]
-    fn ended_sessions_are_remembered_up_to_a_bound() {
-        let mut ended = Ended::default();
-        let session = |number: u32| {
-            let mut bytes = [0u8; 16];
-            bytes[..4].copy_from_slice(&number.to_be_bytes());
-            SessionId::from_bytes(bytes)
-        };
-        let count = u32::try_from(ENDED_LIMIT).unwrap() + 1;
-        for number in 0..count {
-            ended.insert(session(number));
-            ended.insert(session(number));
-        }
-        assert_eq!((ended.known.len(), ended.order.len()), (ENDED_LIMIT, ENDED_LIMIT));
-        assert!(!ended.known.contains(&session(0)), "the oldest is forgotten");
-        assert!(ended.known.contains(&session(count - 1)));
-    }
-
-    #[test]
-    fn a_late_clean_up_does_not_remove_its_successor() {
-        let key = crate::keys::SigningKey::generate().unwrap();
-        let relay = Relay::builder(key.public()).build();
-        let session = SessionId::random().unwrap();
-        let seat = || Seat::Waiting {
-            party: Party::Rep,
-            news: oneshot::channel().0,
-        };
-        let take = || {
-            let generation = relay.state().insert(session, seat());
-            relay.place(session, generation)
-        };
-        let old = take();
-        relay.state().remove(session, None);
-        let new = take();
-        assert!(!old.release());
-        drop(old);
-        assert_eq!(relay.waiting(), 1);
-        drop(new);
-        assert_eq!(relay.waiting(), 0);
     }
 }

@@ -74,8 +74,9 @@ impl Tls {
     /// # Errors
     /// [`ErrorKind::UntrustedPeer`] for another key, [`ErrorKind::Timeout`] after `timeout`,
     /// [`ErrorKind::Unsupported`] for another version or application protocol, [`ErrorKind::Protocol`] for nonsense or
-    /// more than 16 KiB before the peer is known, [`ErrorKind::Network`] if the socket failed. An error that the
-    /// socket itself carries (a relay's refusal) comes through unchanged.
+    /// more than 16 KiB before the peer is known, [`ErrorKind::Network`] if the socket failed,
+    /// [`ErrorKind::Unauthenticated`] if the peer refused our key. An error that the socket itself carries (a relay's
+    /// refusal) comes through unchanged. A peer that we refuse has up to 2 s to hear why before the call returns.
     pub async fn connect<S>(
         &self,
         socket: S,

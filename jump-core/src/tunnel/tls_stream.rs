@@ -10,18 +10,16 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use super::buffers::{Buffer, Buffers};
-use super::engine::{Engine, Failure, Next, RECORD_PLAINTEXT};
+use super::engine::{Engine, Next, RECORD_PLAINTEXT};
 use super::handshake::Established;
+use super::tls_input::Input;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::PublicKey;
 
-/// Where in the input buffer records are read to. In front of it is room for one record's plaintext, which is what it
-/// takes to decrypt all of them into the room that those before them leave.
-const HEADROOM: usize = RECORD_PLAINTEXT;
 /// How much plaintext one write encrypts: 15 records.
 pub(super) const WRITE_LIMIT: usize = 15 * RECORD_PLAINTEXT;
-/// The length of a record's header (RFC 8446 §5.1).
-const RECORD_HEADER: usize = 5;
+const READ: &str = "read from the tunnel";
+const WRITE: &str = "write to the tunnel";
 
 /// The plaintext side of a TLS connection made by [`Tls`](super::Tls).
 ///
@@ -43,14 +41,6 @@ pub struct TlsStream<S> {
     /// Encrypted records that are not application data; they leave after `output`.
     control: Vec<u8>,
     writing: Writing,
-}
-
-/// `[plaintext ... | free | records not decrypted yet ... | free]`
-#[derive(Default)]
-struct Input {
-    buffer: Option<Buffer>,
-    plain: Range<usize>,
-    cipher: Range<usize>,
 }
 
 struct Output {
@@ -99,12 +89,14 @@ impl<S> TlsStream<S> {
             cipher,
             peer_closed,
         } = established;
+        let input = Input::new(&plain, &cipher, &buffers)
+            .ok_or_else(|| Error::new(ErrorKind::Internal, READ, "too much came with the handshake"))?;
         let mut stream = Self {
             socket,
             engine,
             peer,
             buffers,
-            input: Input::default(),
+            input,
             reading: if peer_closed {
                 Reading::Ended
             } else {
@@ -114,20 +106,7 @@ impl<S> TlsStream<S> {
             control: Vec::new(),
             writing: Writing::Open,
         };
-        if !plain.is_empty() || !cipher.is_empty() {
-            // Both fit: the handshake reads less than one record's plaintext in all.
-            let mut buffer = stream.buffers.take();
-            stream.input.plain = 0..plain.len();
-            stream.input.cipher = HEADROOM..HEADROOM + cipher.len();
-            for (range, bytes) in [(0..plain.len(), &plain), (stream.input.cipher.clone(), &cipher)] {
-                buffer
-                    .get_mut(range)
-                    .ok_or_else(|| Error::new(ErrorKind::Internal, READ, "too much came with the handshake"))?
-                    .copy_from_slice(bytes);
-            }
-            stream.input.buffer = Some(buffer);
-            stream.decrypt();
-        }
+        stream.decrypt();
         Ok(stream)
     }
 
@@ -144,109 +123,10 @@ impl<S> TlsStream<S> {
                 self.reading = Reading::Failed(Some(failure.into_error(READ)));
             }
         }
-        self.input.release();
-    }
-}
-
-const READ: &str = "read from the tunnel";
-const WRITE: &str = "write to the tunnel";
-
-impl Input {
-    fn plain(&self) -> &[u8] {
-        self.buffer
-            .as_ref()
-            .and_then(|buffer| buffer.get(self.plain.clone()))
-            .unwrap_or_default()
-    }
-
-    /// Gives the buffer back if nothing is in it.
-    fn release(&mut self) {
-        if self.plain.is_empty() && self.cipher.is_empty() {
-            *self = Self::default();
-        }
-    }
-
-    fn decrypt(&mut self, engine: &mut Engine, control: &mut Vec<u8>) -> std::result::Result<Next, Failure> {
-        const ROOM: Failure = Failure::Own("no room for the plaintext");
-        let Some(buffer) = &mut self.buffer else {
-            return Ok(Next::Input);
-        };
-        loop {
-            let (room, records) = buffer.split_at_mut_checked(self.cipher.start).ok_or(ROOM)?;
-            let records = records.get_mut(..self.cipher.len()).ok_or(ROOM)?;
-            let end = &mut self.plain.end;
-            let progress = engine.read(
-                records,
-                |payload| {
-                    let next = *end + payload.len();
-                    room.get_mut(*end..next).ok_or(ROOM)?.copy_from_slice(payload);
-                    *end = next;
-                    Ok(())
-                },
-                control,
-            )?;
-            self.cipher.start = (self.cipher.start + progress.consumed).min(self.cipher.end);
-            match progress.next {
-                Next::Again | Next::Send => {}
-                Next::Input => {
-                    self.check_rest()?;
-                    return Ok(Next::Input);
-                }
-                Next::PeerClosed => {
-                    // What follows a closing message is ignored (RFC 8446 §6.1).
-                    self.cipher = 0..0;
-                    return Ok(Next::PeerClosed);
-                }
-            }
-        }
-    }
-
-    /// A whole record that stays in the input is a piece of a handshake message that goes on in the next record. No
-    /// message that may follow the handshake is longer than 5 bytes here, so nobody needs to split one, and the engine
-    /// must not be asked to write while it holds a piece.
-    fn check_rest(&self) -> std::result::Result<(), Failure> {
-        let records = self
-            .buffer
-            .as_ref()
-            .and_then(|buffer| buffer.get(self.cipher.clone()))
-            .unwrap_or_default();
-        match records.first_chunk::<RECORD_HEADER>() {
-            Some([_, _, _, high, low])
-                if records.len() >= RECORD_HEADER + usize::from(u16::from_be_bytes([*high, *low])) =>
-            {
-                Err(rustls::PeerMisbehaved::MessageInterleavedWithHandshakeMessage.into())
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl From<rustls::PeerMisbehaved> for Failure {
-    fn from(error: rustls::PeerMisbehaved) -> Self {
-        Self::Tls(error.into())
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
-    /// Reads records from the socket; false at its end. Holds no buffer while it waits for the first byte.
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        let mut buffer = match self.input.buffer.take() {
-            Some(buffer) => buffer,
-            None => self.buffers.take(),
-        };
-        let length = self.input.cipher.len();
-        buffer.copy_within(self.input.cipher.clone(), HEADROOM);
-        self.input.cipher = HEADROOM..HEADROOM + length;
-        let mut free = ReadBuf::new(buffer.get_mut(self.input.cipher.end..).unwrap_or_default());
-        let outcome = Pin::new(&mut self.socket).poll_read(cx, &mut free);
-        let read = free.filled().len();
-        self.input.cipher.end += read;
-        self.input.buffer = Some(buffer);
-        self.input.release();
-        ready!(outcome)?;
-        Poll::Ready(Ok(read > 0))
-    }
-
     /// Writes what waits to leave until nothing does.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
@@ -279,7 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncBufRead for TlsStream<S> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
-        while this.input.plain.is_empty() {
+        while this.input.plain().is_empty() {
             match &mut this.reading {
                 Reading::Open => {}
                 Reading::Ended => break,
@@ -290,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncBufRead for TlsStream<S> {
                     return Poll::Ready(Err(error.into()));
                 }
             }
-            if !ready!(this.poll_receive(cx))? {
+            if !ready!(this.input.poll_receive(&mut this.socket, &this.buffers, cx))? {
                 this.reading = Reading::Failed(None);
                 let cut = Error::new(ErrorKind::Network, READ, "the stream was cut");
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, cut)));
@@ -305,12 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncBufRead for TlsStream<S> {
     }
 
     fn consume(self: Pin<&mut Self>, amount: usize) {
-        let input = &mut self.get_mut().input;
-        input.plain.start = (input.plain.start + amount).min(input.plain.end);
-        if input.plain.is_empty() {
-            input.plain = 0..0;
-            input.release();
-        }
+        self.get_mut().input.consume(amount);
     }
 }
 
