@@ -6,14 +6,17 @@
 //! * The **client** ([`SshBackend::connect`](jump_core::protocol::Backend::connect)) gives an embedder a shell, commands
 //!   and files over any stream that is already authenticated.
 //! * The **decoder** ([`recording`]) turns a recording into asciicast or plain text.
+//! * The [`demo`] target is a tiny SSH server for tours and tests.
 //!
 //! SSH itself is russh's; nothing in this crate parses SSH packets.
 
 mod backend;
 mod client;
 mod config;
+pub mod demo;
 mod failure;
 mod gate;
+mod identity;
 mod leg;
 pub mod recording;
 mod signal;

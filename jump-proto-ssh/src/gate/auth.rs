@@ -35,6 +35,8 @@ fn network(problem: russh::Error) -> Error {
 
 /// Logs in with the credential's own method and no other: every further try could lock the account.
 ///
+/// A connection that dies in the middle looks like a refusal to russh, and so it does here.
+///
 /// # Errors
 /// What broke, other than a refusal.
 pub(super) async fn login<H: client::Handler>(
@@ -49,7 +51,6 @@ pub(super) async fn login<H: client::Handler>(
             remaining_methods, ..
         } => remaining_methods,
     };
-    still_there(target)?;
     let Some(credential) = credential else {
         return Ok(Login::Refused(error(
             ErrorKind::TargetAuthentication,
@@ -70,28 +71,14 @@ pub(super) async fn login<H: client::Handler>(
     };
     Ok(match accepted {
         Attempt::Accepted => Login::Accepted,
-        Attempt::Refused(why) => {
-            still_there(target)?;
-            Login::Refused(error(
-                ErrorKind::TargetAuthentication,
-                format!(
-                    "the target refused the stored {} of user `{user}`{why}",
-                    credential.secret
-                ),
-            ))
-        }
+        Attempt::Refused(why) => Login::Refused(error(
+            ErrorKind::TargetAuthentication,
+            format!(
+                "the target refused the stored {} of user `{user}`{why}",
+                credential.secret
+            ),
+        )),
     })
-}
-
-/// A connection that died looks like a refusal to russh.
-fn still_there<H: client::Handler>(target: &client::Handle<H>) -> Result<()> {
-    if target.is_closed() {
-        return Err(error(
-            ErrorKind::TargetUnreachable,
-            "the target closed the connection during the login",
-        ));
-    }
-    Ok(())
 }
 
 enum Attempt {

@@ -9,7 +9,6 @@ mod face;
 mod farewell;
 pub(crate) mod hold;
 mod host_key;
-mod identity;
 mod policy;
 mod reply_queue;
 mod reporter;
@@ -37,6 +36,7 @@ use self::reporter::Reporter;
 use self::target::Target;
 use self::up_queue::Backlog;
 use crate::failure::from_russh;
+use crate::identity;
 use crate::leg::{Leg, Scissors};
 
 /// How long channels may take to pass on what is under way when one side has left.

@@ -28,6 +28,8 @@ const GREETING: usize = 4096;
 struct Notes {
     refusal: Option<Error>,
     greeting: String,
+    /// The target has no login method left for us: russh then ends the connection by itself.
+    no_method_left: bool,
     end: Option<EndReason>,
 }
 
@@ -81,7 +83,7 @@ pub(super) async fn connect(
     let stream = dialer.dial(address).await?;
     let (leg, scissors) = Leg::new(stream, None);
     let notes = Arc::new(Mutex::new(Notes::default()));
-    let (alive, gone) = oneshot::channel();
+    let (alive, mut gone) = oneshot::channel();
     let handler = TargetHandler {
         policy: aim.host_key.clone(),
         reporter: reporter.clone(),
@@ -108,6 +110,16 @@ pub(super) async fn connect(
                 .await;
         }
         (Login::Refused(error), named) => {
+            if handle.is_closed() {
+                let _ = (&mut gone).await;
+                if !lock(&notes).no_method_left {
+                    return Err(Error::new(
+                        ErrorKind::TargetUnreachable,
+                        OPERATION,
+                        "the target closed the connection during the login",
+                    ));
+                }
+            }
             if let Some((kind, username)) = named {
                 reporter
                     .report(SessionEvent::CredentialRefused { kind, username })
@@ -176,6 +188,9 @@ impl client::Handler for TargetHandler {
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<russh::Error>) -> Result<(), russh::Error> {
+        if matches!(reason, DisconnectReason::Error(russh::Error::NoAuthMethod)) {
+            lock(&self.notes).no_method_left = true;
+        }
         let end = match reason {
             DisconnectReason::ReceivedDisconnect(_)
             | DisconnectReason::Error(russh::Error::IO(_) | russh::Error::Disconnect | russh::Error::HUP) => {

@@ -15,6 +15,7 @@ pub use asciicast::{CastOptions, asciicast};
 pub use channels::{ChannelKind, ChannelSummary, channels};
 pub use event::ShellRecord;
 pub use text::{TextFilter, text};
+pub(crate) use utf8::Utf8Pieces;
 
 use jump_core::{Error, ErrorKind};
 

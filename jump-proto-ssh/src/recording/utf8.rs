@@ -3,14 +3,14 @@
 /// Decodes UTF-8 that arrives in pieces: a character may be split between two of them. What is not UTF-8 becomes
 /// U+FFFD.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Utf8Pieces {
+pub(crate) struct Utf8Pieces {
     /// The start of a character, at most 3 bytes.
     pending: Vec<u8>,
 }
 
 impl Utf8Pieces {
     /// Decodes one more piece.
-    pub(super) fn push(&mut self, piece: &[u8]) -> String {
+    pub(crate) fn push(&mut self, piece: &[u8]) -> String {
         let joined;
         let mut bytes = if self.pending.is_empty() {
             piece
@@ -42,7 +42,7 @@ impl Utf8Pieces {
     }
 
     /// What is left at the end: U+FFFD if a character was not finished.
-    pub(super) fn finish(&mut self) -> &'static str {
+    pub(crate) fn finish(&mut self) -> &'static str {
         if std::mem::take(&mut self.pending).is_empty() {
             ""
         } else {

@@ -1,4 +1,4 @@
-//! The gate's own host key.
+//! Our own host keys.
 
 use jump_core::secret::Secret;
 use jump_core::{Error, ErrorKind, Result};
@@ -6,15 +6,10 @@ use russh::keys::PrivateKey;
 use russh::keys::ssh_key::private::Ed25519Keypair;
 
 /// The Ed25519 host key (RFC 8709) of this seed: the same seed gives the same key.
-pub(super) fn host_key(seed: &Secret<[u8; 32]>) -> Result<PrivateKey> {
+pub(crate) fn host_key(seed: &Secret<[u8; 32]>) -> Result<PrivateKey> {
     let pair = Ed25519Keypair::from_seed(seed.expose());
     PrivateKey::new(pair.into(), "").map_err(|error| {
-        Error::new(
-            ErrorKind::Internal,
-            "make the gate's host key",
-            "the seed gives no key",
-        )
-        .with_source(error)
+        Error::new(ErrorKind::Internal, "make a host key", "the seed gives no key").with_source(error)
     })
 }
 

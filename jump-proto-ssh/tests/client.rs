@@ -1,0 +1,313 @@
+//! Our own client half through the gate, against a real sshd.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code"
+)]
+
+mod common;
+
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use common::{LONG, Setup, right_password};
+use jump_core::ErrorKind;
+use jump_core::protocol::{ExitStatus, Progress, ShellChannel, ShellEvent, Terminal};
+use jump_core::session::EndReason;
+use jump_testkit::folder::Folder;
+use jump_testkit::seeded::Seeded;
+use jump_testkit::sshd::Sshd;
+
+fn terminal() -> Terminal {
+    Terminal {
+        kind: "xterm".to_owned(),
+        columns: 80,
+        rows: 24,
+    }
+}
+
+async fn read_all(channel: &mut ShellChannel) -> (String, String, Option<ExitStatus>) {
+    let (mut out, mut err, mut exit) = (Vec::new(), Vec::new(), None);
+    while let Some(event) = tokio::time::timeout(LONG, channel.reader.next())
+        .await
+        .unwrap()
+        .unwrap()
+    {
+        assert!(exit.is_none(), "nothing follows the exit");
+        match event {
+            ShellEvent::Output(data) => out.extend_from_slice(&data),
+            ShellEvent::ErrorOutput(data) => err.extend_from_slice(&data),
+            ShellEvent::Exit(status) => exit = Some(status),
+        }
+    }
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    (text(&out), text(&err), exit)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_takes_input_and_gives_output_errors_and_exit() {
+    let sshd = Sshd::start().await.unwrap();
+    let (session, running) = Setup::for_sshd(&sshd).session(right_password()).await;
+    let mut command = session
+        .exec(b"cat; echo problem >&2; exit 5", None)
+        .await
+        .unwrap();
+    command
+        .writer
+        .write(Bytes::from_static(b"hello\n"))
+        .await
+        .unwrap();
+    command.writer.finish().await.unwrap();
+    let (out, err, exit) = read_all(&mut command).await;
+    assert_eq!((out.as_str(), err.as_str()), ("hello\n", "problem\n"));
+    assert_eq!(exit, Some(ExitStatus::Code(5)));
+    let mut killed = session.exec(b"kill -TERM $$", None).await.unwrap();
+    assert_eq!(
+        read_all(&mut killed).await.2,
+        Some(ExitStatus::Signal("TERM".to_owned()))
+    );
+    session.close().await.unwrap();
+    let (outcome, ..) = running.end().await;
+    assert_eq!(outcome.reason, EndReason::RepClosed);
+    let closed = session.exec(b"true", None).await.unwrap_err();
+    assert_eq!(closed.kind(), ErrorKind::Closed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shell_is_resized_and_signalled() {
+    let sshd = Sshd::start().await.unwrap();
+    let (session, _running) = Setup::for_sshd(&sshd).session(right_password()).await;
+    let mut shell = session.shell(&terminal()).await.unwrap();
+    shell.writer.resize(132, 43).await.unwrap();
+    shell
+        .writer
+        .write(Bytes::from_static(b"stty size; exit 4\n"))
+        .await
+        .unwrap();
+    let (out, _, exit) = read_all(&mut shell).await;
+    assert!(out.contains("43 132"), "{out}");
+    assert_eq!(exit, Some(ExitStatus::Code(4)));
+
+    let mut command = session
+        .exec(b"trap 'exit 9' INT; echo up; while :; do sleep 0.05; done", None)
+        .await
+        .unwrap();
+    assert_eq!(
+        command.reader.next().await.unwrap(),
+        Some(ShellEvent::Output(Bytes::from_static(b"up\n")))
+    );
+    command.writer.signal("INT").await.unwrap();
+    assert_eq!(read_all(&mut command).await.2, Some(ExitStatus::Code(9)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writing_to_a_program_that_has_ended_is_an_error_not_a_wait() {
+    let sshd = Sshd::start().await.unwrap();
+    let (session, _running) = Setup::for_sshd(&sshd).session(right_password()).await;
+    let mut command = session.exec(b"true", None).await.unwrap();
+    let write = async {
+        loop {
+            if let Err(error) = command.writer.write(Bytes::from(vec![0; 1 << 20])).await {
+                return error;
+            }
+        }
+    };
+    let error = tokio::time::timeout(LONG, write).await.unwrap();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_go_up_and_down_unchanged_with_progress() {
+    const SIZE: usize = 64 << 20;
+    let sshd = Sshd::start().await.unwrap();
+    let (session, running) = Setup::for_sshd(&sshd).session(right_password()).await;
+    let folder = Folder::new().unwrap();
+    let bytes = Seeded::new(1).bytes(SIZE);
+    let up = folder.write("up", &bytes).unwrap();
+    let remote = sshd.path("remote").display().to_string();
+    let steps = Mutex::new(Vec::new());
+    let progress = |step: Progress| steps.lock().unwrap().push(step);
+
+    assert_eq!(
+        session.upload(&up, &remote, &progress).await.unwrap(),
+        SIZE as u64
+    );
+    let seen = std::mem::take(&mut *steps.lock().unwrap());
+    let all = SIZE as u64;
+    assert_eq!(
+        seen.last(),
+        Some(&Progress {
+            done: all,
+            total: Some(all)
+        })
+    );
+    assert!(seen.len() > 100 && seen.is_sorted_by_key(|step| step.done));
+    assert!(std::fs::read(sshd.path("remote")).unwrap() == bytes);
+
+    let down = folder.join("down");
+    assert_eq!(
+        session.download(&remote, &down, &progress).await.unwrap(),
+        SIZE as u64
+    );
+    assert!(std::fs::read(&down).unwrap() == bytes);
+    assert_eq!(
+        steps.lock().unwrap().last(),
+        Some(&Progress {
+            done: all,
+            total: Some(all)
+        })
+    );
+    session.close().await.unwrap();
+    let (outcome, ..) = running.end().await;
+    assert!(outcome.bytes_from_rep > all && outcome.bytes_from_target > all);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_empty_and_sizeless_files_are_copied_whole() {
+    let sshd = Sshd::start().await.unwrap();
+    let (session, _running) = Setup::for_sshd(&sshd).session(right_password()).await;
+    let folder = Folder::new().unwrap();
+    let ignore = |_: Progress| {};
+    for size in [0, 1, 32 * 1024 - 1, 255 * 1024, 255 * 1024 + 1] {
+        let bytes = Seeded::new(size as u64).bytes(size);
+        let up = folder.write("up", &bytes).unwrap();
+        let remote = sshd.path(&format!("file{size}")).display().to_string();
+        assert_eq!(session.upload(&up, &remote, &ignore).await.unwrap(), size as u64);
+        let down = folder.join("down");
+        assert_eq!(
+            session.download(&remote, &down, &ignore).await.unwrap(),
+            size as u64
+        );
+        assert!(std::fs::read(&down).unwrap() == bytes, "{size}");
+    }
+    // The kernel gives this file the size 0.
+    let down = folder.join("status");
+    assert!(
+        session
+            .download("/proc/self/status", &down, &ignore)
+            .await
+            .unwrap()
+            > 100
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_download_leaves_the_local_file_as_it_was() {
+    let sshd = Sshd::start().await.unwrap();
+    let (session, running) = Setup::for_sshd(&sshd).session(right_password()).await;
+    let folder = Folder::new().unwrap();
+    let local = folder.write("local", "old").unwrap();
+    let ignore = |_: Progress| {};
+    let missing = session
+        .download("/no/such/file", &local, &ignore)
+        .await
+        .unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    let forbidden = session
+        .download("/etc/shadow", &local, &ignore)
+        .await
+        .unwrap_err();
+    assert_eq!(forbidden.kind(), ErrorKind::Denied);
+    let folder_name = session
+        .download("/etc/passwd", folder.path(), &ignore)
+        .await
+        .unwrap_err();
+    assert_eq!(folder_name.kind(), ErrorKind::InvalidArgument);
+
+    // Ended in the middle.
+    std::fs::write(sshd.path("big"), vec![1; 64 << 20]).unwrap();
+    let stop = running.stop.clone();
+    let halfway = move |step: Progress| {
+        if step.done > 8 << 20 {
+            stop.stop(EndReason::Expired);
+        }
+    };
+    let remote = sshd.path("big").display().to_string();
+    let ended = session.download(&remote, &local, &halfway).await.unwrap_err();
+    assert_eq!(ended.kind(), ErrorKind::Closed);
+    assert_eq!(std::fs::read(&local).unwrap(), b"old");
+    let names: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["local"], "no temporary file is left");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_permitted_is_denied_and_what_the_target_refuses_is_unsupported() {
+    let sshd = Sshd::builder()
+        .line("Subsystem other /bin/false")
+        .start()
+        .await
+        .unwrap();
+    let setup = Setup::for_sshd(&sshd).permissions(|permissions| {
+        permissions.shell = false;
+        permissions.file_transfer = false;
+    });
+    let (session, _running) = setup.session(right_password()).await;
+    assert_eq!(
+        session.shell(&terminal()).await.unwrap_err().kind(),
+        ErrorKind::Denied
+    );
+    let ignore = |_: Progress| {};
+    let folder = Folder::new().unwrap();
+    let error = session
+        .download("/etc/passwd", &folder.join("x"), &ignore)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ended_session_says_why() {
+    let sshd = Sshd::start().await.unwrap();
+    let (session, running) = Setup::for_sshd(&sshd).session(right_password()).await;
+    let mut command = session.exec(b"echo up; sleep 1000", None).await.unwrap();
+    assert!(matches!(
+        command.reader.next().await,
+        Ok(Some(ShellEvent::Output(_)))
+    ));
+    running.stop.stop(EndReason::EndedBy("root".to_owned()));
+    let error = loop {
+        match command.reader.next().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("an ended session is not a clean end"),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("ended by root"), "{error}");
+    assert_eq!(command.reader.next().await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_directions_at_once_do_not_lock_up() {
+    const SIZE: usize = 32 << 20;
+    let sshd = Sshd::start().await.unwrap();
+    let (session, _running) = Setup::for_sshd(&sshd).session(right_password()).await;
+    let ShellChannel {
+        mut reader,
+        mut writer,
+    } = session.exec(b"cat", None).await.unwrap();
+    let write = async {
+        for _ in 0..SIZE >> 20 {
+            writer.write(Bytes::from(vec![7; 1 << 20])).await.unwrap();
+        }
+        writer.finish().await.unwrap();
+    };
+    let read = async {
+        let mut count = 0;
+        while let Some(event) = reader.next().await.unwrap() {
+            if let ShellEvent::Output(data) = event {
+                count += data.len();
+            }
+        }
+        count
+    };
+    let (count, ()) = tokio::time::timeout(LONG, async { tokio::join!(read, write) })
+        .await
+        .expect("no lock-up");
+    assert_eq!(count, SIZE);
+}
