@@ -95,15 +95,18 @@ async fn run(shell: &dyn ShellSession, command: &str) -> (Vec<u8>, Vec<u8>, Opti
     (out, err, status)
 }
 
-/// Every record of the only recording.
-fn records(path: &Path) -> Vec<Record> {
-    let file = std::fs::read_dir(path.folder.join("recordings"))
+fn recording_file(path: &Path) -> std::path::PathBuf {
+    std::fs::read_dir(path.folder.join("recordings"))
         .unwrap()
         .next()
         .unwrap()
         .unwrap()
-        .path();
-    let reader = std::io::BufReader::new(std::fs::File::open(file).unwrap());
+        .path()
+}
+
+/// Every record of the only recording.
+fn records(path: &Path) -> Vec<Record> {
+    let reader = std::io::BufReader::new(std::fs::File::open(recording_file(path)).unwrap());
     RecordingReader::open(reader, &path.site.recording_key)
         .unwrap()
         .map(Result::unwrap)
@@ -137,6 +140,18 @@ async fn a_command_runs_on_the_target_and_the_recording_and_the_log_tell_of_it()
         "{recorded}"
     );
     let events = path.site.audit.events();
+    let noted = events.iter().find_map(|e| match &e.kind {
+        AuditKind::SessionEnded { recording, .. } => recording.clone(),
+        _ => None,
+    });
+    let file = std::io::BufReader::new(std::fs::File::open(recording_file(&path)).unwrap());
+    let verified = jump_core::recording::verify(file, &path.site.recording_key).unwrap();
+    let hash: String = verified.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(
+        noted.unwrap().hash,
+        hash,
+        "the log names the recording that is on disk"
+    );
     let said = |wanted: fn(&SessionEvent) -> bool| {
         events
             .iter()

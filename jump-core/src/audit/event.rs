@@ -9,6 +9,17 @@ use crate::protocol::SessionEvent;
 use crate::session::EndReason;
 use crate::time::Timestamp;
 
+/// What the audit log remembers of a session's recording, so that a recording that was cut or exchanged shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingNote {
+    /// The last link of the recording's hash chain, SHA-256 in hex: what [`verify`](crate::recording::verify) gives.
+    pub hash: String,
+    /// How many payload bytes it holds.
+    pub bytes: u64,
+    /// How many payload bytes were lost (only in mode `best_effort`).
+    pub lost: u64,
+}
+
 /// Who did it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -122,5 +133,8 @@ pub enum AuditKind {
         bytes_from_rep: u64,
         /// Payload bytes from the target.
         bytes_from_target: u64,
+        /// Its recording, if there is one that was closed properly.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recording: Option<RecordingNote>,
     },
 }

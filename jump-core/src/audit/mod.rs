@@ -16,7 +16,7 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 
-pub use event::{Actor, AuditEvent, AuditKind};
+pub use event::{Actor, AuditEvent, AuditKind, RecordingNote};
 pub use file::FileAuditLog;
 pub use memory::MemoryAuditLog;
 pub use verify::{LogEntry, LogReader, Verified, verify_log};

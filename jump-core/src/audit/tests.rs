@@ -100,12 +100,14 @@ async fn every_kind_of_event_can_be_read_again() {
             },
             bytes_from_rep: u64::MAX,
             bytes_from_target: 0,
+            recording: None,
         },
         AuditKind::SessionEnded {
             session,
             reason: EndReason::RepClosed,
             bytes_from_rep: 0,
             bytes_from_target: 0,
+            recording: None,
         },
     ];
     let folder = tempfile::tempdir().unwrap();

@@ -130,8 +130,12 @@ impl Handler for JumpointHandler {
                 sessions::event(&self.broker, self.jumpoint, session, number, event).await?;
                 Ok(Response::Done)
             }
-            Request::Jumpoint(JumpointRequest::SessionEnded { session, outcome }) => {
-                sessions::ended(&self.broker, self.jumpoint, session, outcome).await?;
+            Request::Jumpoint(JumpointRequest::SessionEnded {
+                session,
+                outcome,
+                recording,
+            }) => {
+                sessions::ended(&self.broker, self.jumpoint, session, outcome, recording).await?;
                 Ok(Response::Done)
             }
             Request::Rep(_) => Err(Error::new(

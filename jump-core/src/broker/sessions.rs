@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Broker, lock};
 use crate::access::{Action, Context, Obligations, decide};
-use crate::audit::{Actor, AuditKind};
+use crate::audit::{Actor, AuditKind, RecordingNote};
 use crate::control::{Connection, Message, Notice};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{JumpointId, LoginId, SessionId, UserId};
@@ -207,13 +207,13 @@ pub(super) fn end(broker: &Broker, session: SessionId, reason: EndReason) -> Res
         if !grace.is_zero() {
             tokio::time::sleep(LAST_WORDS).await;
         }
-        finish(&broker, session, Outcome::nothing_moved(reason)).await;
+        finish(&broker, session, Outcome::nothing_moved(reason), None).await;
     });
     Ok(())
 }
 
 /// Takes a session out of the registry and accounts for it; does nothing if that was done before.
-async fn finish(broker: &Broker, session: SessionId, outcome: Outcome) {
+async fn finish(broker: &Broker, session: SessionId, outcome: Outcome, recording: Option<RecordingNote>) {
     let Some(live) = lock(&broker.0.sessions.0).remove(&session) else {
         return;
     };
@@ -239,6 +239,7 @@ async fn finish(broker: &Broker, session: SessionId, outcome: Outcome) {
         reason,
         bytes_from_rep: outcome.bytes_from_rep,
         bytes_from_target: outcome.bytes_from_target,
+        recording,
     };
     if let Err(error) = broker
         .log(
@@ -268,12 +269,13 @@ pub(super) async fn ended(
     jumpoint: JumpointId,
     session: SessionId,
     outcome: Outcome,
+    recording: Option<RecordingNote>,
 ) -> Result<()> {
     let own = lock(&broker.0.sessions.0)
         .get(&session)
         .map(|live| live.record.jumpoint == jumpoint);
     match own {
-        Some(true) => finish(broker, session, outcome).await,
+        Some(true) => finish(broker, session, outcome, recording).await,
         Some(false) => return Err(not_yours()),
         // Reported twice, or ended here meanwhile: both are fine.
         None => {}
@@ -354,7 +356,13 @@ pub(super) fn reconcile(
         // The Jumpoint may still be about to report how the session ended: leave it the time.
         tokio::spawn(async move {
             tokio::time::sleep(LAST_WORDS).await;
-            finish(&broker, session, Outcome::nothing_moved(EndReason::JumpointLost)).await;
+            finish(
+                &broker,
+                session,
+                Outcome::nothing_moved(EndReason::JumpointLost),
+                None,
+            )
+            .await;
         });
     }
     for session in running.iter().filter(|session| !expected.contains(session)) {
@@ -375,7 +383,13 @@ pub(super) fn start_lease(broker: &Broker, jumpoint: JumpointId) {
             return;
         }
         for session in of_jumpoint(&broker, jumpoint) {
-            finish(&broker, session, Outcome::nothing_moved(EndReason::JumpointLost)).await;
+            finish(
+                &broker,
+                session,
+                Outcome::nothing_moved(EndReason::JumpointLost),
+                None,
+            )
+            .await;
         }
     });
 }
@@ -396,7 +410,13 @@ pub(super) fn stream_closed(broker: &Broker, session: SessionId) {
             Duration::from_millis(200)
         };
         tokio::time::sleep(patience).await;
-        finish(&broker, session, Outcome::nothing_moved(EndReason::JumpointLost)).await;
+        finish(
+            &broker,
+            session,
+            Outcome::nothing_moved(EndReason::JumpointLost),
+            None,
+        )
+        .await;
     });
 }
 
@@ -415,6 +435,7 @@ pub(super) async fn close_left_behind(broker: &Broker) -> Result<()> {
                 reason: reason.clone(),
                 bytes_from_rep: 0,
                 bytes_from_target: 0,
+                recording: None,
             };
             broker.log(Actor::System, None, ended).await?;
             let state = SessionState::Ended {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Explanation, GroupView, ItemView, JumpointView, ProtocolVersion, SessionView, UserView};
+use crate::audit::RecordingNote;
 use crate::error::{Error, ErrorKind};
 use crate::id::{ItemId, JumpointId, LoginId, SessionId};
 use crate::keys::{PublicKey, SealingPublicKey};
@@ -387,6 +388,9 @@ pub enum JumpointRequest {
         session: SessionId,
         /// How.
         outcome: Outcome,
+        /// Its recording, if there is one that was closed properly.
+        #[serde(default)]
+        recording: Option<RecordingNote>,
     },
 }
 

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use tokio::sync::mpsc;
 
 use super::Jumpoint;
 use super::outbox::Outbox;
+use crate::audit::RecordingNote;
 use crate::control::{JumpointRequest, OpenSession, SESSION_ALPN};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{JumpointId, SessionId};
@@ -79,32 +81,51 @@ pub(super) async fn serve(served: Arc<Served>, open: OpenSession, admitted: Admi
     let jumpoint = served.jumpoint.clone();
     // A panic in a protocol crate ends this session, reported like any other end, and no other.
     let run = tokio::spawn(run_until(served, open, admitted));
-    let outcome = run.await.unwrap_or_else(|_| {
+    let Ended { outcome, recording } = run.await.unwrap_or_else(|_| {
         let error = Error::new(
             ErrorKind::Internal,
             "serve the session",
             "the gate failed: this is a bug, please report it",
         );
-        Outcome::nothing_moved(EndReason::from_error(&error))
+        Ended::before_it_began(EndReason::from_error(&error))
     });
     lock(&jumpoint.0.sessions).remove(&session);
     tracing::info!(%session, reason = %outcome.reason, "session ended");
     outbox
-        .report(JumpointRequest::SessionEnded { session, outcome })
+        .report(JumpointRequest::SessionEnded {
+            session,
+            outcome,
+            recording,
+        })
         .await;
 }
 
-async fn run(served: Arc<Served>, open: OpenSession, admitted: Admitted) -> Outcome {
+/// How a session ended, and what became of its recording.
+struct Ended {
+    outcome: Outcome,
+    recording: Option<RecordingNote>,
+}
+
+impl Ended {
+    const fn before_it_began(reason: EndReason) -> Self {
+        Self {
+            outcome: Outcome::nothing_moved(reason),
+            recording: None,
+        }
+    }
+}
+
+async fn run(served: Arc<Served>, open: OpenSession, admitted: Admitted) -> Ended {
     let mut stop = admitted.stop.clone();
     let start = Box::pin(start(&served, open, &admitted));
     let started = tokio::select! {
         biased;
-        reason = stop.stopped() => return Outcome::nothing_moved(reason),
+        reason = stop.stopped() => return Ended::before_it_began(reason),
         started = start => started,
     };
     let started = match started {
         Ok(started) => started,
-        Err(error) => return Outcome::nothing_moved(EndReason::from_error(&error)),
+        Err(error) => return Ended::before_it_began(EndReason::from_error(&error)),
     };
     let session = admitted.grant.session();
     served
@@ -114,12 +135,16 @@ async fn run(served: Arc<Served>, open: OpenSession, admitted: Admitted) -> Outc
     let events = tokio::spawn(forward_events(started.events, session, served.outbox.clone()));
     let mut outcome = started.backend.gate(Box::new(started.rep), started.context).await;
     // Every recorder and event sink was dropped with the gate: both queues end.
-    if let Some(recording) = started.recording {
-        match recording.finish().await {
-            Ok(summary) if summary.lost > 0 => {
-                tracing::warn!(session = %admitted.grant.session(), lost = summary.lost, "the recording lost bytes");
+    let mut recording = None;
+    if let Some(task) = started.recording {
+        match task.finish().await {
+            Ok(summary) => {
+                recording = Some(RecordingNote {
+                    hash: HEXLOWER.encode(&summary.hash),
+                    bytes: summary.bytes,
+                    lost: summary.lost,
+                });
             }
-            Ok(_) => {}
             Err(error) if admitted.grant.recording() == RecordingMode::BestEffort => {
                 tracing::warn!(session = %admitted.grant.session(), %error, "the recording failed");
             }
@@ -127,11 +152,11 @@ async fn run(served: Arc<Served>, open: OpenSession, admitted: Admitted) -> Outc
         }
     }
     let _ = events.await;
-    outcome
+    Ended { outcome, recording }
 }
 
 /// Runs the session, and ends it at its time even if the broker cannot be asked any more.
-async fn run_until(served: Arc<Served>, open: OpenSession, admitted: Admitted) -> Outcome {
+async fn run_until(served: Arc<Served>, open: OpenSession, admitted: Admitted) -> Ended {
     let left = admitted
         .grant
         .until()
@@ -141,7 +166,7 @@ async fn run_until(served: Arc<Served>, open: OpenSession, admitted: Admitted) -
     let run = Box::pin(run(served, open, admitted));
     tokio::pin!(deadline, run);
     tokio::select! {
-        outcome = &mut run => return outcome,
+        ended = &mut run => return ended,
         () = &mut deadline => handle.stop(EndReason::Expired),
     }
     run.await
