@@ -15,8 +15,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::driver::Driver;
 use crate::link::{Handle, SessionEnd, Shared};
-use crate::mux::{MAX_STREAMS, Role, Usage};
+use crate::mux::{FIRST_WINDOW, Role, SESSION_WINDOW, Usage};
 use crate::stream::PIECE;
+
+/// The most streams that a rep opens at once, whatever the gate allows: so many that each can start with a full window.
+const STREAMS: usize = (SESSION_WINDOW / FIRST_WINDOW) as usize;
 
 /// A tunnel session at the rep. Dropping it closes the session once its last stream is gone.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ impl TunnelClient {
     /// [`ErrorKind::Timeout`] if the gate does not greet in time, [`ErrorKind::Protocol`] or
     /// [`ErrorKind::Unsupported`] if it is not one of ours.
     pub async fn connect(stream: BoxStream, options: &ConnectOptions) -> Result<Self> {
-        let shared = Shared::new(Role::Rep, MAX_STREAMS);
+        let shared = Shared::new(Role::Rep, STREAMS);
         let client = Self {
             shared: shared.clone(),
         };

@@ -11,7 +11,7 @@ use jump_proto_tunnel::wire::{
 use proptest::prelude::*;
 
 fn failure() -> impl Strategy<Value = Failure> {
-    (0..ErrorKind::ALL.len(), ".{0,600}").prop_map(|(kind, text)| Failure::new(ErrorKind::ALL[kind], &text))
+    (prop::sample::select(ErrorKind::ALL), ".{0,600}").prop_map(|(kind, text)| Failure::new(kind, &text))
 }
 
 fn frame() -> impl Strategy<Value = Frame> {
@@ -30,10 +30,8 @@ fn frame() -> impl Strategy<Value = Frame> {
         stream.clone().prop_map(|stream| Frame::Opened { stream }),
         (stream.clone(), failure()).prop_map(|(stream, failure)| Frame::OpenFailed { stream, failure }),
         stream.clone().prop_map(|stream| Frame::Eof { stream }),
-        (stream.clone(), 0..ErrorKind::ALL.len()).prop_map(|(stream, kind)| Frame::Reset {
-            stream,
-            kind: ErrorKind::ALL[kind]
-        }),
+        (stream.clone(), prop::sample::select(ErrorKind::ALL))
+            .prop_map(|(stream, kind)| Frame::Reset { stream, kind }),
         (stream, 1..=u32::MAX).prop_map(|(stream, bytes)| Frame::Credit { stream, bytes }),
         any::<u64>().prop_map(Frame::Ping),
         any::<u64>().prop_map(Frame::Pong),

@@ -43,6 +43,7 @@ impl Mux {
             self.heard = now;
         }
         self.insert(id, Phase::Opening, now);
+        self.measure(now);
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.owed.open = Some(target.clone());
         }
@@ -231,6 +232,7 @@ impl Mux {
         if credit > 0 && stream.receiving.ended.is_none() && stream.sending.ended != Some(Ended::Reset) {
             stream.owed.credit = stream.owed.credit.saturating_add(credit);
             self.owe(id);
+            self.measure(now);
         }
     }
 }

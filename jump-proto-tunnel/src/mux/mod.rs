@@ -38,6 +38,9 @@ pub const ASK_AFTER: Duration = Duration::from_secs(15);
 /// With streams open and nothing heard for this long, the session has failed.
 pub const FAIL_AFTER: Duration = Duration::from_secs(45);
 
+/// While streams are used, the round trip is measured at most this often.
+const MEASURE_EACH: Duration = Duration::from_secs(1);
+
 /// Which side of the session this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -113,6 +116,7 @@ pub struct Usage {
 struct Pings {
     next: u64,
     asked: Option<(u64, Instant)>,
+    last: Option<Instant>,
     wanted: bool,
     answer: Option<u64>,
     shortest: Option<Duration>,
@@ -190,6 +194,14 @@ impl Mux {
             || !self.refusals.is_empty()
             || !self.control.is_empty()
             || !self.ready.is_empty()
+    }
+
+    /// Has the round trip measured, if the last measurement is old. One sample alone may have waited for a processor.
+    fn measure(&mut self, now: Instant) {
+        let last = self.pings.last;
+        if last.is_none_or(|last| now.saturating_duration_since(last) >= MEASURE_EACH) {
+            self.pings.wanted = true;
+        }
     }
 
     /// Puts a stream that owes a control frame in the list of those.

@@ -112,6 +112,7 @@ impl Mux {
             return Ok(());
         }
         self.insert(stream, Phase::Requested, now);
+        self.measure(now);
         self.events.push_back(Event::OpenRequested { stream, target });
         Ok(())
     }
@@ -192,8 +193,8 @@ impl Mux {
         // After an end the data in front of it is complete and stays readable; otherwise it is void.
         if stream.receiving.ended.is_none() {
             stream.receiving.clear();
+            stream.receiving.ended = Some(Ended::Reset);
         }
-        stream.receiving.ended = Some(Ended::Reset);
         let opening = stream.phase == Phase::Opening;
         stream.sending.clear();
         stream.sending.finish = false;

@@ -22,6 +22,7 @@ impl Mux {
             self.pings.wanted = false;
             self.pings.next += 1;
             self.pings.asked = Some((self.pings.next, now));
+            self.pings.last = Some(now);
             batch.put(&Frame::Ping(self.pings.next));
         }
         for stream in std::mem::take(&mut self.refusals) {
