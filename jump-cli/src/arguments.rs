@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::command::{
-    audit, broker, cp, export, groups, items, jumpoint, jumpoints, login, play, proxy, relay, sessions, ssh,
-    ssh_config, tunnel, up, users, why,
+    audit, broker, cp, demo, export, groups, items, jumpoint, jumpoints, login, play, proxy, relay, sessions,
+    ssh, ssh_config, tunnel, up, users, why,
 };
 use crate::error::EXIT_CODES;
 
 /// Securely reach computers and network devices in any network; everything is logged.
 ///
-/// Start with `jump up`.
+/// Start with `jump demo` for a tour, or with `jump up` for a site of your own.
 #[derive(Debug, Parser)]
 #[command(name = "jump", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
@@ -54,6 +54,8 @@ pub(crate) struct Global {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Take the tour: everything in one process, on loopback, with a target of its own
+    Demo(demo::Arguments),
     /// Run a site: broker, relay and a Jumpoint in one process
     Up(up::Arguments),
     /// Run a broker, with its relay unless one runs apart
@@ -101,7 +103,7 @@ impl Command {
     pub(crate) const fn is_server(&self) -> bool {
         matches!(
             self,
-            Self::Up(_) | Self::Broker(_) | Self::Relay(_) | Self::Jumpoint(_)
+            Self::Demo(_) | Self::Up(_) | Self::Broker(_) | Self::Relay(_) | Self::Jumpoint(_)
         )
     }
 

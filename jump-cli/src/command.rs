@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod broker;
 pub(crate) mod cp;
 pub(crate) mod credential;
+pub(crate) mod demo;
 pub(crate) mod export;
 pub(crate) mod groups;
 pub(crate) mod items;
@@ -46,6 +47,7 @@ pub(crate) async fn run(arguments: arguments::Arguments, output: &Output) -> Res
     let context = &context;
     // Each future is boxed: the largest verb must not decide the size of all.
     match arguments.command {
+        Command::Demo(arguments) => return Box::pin(demo::run(context, arguments)).await,
         Command::Ssh(arguments) => return Box::pin(ssh::run(context, arguments)).await,
         Command::Up(arguments) => Box::pin(up::run(context, arguments)).await,
         Command::Broker(arguments) => Box::pin(broker::run(context, arguments)).await,

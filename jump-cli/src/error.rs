@@ -100,13 +100,15 @@ const fn exit_code(kind: ErrorKind) -> u8 {
 }
 
 /// What happened, as a sentence. The end of a session says who or what ended it.
-fn sentence(error: &Error) -> String {
+pub(crate) fn sentence(error: &Error) -> String {
     let text = error.to_string();
     match (error.operation(), text.strip_prefix("session: ")) {
         ("session", Some(how)) if how.starts_with("ended by ") || how.starts_with("closed by ") => {
             format!("the session was {how}")
         }
         ("session", Some(how)) => format!("the session ended: {how}"),
+        // What the broker answered says by itself what was being done.
+        ("ask", _) => text.strip_prefix("ask: ").unwrap_or(&text).to_owned(),
         _ => text,
     }
 }

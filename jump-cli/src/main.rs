@@ -3,6 +3,7 @@
 mod arguments;
 mod command;
 mod connect;
+mod demo;
 mod error;
 mod logging;
 mod output;

@@ -55,8 +55,9 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         .network_policy(NetworkPolicy::new().allowing(loopback()?))
         .recordings(folder.recordings())
         .build();
-    greet(output, &folder, &server, first)?;
     let mut serving = tokio::spawn(async move { jumpoint.run().await });
+    server.wait_for_jumpoint().await;
+    greet(output, &folder, &server, first)?;
     let ended = tokio::select! {
         failure = server.failed() => Err(failure),
         error = &mut serving => Err(error.unwrap_or_else(stopped).into()),

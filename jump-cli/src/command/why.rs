@@ -64,18 +64,18 @@ pub(crate) fn show(output: &Output, decision: &Decision) -> Result<(), Failure> 
             _ => "rule",
         };
         output.say(format_args!(
-            "  {mark} {gate:<9} {}",
+            "   {mark} {gate:<9} {}",
             Escaped(&reason.to_string())
         ))?;
     }
     match decision.effect {
-        Effect::Allow => output.say(format_args!("  {}", output.paint(Colour::Good, "allowed")))?,
-        Effect::Deny => output.say(format_args!("  {}", output.paint(Colour::Bad, "denied")))?,
+        Effect::Allow => output.say(format_args!("   {}", output.paint(Colour::Good, "allowed")))?,
+        Effect::Deny => output.say(format_args!("   {}", output.paint(Colour::Bad, "denied")))?,
     }
     if let Some(obligations) = &decision.obligations {
         let until = moment(obligations.until);
         output.say(format_args!(
-            "    recording: {}; until {until} at the latest",
+            "   recording: {}; until {until} at the latest",
             obligations.recording
         ))?;
     }

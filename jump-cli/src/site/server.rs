@@ -1,6 +1,7 @@
 //! A broker on a site's folder, from its start to its clean end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jump_core::Result;
 use jump_core::broker::Broker;
@@ -79,6 +80,22 @@ impl SiteServer {
             Ok(Err(error)) => error.into(),
             _ => jump_core::Error::new(jump_core::ErrorKind::Internal, "serve", "the broker stopped").into(),
         }
+    }
+
+    /// Waits until a Jumpoint is connected, so that who is told that the site is up can use it; five seconds at most,
+    /// because a disabled or renamed Jumpoint never connects.
+    pub(crate) async fn wait_for_jumpoint(&self) {
+        let connected = async {
+            while !self
+                .broker
+                .world()
+                .jumpoints()
+                .any(|jumpoint| self.broker.is_online(jumpoint.id))
+            {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(5), connected).await;
     }
 
     /// Takes no new connection, ends every session with a reason, and waits until that is accounted for.

@@ -1,0 +1,190 @@
+//! How sessions end, and what the command says and returns.
+
+use jump_testkit::process::{Process, command};
+use jump_testkit::sshd::Sshd;
+
+use crate::support::{ADMIN, LONG, Site, User};
+
+#[tokio::test]
+async fn the_exit_code_of_a_remote_command_passes_through() {
+    let (site, sshd) = (Site::start().await, Sshd::start().await.unwrap());
+    site.add_shell(&sshd).await;
+    let said = site
+        .admin
+        .run(&["ssh", "web", "echo out; echo err >&2; exit 42"])
+        .await;
+    assert_eq!(
+        (said.code, said.out.as_str(), said.err.as_str()),
+        (42, "out\n", "err\n")
+    );
+    let said = site
+        .admin
+        .run_with(&["ssh", "web", "--", "tr", "a-z", "A-Z"], "upside\n")
+        .await;
+    assert_eq!(said.ok(), "UPSIDE\n");
+    let said = site.admin.run(&["ssh", "web", "kill -TERM $$"]).await;
+    assert_eq!(said.code, 128 + 15, "{said:?}");
+}
+
+#[tokio::test]
+async fn every_kind_of_failure_has_its_exit_code() {
+    let (site, sshd) = (Site::start().await, Sshd::start().await.unwrap());
+    site.add_shell(&sshd).await;
+    let alice = site.add_user("alice").await;
+
+    // Not even visible.
+    assert_eq!(alice.run(&["ssh", "web", "id"]).await.code, 5);
+    let auditor = ["groups", "add-member", "default", "alice", "--role", "Auditor"];
+    site.admin.run(&auditor).await.ok();
+    let denied = alice.run(&["ssh", "web", "id"]).await;
+    assert_eq!(denied.code, 3, "{denied:?}");
+    assert!(
+        denied.err.contains("lacks perm_start") && denied.err.contains("jumpoint"),
+        "{denied:?}"
+    );
+    assert_eq!(alice.run(&["users", "list"]).await.code, 3);
+
+    assert_eq!(User::new().run(&["items", "list"]).await.code, 4);
+    assert_eq!(
+        User::new()
+            .run_with(&["login"], "jump-invite-1.nonsense")
+            .await
+            .code,
+        2
+    );
+    assert_eq!(site.admin.run(&["ssh"]).await.code, 2);
+    assert_eq!(site.admin.run(&["groups", "add", "default"]).await.code, 10);
+    let closed = jump_testkit::ports::free_port().unwrap().to_string();
+    let add = [
+        "items",
+        "add",
+        "shell",
+        "gone",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        &closed,
+        "--trust-first-use",
+    ];
+    site.admin.run(&add).await.ok();
+    let said = site.admin.run(&["ssh", "gone", "id"]).await;
+    assert_eq!(said.code, 9, "{said:?}");
+
+    let log = site.admin.home.join("copy.log");
+    let mut text = std::fs::read_to_string(site.folder().join("audit.log")).unwrap();
+    text = text.replacen("alice", "malic", 1);
+    std::fs::write(&log, text).unwrap();
+    assert_eq!(
+        site.admin
+            .run(&["audit", "verify", log.to_str().unwrap()])
+            .await
+            .code,
+        7
+    );
+
+    let Site { admin, mut up } = site;
+    up.kill().await.unwrap();
+    let said = admin.run(&["items", "list"]).await;
+    assert_eq!(said.code, 6, "{said:?}");
+    assert!(said.err.contains("hint: "), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_failure_is_json_if_asked() {
+    let said = User::new().run(&["--json", "items", "list"]).await;
+    assert_eq!((said.code, said.out.as_str()), (4, ""));
+    let error: serde_json::Value = serde_json::from_str(&said.err).unwrap();
+    assert_eq!(error["error"]["kind"], "unauthenticated", "{error}");
+}
+
+#[tokio::test]
+async fn a_session_that_an_administrator_ends_says_so() {
+    let (mut site, sshd) = (Site::start().await, Sshd::start().await.unwrap());
+    site.add_shell(&sshd).await;
+    let alice = site.add_user("alice").await;
+    site.let_in("alice").await;
+
+    // Our own client.
+    let mut ours = alice.spawn(&["ssh", "web", "echo ready; sleep 1000"]);
+    ours.wait_for_line("ready", LONG).await.unwrap();
+    let session = site.session_started("alice").await;
+    site.admin.run(&["sessions", "end", &session]).await.ok();
+    assert_eq!(
+        ours.wait(LONG).await.unwrap().code(),
+        Some(8),
+        "{}",
+        ours.output()
+    );
+    let line = ours.wait_for_line("jump: ", LONG).await.unwrap();
+    assert_eq!(line, format!("jump: the session was ended by {ADMIN}"));
+
+    // OpenSSH's client, through the proxy.
+    let options = [
+        "-o",
+        "ProxyCommand=jump proxy web",
+        "-o",
+        "StrictHostKeyChecking=accept-new",
+    ];
+    let known = alice.home.join("known_hosts");
+    let known = format!("UserKnownHostsFile={}", known.display());
+    let mut ssh = alice.environment(command("ssh"), &options);
+    ssh.args([
+        "-o",
+        &known,
+        "-o",
+        "BatchMode=yes",
+        "web",
+        "echo ready; sleep 1000",
+    ]);
+    let mut ssh = Process::spawn(ssh).unwrap();
+    ssh.wait_for_line("ready", LONG).await.unwrap();
+    let active = site.admin.run(&["sessions", "--active", "--json"]).await.json();
+    let session = active[0]["id"].as_str().unwrap();
+    site.admin.run(&["sessions", "end", session]).await.ok();
+    ssh.wait_for_line(&format!("jump: the session was ended by {ADMIN}"), LONG)
+        .await
+        .unwrap();
+    assert_eq!(ssh.wait(LONG).await.unwrap().code(), Some(255));
+}
+
+#[tokio::test]
+async fn a_session_ends_with_the_role_the_user_or_the_item() {
+    let (site, sshd) = (Site::start().await, Sshd::start().await.unwrap());
+    site.add_shell(&sshd).await;
+    for change in [
+        ["groups", "remove-member", "default", "alice"].as_slice(),
+        &["jumpoints", "revoke", "local", "alice"],
+        &["users", "disable", "alice"],
+        &["users", "remove", "alice"],
+    ] {
+        let alice = site.add_user("alice").await;
+        site.let_in("alice").await;
+        let mut session = alice.spawn(&["ssh", "web", "echo ready; sleep 1000"]);
+        session.wait_for_line("ready", LONG).await.unwrap();
+        site.admin.run(change).await.ok();
+        assert_eq!(
+            session.wait(LONG).await.unwrap().code(),
+            Some(8),
+            "{change:?}: {}",
+            session.output()
+        );
+        session
+            .wait_for_line("jump: the session ended: ", LONG)
+            .await
+            .unwrap();
+        if change[1] != "remove" {
+            site.admin.run(&["users", "remove", "alice"]).await.ok();
+        }
+    }
+    let mut session = site.admin.spawn(&["ssh", "web", "echo ready; sleep 1000"]);
+    session.wait_for_line("ready", LONG).await.unwrap();
+    site.admin.run(&["items", "remove", "web"]).await.ok();
+    assert_eq!(
+        session.wait(LONG).await.unwrap().code(),
+        Some(8),
+        "{}",
+        session.output()
+    );
+    let active = site.admin.run(&["sessions", "--active", "--json"]).await.json();
+    assert_eq!(active, serde_json::json!([]));
+}
