@@ -73,6 +73,21 @@ pub struct ShellJump {
     pub credential: Option<SealedCredential>,
 }
 
+impl ShellJump {
+    /// A Shell Jump over SSH to this port: no keep-alive, no host key known, default permissions, no credential.
+    #[must_use]
+    pub fn ssh(port: u16) -> Self {
+        Self {
+            protocol: ShellProtocol::Ssh,
+            port,
+            keep_alive_seconds: 0,
+            host_key: HostKeyPolicy::default(),
+            permissions: SessionPermissions::default(),
+            credential: None,
+        }
+    }
+}
+
 /// The protocol of a [`ShellJump`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
