@@ -474,6 +474,19 @@ async fn items_are_edited_by_role_and_only_in_ones_own_groups() {
 }
 
 #[tokio::test]
+async fn a_credential_longer_than_any_that_can_be_sealed_is_refused() {
+    let site = site().await;
+    let item = site.broker.world().items().next().unwrap().id;
+    let forged = serde_json::json!({ "encapsulated_key": "A".repeat(43), "ciphertext": "A".repeat(500_000) });
+    let credential = Some(serde_json::from_value(forged).unwrap());
+    let error = site
+        .edit(Edit::SetCredential { item, credential })
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+}
+
+#[tokio::test]
 async fn why_explains_oneself_to_oneself_and_others_to_administrators_only() {
     let site = site().await;
     let rep = site.login("alice", Registry::new()).await.unwrap();

@@ -172,6 +172,13 @@ impl JumpItem {
                 if shell.host_key.pinned.len() > 16 {
                     return wrong("at most 16 host keys are pinned");
                 }
+                if shell
+                    .credential
+                    .as_ref()
+                    .is_some_and(|credential| !credential.is_plausible())
+                {
+                    return wrong("a sealed credential is at most 64 KiB");
+                }
             }
             ItemDetails::ProtocolTunnel(tunnel) => {
                 if tunnel.listen_address.octets()[..3] != [127, 0, 0] {
