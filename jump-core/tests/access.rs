@@ -10,7 +10,7 @@ use jump_core::access::{Action, Context, Decision, Effect, Gate, Reason, RoleSou
 use jump_core::id::{GroupId, ItemId, JumpointId, RoleId, UserId};
 use jump_core::model::{
     Change, Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethods, Jumpoint, Membership, Name, Role,
-    RolePermission, ShellJump, ShellProtocol, User, UserName, World,
+    RolePermission, ShellJump, User, UserName, World,
 };
 use jump_core::time::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -39,14 +39,7 @@ fn shell_item() -> JumpItem {
         comments: Default::default(),
         recording: Default::default(),
         max_duration_seconds: None,
-        details: ItemDetails::ShellJump(ShellJump {
-            protocol: ShellProtocol::Ssh,
-            port: 22,
-            keep_alive_seconds: 0,
-            host_key: Default::default(),
-            permissions: Default::default(),
-            credential: None,
-        }),
+        details: ItemDetails::ShellJump(ShellJump::ssh(22)),
     }
 }
 

@@ -16,7 +16,7 @@ use jump_core::audit::AuditKind;
 use jump_core::control::{Edit, ItemDraft, RepRequest, Response};
 use jump_core::error::Error;
 use jump_core::jumpoint::Jumpoint;
-use jump_core::model::{Hostname, ItemDetails, LoginScope, Name, ShellJump, ShellProtocol, UserName};
+use jump_core::model::{Hostname, ItemDetails, LoginScope, Name, ShellJump, UserName};
 use jump_core::protocol::Registry;
 use jump_core::rep::{JumpSession, LoginIdentity, Rep};
 use jump_core::session::{EndReason, RecordingMode};
@@ -310,14 +310,7 @@ async fn others_cannot_end_ones_session_nor_see_it() {
 #[tokio::test]
 async fn a_session_ends_when_its_time_is_over() {
     let site = site().await;
-    let details = ItemDetails::ShellJump(ShellJump {
-        protocol: ShellProtocol::Ssh,
-        port: 9,
-        keep_alive_seconds: 0,
-        host_key: Default::default(),
-        permissions: Default::default(),
-        credential: None,
-    });
+    let details = ItemDetails::ShellJump(ShellJump::ssh(9));
     site.add_item("short", nowhere(), RecordingMode::Off, Some(1), details)
         .await
         .unwrap();
@@ -455,14 +448,7 @@ async fn items_are_edited_by_role_and_only_in_ones_own_groups() {
             comments: Default::default(),
             recording: Default::default(),
             max_duration_seconds: None,
-            details: ItemDetails::ShellJump(ShellJump {
-                protocol: ShellProtocol::Ssh,
-                port: 22,
-                keep_alive_seconds: 0,
-                host_key: Default::default(),
-                permissions: Default::default(),
-                credential: None,
-            }),
+            details: ItemDetails::ShellJump(ShellJump::ssh(22)),
         }))
     };
     assert!(matches!(
@@ -485,6 +471,19 @@ async fn items_are_edited_by_role_and_only_in_ones_own_groups() {
         lead.edit(Edit::RemoveItem { item: "new".into() }).await.unwrap(),
         Response::Done
     ));
+}
+
+#[tokio::test]
+async fn a_credential_longer_than_any_that_can_be_sealed_is_refused() {
+    let site = site().await;
+    let item = site.broker.world().items().next().unwrap().id;
+    let forged = serde_json::json!({ "encapsulated_key": "A".repeat(43), "ciphertext": "A".repeat(500_000) });
+    let credential = Some(serde_json::from_value(forged).unwrap());
+    let error = site
+        .edit(Edit::SetCredential { item, credential })
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use jump_core::jumpoint::{self, Jumpoint, JumpointIdentity, NetworkPolicy};
 use jump_core::keys::{SealingKey, SealingPublicKey, SigningKey};
 use jump_core::model::{
     HostKeyPolicy, Hostname, ItemDetails, JumpMethods, LoginScope, Name, PortForward, ProtocolTunnel,
-    ShellJump, ShellProtocol, UserName,
+    ShellJump, UserName,
 };
 use jump_core::protocol::Registry;
 use jump_core::rep::{self, LoginIdentity, Rep};
@@ -401,12 +401,9 @@ impl RunningSite {
         permissions: SessionPermissions,
     ) -> Result<ItemView> {
         let details = ItemDetails::ShellJump(ShellJump {
-            protocol: ShellProtocol::Ssh,
-            port: target.port(),
-            keep_alive_seconds: 0,
             host_key,
             permissions,
-            credential: None,
+            ..ShellJump::ssh(target.port())
         });
         self.add_item(name, target, recording, None, details).await
     }

@@ -7,11 +7,10 @@ use jump_core::error::{Error, ErrorKind, Result};
 use jump_core::id::{GroupId, ItemId, JumpointId, SessionId, UserId};
 use jump_core::keys::{SealingKey, SigningKey};
 use jump_core::model::{
-    Change, Comments, HostKeyPolicy, Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethods, Jumpoint,
-    Membership, Name, PortForward, ProtocolTunnel, Role, ShellJump, ShellProtocol, Tag, User, UserName,
-    World,
+    Change, Comments, Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethods, Jumpoint, Membership, Name,
+    PortForward, ProtocolTunnel, Role, ShellJump, Tag, User, UserName, World,
 };
-use jump_core::session::{Grant, RecordingMode, SessionPermissions, SignedGrant};
+use jump_core::session::{Grant, RecordingMode, SignedGrant};
 use jump_core::time::Timestamp;
 
 /// A site with the user `alice`, the group `servers`, the Jumpoint `branch` and two items. Change the world through
@@ -83,14 +82,7 @@ impl Site {
         let mut jumpoint = Jumpoint::new(site.jumpoint, Name::new("branch")?);
         jumpoint.key = Some(site.jumpoint_key.public());
         jumpoint.sealing_key = Some(site.sealing_key.public());
-        let shell_details = ItemDetails::ShellJump(ShellJump {
-            protocol: ShellProtocol::Ssh,
-            port: shell.port(),
-            keep_alive_seconds: 0,
-            host_key: HostKeyPolicy::default(),
-            permissions: SessionPermissions::default(),
-            credential: None,
-        });
+        let shell_details = ItemDetails::ShellJump(ShellJump::ssh(shell.port()));
         let forward = |address: &SocketAddr| PortForward {
             local: 0,
             remote: address.port(),

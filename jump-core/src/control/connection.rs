@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
+use zeroize::Zeroizing;
 
 use super::frame::{FrameDecoder, MAX_FRAME, encode_frame};
 use super::message::{Message, Notice, Request, Response, WireError};
@@ -50,9 +51,17 @@ pub(crate) trait Handler: Send + Sync + Debug + 'static {
 #[derive(Clone, Debug)]
 pub(crate) struct Connection(Arc<Shared>);
 
+/// A message on its way out, as a frame: what does not fit one is its sender's error, not the connection's.
+#[derive(Debug)]
+struct Outgoing {
+    frame: Zeroizing<Vec<u8>>,
+    /// Held by an answer until it is written, so that a peer that does not read is not answered without end.
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
 #[derive(Debug)]
 struct Shared {
-    outgoing: mpsc::Sender<Message>,
+    outgoing: mpsc::Sender<Outgoing>,
     pending: Mutex<HashMap<u64, oneshot::Sender<Result<Response, WireError>>>>,
     next: AtomicU64,
     closed: watch::Sender<Option<WireError>>,
@@ -110,17 +119,44 @@ impl Connection {
     }
 
     /// Says something that needs no answer; waits while the other side does not take it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ResourceLimit`] if the message fits no frame; why the connection is closed, if it is.
     pub(crate) async fn send(&self, message: Message) -> Result<()> {
-        self.0
-            .outgoing
-            .send(message)
-            .await
-            .map_err(|_| self.closed_error())
+        self.enqueue(encode_message(&message)?, None).await
+    }
+
+    async fn enqueue(&self, frame: Zeroizing<Vec<u8>>, permit: Option<OwnedSemaphorePermit>) -> Result<()> {
+        let outgoing = Outgoing {
+            frame,
+            _permit: permit,
+        };
+        let sent = self.0.outgoing.send(outgoing).await;
+        sent.map_err(|_| self.closed_error())
+    }
+
+    /// Answers a question. An answer that fits no frame becomes an error that says so.
+    async fn reply(&self, id: u64, result: Result<Response>, permit: OwnedSemaphorePermit) {
+        let result = result.map_err(|error| WireError::from(&error));
+        let frame = encode_message(&Message::Reply { id, result }).or_else(|error| {
+            let result = Err(WireError::from(&error));
+            encode_message(&Message::Reply { id, result })
+        });
+        match frame {
+            // Whoever asked may be gone.
+            Ok(frame) => drop(self.enqueue(frame, Some(permit)).await),
+            Err(error) => self.close(&error),
+        }
     }
 
     /// Says something at once. A peer so far behind that its queue is full is cut off.
     pub(crate) fn send_now(&self, message: Message) {
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.0.outgoing.try_send(message) {
+        let sent =
+            encode_message(&message).map(|frame| self.0.outgoing.try_send(Outgoing { frame, _permit: None }));
+        if let Err(error) = &sent {
+            tracing::error!(%error, "a message fits no frame");
+        }
+        if let Ok(Err(mpsc::error::TrySendError::Full(_))) = sent {
             let error = Error::new(
                 ErrorKind::Timeout,
                 "tell the peer",
@@ -133,10 +169,9 @@ impl Connection {
     /// Closes the connection, telling the other side why if it still listens.
     pub(crate) fn close(&self, error: &Error) {
         let error = WireError::from(error);
-        let _ = self
-            .0
-            .outgoing
-            .try_send(Message::Notice(Notice::Closing(error.clone())));
+        if let Ok(frame) = encode_message(&Message::Notice(Notice::Closing(error.clone()))) {
+            let _ = self.0.outgoing.try_send(Outgoing { frame, _permit: None });
+        }
         self.mark_closed(error);
     }
 
@@ -214,12 +249,8 @@ impl Connection {
                     };
                     let (connection, handler) = (self.clone(), handler.clone());
                     tokio::spawn(async move {
-                        let result = handler
-                            .request(request)
-                            .await
-                            .map_err(|error| WireError::from(&error));
-                        drop(permit);
-                        let _ = connection.send(Message::Reply { id, result }).await;
+                        let result = handler.request(request).await;
+                        connection.reply(id, result, permit).await;
                     });
                 }
                 Message::Reply { id, result } => {
@@ -247,13 +278,17 @@ impl Connection {
     async fn write_loop<W: AsyncWrite + Unpin>(
         self,
         mut writer: W,
-        mut messages: mpsc::Receiver<Message>,
+        mut messages: mpsc::Receiver<Outgoing>,
         heartbeat: Heartbeat,
     ) {
         let mut closed = self.0.closed.subscribe();
         let mut ping = tokio::time::interval(heartbeat.every);
+        let ping_frame = match encode_message(&Message::Ping) {
+            Ok(frame) => frame,
+            Err(error) => return self.mark_closed(WireError::from(&error)),
+        };
         let error = loop {
-            let message = tokio::select! {
+            let outgoing = tokio::select! {
                 biased;
                 message = messages.recv() => match message {
                     Some(message) => message,
@@ -262,17 +297,17 @@ impl Connection {
                 () = until_closed(&mut closed) => {
                     // What was queued before the close, above all the reason, still goes out.
                     let _ = timeout(Duration::from_secs(1), async {
-                        while let Ok(message) = messages.try_recv() {
-                            write_message(&mut writer, &message).await?;
+                        while let Ok(outgoing) = messages.try_recv() {
+                            write_frame(&mut writer, &outgoing.frame).await?;
                         }
                         writer.shutdown().await.map_err(|error| Error::from_io(ErrorKind::Network, "close", error))
                     })
                     .await;
                     return;
                 }
-                _ = ping.tick() => Message::Ping,
+                _ = ping.tick() => Outgoing { frame: ping_frame.clone(), _permit: None },
             };
-            match timeout(heartbeat.give_up, write_message(&mut writer, &message)).await {
+            match timeout(heartbeat.give_up, write_frame(&mut writer, &outgoing.frame)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => break error,
                 Err(_) => {
@@ -343,17 +378,27 @@ pub(crate) async fn read_message<R: AsyncRead + Unpin>(
 
 /// Writes one message and flushes. Not cancel-safe.
 pub(crate) async fn write_message<W: AsyncWrite + Unpin>(writer: &mut W, message: &Message) -> Result<()> {
-    let failed = |error| Error::from_io(ErrorKind::Network, "write a control message", error);
-    let payload = serde_json::to_vec(message).map_err(|error| {
-        Error::new(ErrorKind::Internal, "write a control message", "not serializable").with_source(error)
-    })?;
-    let mut frame = Vec::with_capacity(payload.len() + 4);
-    encode_frame(&payload, &mut frame)?;
+    write_frame(writer, &encode_message(message)?).await
+}
+
+async fn write_frame<W: AsyncWrite + Unpin>(writer: &mut W, frame: &[u8]) -> Result<()> {
     let written = async {
-        writer.write_all(&frame).await?;
+        writer.write_all(frame).await?;
         writer.flush().await
     };
-    written.await.map_err(failed)?;
-    zeroize::Zeroize::zeroize(&mut frame);
-    Ok(())
+    written
+        .await
+        .map_err(|error| Error::from_io(ErrorKind::Network, "write a control message", error))
+}
+
+/// The frame that carries a message; wiped when dropped, because a message may hold an invitation.
+fn encode_message(message: &Message) -> Result<Zeroizing<Vec<u8>>> {
+    // Reserved so that the messages with a secret in them never grow and leave a copy behind.
+    let mut payload = Zeroizing::new(Vec::with_capacity(4 * 1024));
+    serde_json::to_writer(&mut *payload, message).map_err(|error| {
+        Error::new(ErrorKind::Internal, "write a control message", "not serializable").with_source(error)
+    })?;
+    let mut frame = Zeroizing::new(Vec::with_capacity(payload.len() + 4));
+    encode_frame(&payload, &mut frame)?;
+    Ok(frame)
 }

@@ -1,5 +1,7 @@
 //! Framing of control messages: 4 bytes length, big-endian, then that many bytes of JSON.
 
+use zeroize::Zeroize;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// The largest frame read from a peer that is not authenticated yet.
@@ -27,7 +29,11 @@ pub fn encode_frame(payload: &[u8], out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// Cuts a stream of bytes into frames. Sans-I/O: bytes in, frames out. It keeps at most one incomplete frame.
+/// The memory that an empty decoder keeps, in bytes.
+const KEEP: usize = 64 * 1024;
+
+/// Cuts a stream of bytes into frames. Sans-I/O: bytes in, frames out. It keeps at most one incomplete frame, and
+/// wipes its memory when dropped: a frame may hold an invitation.
 #[derive(Debug)]
 pub struct FrameDecoder {
     limit: usize,
@@ -55,6 +61,9 @@ impl FrameDecoder {
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.taken);
         self.taken = 0;
+        if self.buffer.is_empty() && self.buffer.capacity() > KEEP {
+            self.buffer = Vec::new();
+        }
         self.buffer.extend_from_slice(bytes);
     }
 
@@ -87,6 +96,12 @@ impl FrameDecoder {
     }
 }
 
+impl Drop for FrameDecoder {
+    fn drop(&mut self) {
+        self.buffer.zeroize();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +112,17 @@ mod tests {
         let mut decoder = FrameDecoder::new(MAX_FRAME_BEFORE_AUTHENTICATION);
         decoder.push(&u32::MAX.to_be_bytes());
         assert_eq!(decoder.next_frame().unwrap_err().kind(), ErrorKind::ResourceLimit);
+    }
+
+    #[test]
+    fn the_memory_of_a_large_frame_is_given_back() {
+        let mut decoder = FrameDecoder::new(MAX_FRAME);
+        let mut frame = Vec::new();
+        encode_frame(&vec![0; MAX_FRAME], &mut frame).unwrap();
+        decoder.push(&frame);
+        assert!(decoder.next_frame().unwrap().is_some());
+        decoder.push(&[0, 0]);
+        assert!(decoder.buffer.capacity() <= KEEP);
     }
 
     proptest! {

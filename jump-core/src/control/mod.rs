@@ -5,6 +5,8 @@
 //! from it and it has ten seconds; afterwards a message has at most 1 MiB.
 
 mod connection;
+#[cfg(test)]
+mod connection_tests;
 mod dial;
 mod frame;
 mod invitation;

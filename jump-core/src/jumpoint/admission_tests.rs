@@ -14,7 +14,7 @@ use crate::id::{GroupId, ItemId, JumpointId, SessionId, UserId};
 use crate::keys::{PublicKey, SigningKey};
 use crate::model::{
     Change, Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethods, Jumpoint as JumpointRecord, Membership,
-    Name, Role, ShellJump, ShellProtocol, User, UserName, World,
+    Name, Role, ShellJump, User, UserName, World,
 };
 use crate::protocol::Registry;
 use crate::session::Grant;
@@ -73,14 +73,7 @@ fn open(broker: &SigningKey, jumpoint: u32, connection: PublicKey) -> OpenSessio
         comments: Default::default(),
         recording: Default::default(),
         max_duration_seconds: None,
-        details: ItemDetails::ShellJump(ShellJump {
-            protocol: ShellProtocol::Ssh,
-            port: 22,
-            keep_alive_seconds: 0,
-            host_key: Default::default(),
-            permissions: Default::default(),
-            credential: None,
-        }),
+        details: ItemDetails::ShellJump(ShellJump::ssh(22)),
     };
     let mut world = World::new().unwrap();
     world

@@ -73,6 +73,21 @@ pub struct ShellJump {
     pub credential: Option<SealedCredential>,
 }
 
+impl ShellJump {
+    /// A Shell Jump over SSH to this port: no keep-alive, no host key known, default permissions, no credential.
+    #[must_use]
+    pub fn ssh(port: u16) -> Self {
+        Self {
+            protocol: ShellProtocol::Ssh,
+            port,
+            keep_alive_seconds: 0,
+            host_key: HostKeyPolicy::default(),
+            permissions: SessionPermissions::default(),
+            credential: None,
+        }
+    }
+}
+
 /// The protocol of a [`ShellJump`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -156,6 +171,13 @@ impl JumpItem {
                 }
                 if shell.host_key.pinned.len() > 16 {
                     return wrong("at most 16 host keys are pinned");
+                }
+                if shell
+                    .credential
+                    .as_ref()
+                    .is_some_and(|credential| !credential.is_plausible())
+                {
+                    return wrong("a sealed credential is at most 64 KiB");
                 }
             }
             ItemDetails::ProtocolTunnel(tunnel) => {

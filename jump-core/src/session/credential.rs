@@ -71,6 +71,12 @@ impl CredentialBinding {
 pub struct SealedCredential(Sealed);
 
 impl SealedCredential {
+    /// Whether it is no longer than [`Credential::seal`] can have made it.
+    pub(crate) fn is_plausible(&self) -> bool {
+        // An X25519 key and a ChaCha20-Poly1305 tag come on top (RFC 9180 §7).
+        self.0.to_bytes().len() <= LONGEST + 32 + 16
+    }
+
     /// Opens the credential for the binding it was sealed with.
     ///
     /// # Errors
@@ -227,6 +233,21 @@ mod tests {
         );
         let moved = sealed.open(&key, &binding("10.0.0.6")).unwrap_err();
         assert_eq!(moved.kind(), ErrorKind::TargetAuthentication);
+    }
+
+    #[test]
+    fn the_longest_credential_is_plausible_when_sealed_and_a_longer_one_is_not() {
+        let key = SealingKey::generate().unwrap();
+        let password = |length| Credential {
+            username: String::new(),
+            secret: CredentialSecret::Password(Secret::new("p".repeat(length))),
+        };
+        let longest = LONGEST - 3 * 4 - "password".len();
+        let sealed = password(longest).seal(&key.public(), &binding("h")).unwrap();
+        assert!(sealed.is_plausible());
+        assert!(password(longest + 1).seal(&key.public(), &binding("h")).is_err());
+        let forged = Sealed::from_bytes(&vec![0; LONGEST + 32 + 16 + 1]).unwrap();
+        assert!(!SealedCredential(forged).is_plausible());
     }
 
     #[test]
