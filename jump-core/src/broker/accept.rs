@@ -176,14 +176,11 @@ impl Broker {
 
     async fn rep_connection(&self, stream: TlsStream<Socket>, decoder: FrameDecoder, caller: Caller) {
         let id = self.next_link();
-        let slot: Arc<std::sync::OnceLock<Connection>> = Arc::default();
         let handler = RepHandler {
             broker: self.clone(),
             caller: caller.clone(),
-            connection: slot.clone(),
         };
         let connection = Connection::start(stream, decoder, Arc::new(handler), self.0.settings.heartbeat());
-        let _ = slot.set(connection.clone());
         lock(&self.0.reps).insert(
             id,
             RepLink {
@@ -210,17 +207,15 @@ enum Accepted {
 struct RepHandler {
     broker: Broker,
     caller: Caller,
-    /// The connection this handler serves; set right after it was started.
-    connection: Arc<std::sync::OnceLock<Connection>>,
 }
 
 #[async_trait]
 impl Handler for RepHandler {
-    async fn request(&self, request: Request) -> Result<Response> {
+    async fn request(&self, connection: &Connection, request: Request) -> Result<Response> {
         match request {
             Request::Rep(request) => {
                 self.caller.check(&self.broker.world(), self.broker.now())?;
-                request::answer(&self.broker, &self.caller, self.connection.get(), request).await
+                request::answer(&self.broker, &self.caller, Some(connection), request).await
             }
             Request::Jumpoint(_) => Err(Error::new(
                 ErrorKind::Protocol,
@@ -230,13 +225,11 @@ impl Handler for RepHandler {
         }
     }
 
-    async fn notice(&self, _notice: Notice) {
-        if let Some(connection) = self.connection.get() {
-            connection.close(&Error::new(
-                ErrorKind::Protocol,
-                "take a notice",
-                "a rep has nothing to notify",
-            ));
-        }
+    async fn notice(&self, connection: &Connection, _: Notice) {
+        connection.close(&Error::new(
+            ErrorKind::Protocol,
+            "take a notice",
+            "a rep has nothing to notify",
+        ));
     }
 }

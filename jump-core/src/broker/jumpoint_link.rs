@@ -116,7 +116,7 @@ struct JumpointHandler {
 
 #[async_trait]
 impl Handler for JumpointHandler {
-    async fn request(&self, request: Request) -> Result<Response> {
+    async fn request(&self, _: &Connection, request: Request) -> Result<Response> {
         match request {
             Request::Jumpoint(JumpointRequest::SessionStarted { session }) => {
                 sessions::started(&self.broker, self.jumpoint, session)?;
@@ -146,14 +146,11 @@ impl Handler for JumpointHandler {
         }
     }
 
-    async fn notice(&self, _notice: Notice) {
-        let connection = self.broker.jumpoint_connection(self.jumpoint);
-        if let Some((connection, _)) = connection {
-            connection.close(&Error::new(
-                ErrorKind::Protocol,
-                "take a notice",
-                "a jumpoint has nothing to notify",
-            ));
-        }
+    async fn notice(&self, connection: &Connection, _: Notice) {
+        connection.close(&Error::new(
+            ErrorKind::Protocol,
+            "take a notice",
+            "a jumpoint has nothing to notify",
+        ));
     }
 }

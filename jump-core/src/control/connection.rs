@@ -42,9 +42,9 @@ impl Default for Heartbeat {
 #[async_trait]
 pub(crate) trait Handler: Send + Sync + Debug + 'static {
     /// Answers a question. Several run at once.
-    async fn request(&self, request: Request) -> Result<Response>;
+    async fn request(&self, connection: &Connection, request: Request) -> Result<Response>;
     /// Takes a notice. One at a time, in order; must not wait for long.
-    async fn notice(&self, notice: Notice);
+    async fn notice(&self, connection: &Connection, notice: Notice);
 }
 
 /// A handle on a running connection; cheap to clone.
@@ -249,7 +249,7 @@ impl Connection {
                     };
                     let (connection, handler) = (self.clone(), handler.clone());
                     tokio::spawn(async move {
-                        let result = handler.request(request).await;
+                        let result = handler.request(&connection, request).await;
                         connection.reply(id, result, permit).await;
                     });
                 }
@@ -260,7 +260,7 @@ impl Connection {
                     }
                 }
                 Message::Notice(Notice::Closing(error)) => break error.into_error("control connection"),
-                Message::Notice(notice) => handler.notice(notice).await,
+                Message::Notice(notice) => handler.notice(&self, notice).await,
                 Message::Ping => self.send_now(Message::Pong),
                 Message::Pong => {}
                 Message::Hello(_) | Message::Welcome(_) | Message::Enrolled(_) | Message::Refused(_) => {

@@ -21,7 +21,7 @@ struct Large {
 
 #[async_trait]
 impl Handler for Large {
-    async fn request(&self, request: Request) -> Result<Response> {
+    async fn request(&self, _: &Connection, request: Request) -> Result<Response> {
         self.answered.fetch_add(1, Ordering::Relaxed);
         Ok(match request {
             Request::Rep(RepRequest::Items) => {
@@ -31,7 +31,7 @@ impl Handler for Large {
         })
     }
 
-    async fn notice(&self, _notice: Notice) {}
+    async fn notice(&self, _: &Connection, _: Notice) {}
 }
 
 fn start(stream: tokio::io::DuplexStream, handler: Arc<dyn Handler>) -> Connection {

@@ -144,7 +144,7 @@ struct BrokerHandler(Arc<Served>);
 
 #[async_trait]
 impl Handler for BrokerHandler {
-    async fn request(&self, _request: Request) -> Result<Response> {
+    async fn request(&self, _: &Connection, _: Request) -> Result<Response> {
         Err(Error::new(
             ErrorKind::Protocol,
             "answer a request",
@@ -152,7 +152,7 @@ impl Handler for BrokerHandler {
         ))
     }
 
-    async fn notice(&self, notice: Notice) {
+    async fn notice(&self, _: &Connection, notice: Notice) {
         match notice {
             Notice::Open(open) => self.open(*open),
             Notice::End { session, reason } => {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::control::{Handler, Notice, Request, Response};
+use crate::control::{Connection, Handler, Notice, Request, Response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionId;
 use crate::session::EndReason;
@@ -132,7 +132,7 @@ impl Drop for EndWatch {
 
 #[async_trait]
 impl Handler for Ends {
-    async fn request(&self, _request: Request) -> Result<Response> {
+    async fn request(&self, _: &Connection, _: Request) -> Result<Response> {
         Err(Error::new(
             ErrorKind::Protocol,
             "answer a request",
@@ -140,7 +140,7 @@ impl Handler for Ends {
         ))
     }
 
-    async fn notice(&self, notice: Notice) {
+    async fn notice(&self, _: &Connection, notice: Notice) {
         if let Notice::SessionEnded { session, reason } = notice {
             self.note(session, reason);
         }
