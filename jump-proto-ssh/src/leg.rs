@@ -10,6 +10,7 @@
 //! * **Reading can be held back** between two packets, see [`Hold`](crate::gate::hold::Hold).
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -86,6 +87,25 @@ impl Leg {
             ended: None,
         };
         (leg, Scissors(shared))
+    }
+
+    /// The first line the peer sends, without its end, left in place for the reader; `None` if it is longer than 255
+    /// bytes (RFC 4253 §4.2) or does not come. Cancel-safe.
+    pub(crate) async fn first_line(&mut self) -> Option<Vec<u8>> {
+        if self.buffer.is_empty() {
+            self.reset_buffer();
+        }
+        loop {
+            let seen = self.buffer.get(self.start..self.end.min(self.start + 255))?;
+            if let Some(line) = seen.split_inclusive(|byte| *byte == b'\n').next()
+                && line.ends_with(b"\n")
+            {
+                return Some(line.trim_ascii_end().to_vec());
+            }
+            if seen.len() >= 255 || matches!(poll_fn(|cx| self.poll_fill(cx)).await, Ok(0) | Err(_)) {
+                return None;
+            }
+        }
     }
 
     fn check_cut(&mut self) -> io::Result<&mut BoxStream> {
@@ -264,6 +284,22 @@ mod tests {
         });
         assert!(a.await.unwrap().iter().all(|byte| *byte == 2));
         assert!(b.await.unwrap().iter().all(|byte| *byte == 1));
+    }
+
+    #[tokio::test]
+    async fn the_first_line_is_seen_and_still_read() {
+        let (near, mut far) = tokio::io::duplex(4096);
+        let (mut leg, _scissors) = Leg::new(Box::new(near), None);
+        far.write_all(b"SSH-2.0-x").await.unwrap();
+        let early = tokio::time::timeout(std::time::Duration::from_millis(1), leg.first_line()).await;
+        assert!(early.is_err(), "half a line is no line");
+        far.write_all(b"yz\r\nmore").await.unwrap();
+        assert_eq!(leg.first_line().await.unwrap(), b"SSH-2.0-xyz");
+        let mut all = [0; 17];
+        leg.read_exact(&mut all).await.unwrap();
+        assert_eq!(&all, b"SSH-2.0-xyz\r\nmore");
+        far.write_all(&[b'x'; 300]).await.unwrap();
+        assert_eq!(leg.first_line().await, None);
     }
 
     #[tokio::test]

@@ -26,6 +26,7 @@ use jump_testkit::sshd::{PASSPHRASE, Sshd, USER, UserKey};
 use russh::keys::PrivateKey;
 use russh::keys::ssh_key::private::Ed25519Keypair;
 use russh::server::{self, Auth, Response};
+use russh::{MethodKind, MethodSet};
 
 fn key(pem: String, passphrase: Option<&str>, certificate: Option<String>) -> Option<Credential> {
     let passphrase = passphrase.map(|text| Secret::new(text.to_owned()));
@@ -221,6 +222,7 @@ impl server::Handler for Asking {
 }
 
 async fn asking(
+    methods: &[MethodKind],
     rounds: Vec<Vec<(&'static str, bool)>>,
 ) -> (SocketAddr, HostKey, Arc<Mutex<Vec<Vec<String>>>>) {
     let (listener, address) = ports::listener().await.unwrap();
@@ -228,6 +230,7 @@ async fn asking(
     let shown = HostKey::new(&host_key.public_key().to_openssh().unwrap()).unwrap();
     let config = Arc::new(server::Config {
         keys: vec![host_key],
+        methods: MethodSet::from(methods),
         auth_rejection_time: Duration::ZERO,
         ..server::Config::default()
     });
@@ -244,10 +247,41 @@ async fn asking(
     (address, shown, answers)
 }
 
-/// russh's server offers `password` first; the stored secret is refused there, which must not be repeated elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hidden_prompts_get_the_password_visible_ones_nothing_and_empty_rounds_an_empty_answer() {
+    let rounds = vec![
+        vec![("Floor? ", true), ("Password: ", false)],
+        vec![("Again: ", false)],
+        vec![],
+    ];
+    let (address, shown, answers) = asking(&[MethodKind::KeyboardInteractive], rounds).await;
+    let (rep, running) = Setup::new(address, vec![shown]).rep(password("word-0441")).await;
+    assert_eq!(
+        *answers.lock().unwrap(),
+        [vec!["", "word-0441"], vec!["word-0441"], vec![]]
+    );
+    leave(rep).await;
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_never_stops_asking_is_given_up() {
+    let rounds = vec![vec![("Password: ", false)]; 100];
+    let (address, shown, answers) = asking(&[MethodKind::KeyboardInteractive], rounds).await;
+    let setup = Setup::new(address, vec![shown]);
+    let (message, _) = is_refused(&setup, right_password(), ErrorKind::Protocol).await;
+    assert!(message.contains("rounds"), "{message}");
+    assert!(answers.lock().unwrap().len() < 20);
+}
+
+/// The target offers both; what it refused as a password must not be said again as an answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_password_is_not_tried_again_as_an_answer() {
-    let (address, shown, answers) = asking(vec![vec![("Password: ", false)]]).await;
+    let (address, shown, answers) = asking(
+        &[MethodKind::Password, MethodKind::KeyboardInteractive],
+        vec![vec![("Password: ", false)]],
+    )
+    .await;
     is_refused(
         &Setup::new(address, vec![shown]),
         right_password(),

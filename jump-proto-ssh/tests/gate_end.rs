@@ -70,6 +70,90 @@ async fn a_target_that_goes_away_ends_the_session_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keep_alives_notice_a_target_that_answers_no_more() {
+    let sshd = Sshd::start().await.unwrap();
+    let proxy = FaultProxy::start(sshd.address()).await.unwrap();
+    let mut setup = Setup::for_sshd(&sshd);
+    setup.address = proxy.address();
+    setup.keep_alive_seconds = 1;
+    let (rep, running) = setup.rep(right_password()).await;
+    assert_eq!(exec(&rep, "echo hi").await.out(), "hi\n");
+    proxy.freeze();
+    let (outcome, ..) = running.end().await;
+    assert!(
+        matches!(
+            &outcome.reason,
+            EndReason::Failed {
+                kind: ErrorKind::Timeout,
+                ..
+            }
+        ),
+        "{:?}",
+        outcome.reason
+    );
+}
+
+/// A target that tries to open channels of every kind toward us.
+struct Pushy(tokio::sync::mpsc::Sender<usize>);
+
+impl russh::server::Handler for Pushy {
+    type Error = russh::Error;
+    async fn auth_password(&mut self, _: &str, _: &str) -> Result<russh::server::Auth, russh::Error> {
+        Ok(russh::server::Auth::Accept)
+    }
+    async fn auth_succeeded(&mut self, session: &mut russh::server::Session) -> Result<(), russh::Error> {
+        let (handle, opened) = (session.handle(), self.0.clone());
+        tokio::spawn(async move {
+            let tries = [
+                handle.channel_open_session().await.is_ok(),
+                handle.channel_open_agent().await.is_ok(),
+                handle.channel_open_x11("127.0.0.1", 1).await.is_ok(),
+                handle
+                    .channel_open_forwarded_tcpip("127.0.0.1", 1, "127.0.0.1", 1)
+                    .await
+                    .is_ok(),
+                handle
+                    .channel_open_direct_tcpip("127.0.0.1", 1, "127.0.0.1", 1)
+                    .await
+                    .is_ok(),
+                handle.channel_open_direct_streamlocal("/x").await.is_ok(),
+                handle.channel_open_forwarded_streamlocal("/x").await.is_ok(),
+            ];
+            opened
+                .send(tries.into_iter().filter(|opened| *opened).count())
+                .await
+                .unwrap();
+        });
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_cannot_open_channels() {
+    use russh::keys::PrivateKey;
+    use russh::keys::ssh_key::private::Ed25519Keypair;
+    let (listener, address) = ports::listener().await.unwrap();
+    let key = PrivateKey::new(Ed25519Keypair::from_seed(&[3; 32]).into(), "").unwrap();
+    let config = russh::server::Config {
+        keys: vec![key],
+        ..Default::default()
+    };
+    let (sender, mut opened) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        russh::server::run_stream(std::sync::Arc::new(config), stream, Pushy(sender))
+            .await
+            .unwrap()
+            .await
+    });
+    let mut setup = Setup::new(address, Vec::new());
+    setup.host_key.trust_first_use = true;
+    let (_rep, _running) = setup.rep(right_password()).await;
+    let opened = tokio::time::timeout(LONG, opened.recv()).await.unwrap();
+    assert_eq!(opened, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rep_that_vanishes_ends_the_session() {
     let sshd = Sshd::start().await.unwrap();
     let proxied = Setup::for_sshd(&sshd);

@@ -134,7 +134,7 @@ fn settings(key: PrivateKey) -> Config {
         auth_rejection_time_initial: Some(Duration::ZERO),
         max_auth_attempts: 3,
         keys: vec![key],
-        preferred: config::server_algorithms(),
+        preferred: config::server_algorithms(None),
         inactivity_timeout: Some(IDLE),
         nodelay: true,
         ..Config::default()

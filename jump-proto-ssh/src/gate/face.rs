@@ -46,8 +46,8 @@ pub(super) struct Open {
     pub(super) rep: Handle,
 }
 
-/// How the face speaks.
-pub(super) fn settings(host_key: PrivateKey) -> Arc<Config> {
+/// How the face speaks to a client with this identification string.
+pub(super) fn settings(host_key: PrivateKey, client: Option<&[u8]>) -> Arc<Config> {
     Arc::new(Config {
         server_id: config::identification(),
         methods: only_none(),
@@ -56,7 +56,7 @@ pub(super) fn settings(host_key: PrivateKey) -> Arc<Config> {
         auth_rejection_time_initial: Some(Duration::ZERO),
         max_auth_attempts: TRIES,
         keys: vec![host_key],
-        preferred: config::server_algorithms(),
+        preferred: config::server_algorithms(client),
         window_size: config::WINDOW,
         maximum_packet_size: config::PACKET,
         channel_buffer_size: config::QUEUE,

@@ -43,6 +43,8 @@ use crate::leg::{Leg, Scissors};
 const DRAIN: Duration = Duration::from_secs(2);
 /// How long a side may take to hear why the session ends.
 const GOODBYE: Duration = Duration::from_millis(250);
+/// How long to wait for the rep's client to say what it is.
+const IDENTIFICATION: Duration = Duration::from_millis(250);
 /// Channels that wait to be opened.
 const OPENS: usize = 16;
 
@@ -152,7 +154,7 @@ impl Gate {
 
     async fn start_face(
         &self,
-        leg: Leg,
+        mut leg: Leg,
         opens: mpsc::Sender<Open>,
         logged_in: oneshot::Sender<()>,
         greeting: Option<String>,
@@ -167,7 +169,9 @@ impl Gate {
             logged_in: Some(logged_in),
             greeting,
         };
-        server::run_stream(face::settings(host_key), leg, face)
+        // Clients send their identification at once; one that waits for ours is served without it.
+        let client = timeout(IDENTIFICATION, leg.first_line()).await.ok().flatten();
+        server::run_stream(face::settings(host_key, client.as_deref()), leg, face)
             .await
             .map_err(|error| from_russh(ErrorKind::Closed, "greet the rep's client", error))
     }

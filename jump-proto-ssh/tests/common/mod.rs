@@ -53,6 +53,7 @@ pub struct Setup {
     pub host_key: HostKeyPolicy,
     pub permissions: SessionPermissions,
     pub recording: RecordingMode,
+    pub keep_alive_seconds: u16,
 }
 
 impl Setup {
@@ -70,6 +71,7 @@ impl Setup {
             },
             permissions: SessionPermissions::default(),
             recording: RecordingMode::Backpressure,
+            keep_alive_seconds: 0,
         }
     }
 
@@ -87,6 +89,7 @@ impl Setup {
             };
             shell.host_key = self.host_key.clone();
             shell.permissions = self.permissions;
+            shell.keep_alive_seconds = self.keep_alive_seconds;
         })
         .unwrap();
         site
