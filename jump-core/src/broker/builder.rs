@@ -155,7 +155,7 @@ impl BrokerBuilder {
             admission: self.admission,
             settings: self.settings,
             world: RwLock::new(Arc::new(world)),
-            editing: tokio::sync::Mutex::new(()),
+            editing: Arc::default(),
             sessions: Sessions::default(),
             jumpoints: Mutex::new(HashMap::new()),
             reps: Mutex::new(HashMap::new()),

@@ -9,6 +9,7 @@ mod accept;
 mod builder;
 mod caller;
 mod edit;
+mod editing;
 mod enrol;
 mod item_lookup;
 mod jump;
@@ -16,6 +17,8 @@ mod jumpoint_link;
 mod refusals;
 mod request;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod views;
 
 use std::collections::HashMap;
@@ -29,7 +32,7 @@ use crate::control::{Connection, RepRequest, Response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{JumpointId, SessionId};
 use crate::keys::{PublicKey, SigningKey};
-use crate::model::{Change, World};
+use crate::model::World;
 use crate::session::EndReason;
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
@@ -57,7 +60,7 @@ struct Inner {
     settings: BrokerSettings,
     world: RwLock<Arc<World>>,
     /// Held while the site is changed, so that changes are validated against the world they are applied to.
-    editing: tokio::sync::Mutex<()>,
+    editing: Arc<tokio::sync::Mutex<()>>,
     sessions: Sessions,
     jumpoints: Mutex<HashMap<JumpointId, JumpointLink>>,
     reps: Mutex<HashMap<u64, RepLink>>,
@@ -177,33 +180,6 @@ impl Broker {
             kind,
         };
         self.0.audit.append(&event).await.map(|_| ())
-    }
-
-    /// Changes the site: validated, logged, stored, then enforced on everything that is live.
-    async fn commit(&self, actor: Actor, changes: Vec<Change>) -> Result<()> {
-        let _editing = self.0.editing.lock().await;
-        let current = self.world();
-        let mut next = World::clone(&current);
-        next.apply(&changes)?;
-        self.log(
-            actor.clone(),
-            None,
-            AuditKind::Changed {
-                changes: changes.clone(),
-            },
-        )
-        .await?;
-        if let Err(error) = self.0.store.commit(current.revision(), &changes).await {
-            let failed = AuditKind::ChangeFailed {
-                kind: error.kind(),
-                message: error.to_string(),
-            };
-            self.log(actor, None, failed).await?;
-            return Err(error);
-        }
-        *self.0.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
-        self.enforce();
-        Ok(())
     }
 
     /// Re-checks every live connection and session against the world as it stands now.
