@@ -6,6 +6,7 @@
 //! session's bytes nor a target's credential.
 
 mod accept;
+mod accounting;
 mod builder;
 mod caller;
 mod edit;
@@ -14,6 +15,7 @@ mod enrol;
 mod item_lookup;
 mod jump;
 mod jumpoint_link;
+mod presence;
 mod refusals;
 mod request;
 mod sessions;
@@ -54,6 +56,7 @@ struct Inner {
     store: Arc<dyn Store>,
     audit: Arc<dyn AuditLog>,
     clock: Arc<dyn Clock>,
+    runtime: tokio::runtime::Handle,
     tls: Tls,
     relay: Option<Relay>,
     admission: Admission,
@@ -63,6 +66,8 @@ struct Inner {
     editing: Arc<tokio::sync::Mutex<()>>,
     sessions: Sessions,
     jumpoints: Mutex<HashMap<JumpointId, JumpointLink>>,
+    /// The last absence of each Jumpoint that is within its lease.
+    absences: Mutex<HashMap<JumpointId, u64>>,
     reps: Mutex<HashMap<u64, RepLink>>,
     next_link: AtomicU64,
     refusals: Refusals,
@@ -138,7 +143,7 @@ impl Broker {
             let _ = sessions::end(self, session, EndReason::BrokerRestarted);
         }
         let accounted = async {
-            while !self.live_sessions().is_empty() {
+            while !self.0.sessions.is_empty() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -165,10 +170,8 @@ impl Broker {
         self.0.next_link.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn jumpoint_connection(&self, jumpoint: JumpointId) -> Option<(Connection, PublicKey)> {
-        lock(&self.0.jumpoints)
-            .get(&jumpoint)
-            .map(|link| (link.connection.clone(), link.session_key))
+    fn jumpoint_link(&self, jumpoint: JumpointId) -> Option<JumpointLink> {
+        lock(&self.0.jumpoints).get(&jumpoint).cloned()
     }
 
     /// Logs an event; it is on stable storage when this returns `Ok`.

@@ -93,6 +93,8 @@ pub(super) struct MoodyLog {
     inner: MemoryAuditLog,
     /// Refuses events.
     pub(super) refuses: AtomicBool,
+    /// Lets events pass.
+    pub(super) passes: watch::Sender<bool>,
 }
 
 #[async_trait]
@@ -101,6 +103,7 @@ impl AuditLog for MoodyLog {
         if self.refuses.load(Ordering::Relaxed) {
             return Err(broken());
         }
+        let _ = self.passes.subscribe().wait_for(|pass| *pass).await;
         self.inner.append(event).await
     }
 }
@@ -184,6 +187,7 @@ impl Scene {
         let audit = Arc::new(MoodyLog {
             inner: MemoryAuditLog::new(100_000),
             refuses: AtomicBool::new(false),
+            passes: watch::Sender::new(true),
         });
         let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let broker = Broker::builder(SigningKey::generate().unwrap(), store.clone(), audit.clone())
