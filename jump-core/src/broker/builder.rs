@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::refusals::Refusals;
 use super::sessions::{self, Sessions};
 use super::{Broker, Inner};
+use super::{accounting, presence};
 use crate::audit::{Actor, AuditKind, AuditLog};
 use crate::control::Heartbeat;
 use crate::error::Result;
@@ -142,7 +143,7 @@ impl BrokerBuilder {
                     .handshake_timeout(self.settings.handshake_timeout)
                     .on_end(move |session| {
                         if let Some(inner) = broker.upgrade() {
-                            sessions::stream_closed(&Broker(inner), session);
+                            presence::stream_closed(&Broker(inner), session);
                         }
                     })
                     .build()
@@ -151,20 +152,22 @@ impl BrokerBuilder {
             store: self.store,
             audit: self.audit,
             clock: self.clock,
+            runtime: tokio::runtime::Handle::current(),
             tls: self.tls,
             admission: self.admission,
             settings: self.settings,
             world: RwLock::new(Arc::new(world)),
-            editing: tokio::sync::Mutex::new(()),
+            editing: Arc::default(),
             sessions: Sessions::default(),
             jumpoints: Mutex::new(HashMap::new()),
+            absences: Mutex::default(),
             reps: Mutex::new(HashMap::new()),
             next_link: AtomicU64::new(1),
             refusals: Refusals::new(),
         };
         let broker = Broker(Arc::new_cyclic(inner));
         broker.log(Actor::System, None, AuditKind::BrokerStarted).await?;
-        sessions::close_left_behind(&broker).await?;
+        presence::close_left_behind(&broker).await?;
         tokio::spawn(watch_the_clock(Arc::downgrade(&broker.0)));
         Ok(broker)
     }
@@ -181,9 +184,11 @@ async fn watch_the_clock(broker: Weak<Inner>) {
         let broker = Broker(inner);
         sessions::end_overdue(&broker);
         ticks += 1;
-        // Logins expire too; that can wait for the quarter minute that a full check costs less than.
-        if ticks.is_multiple_of(60) {
+        // Logins expire and limits on the length of sessions change: a full check costs a microsecond a session.
+        if ticks.is_multiple_of(4) {
             broker.enforce();
+            // On a task of its own: sessions must end on time while the log or the store hangs.
+            tokio::spawn(async move { accounting::retry(&broker).await });
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::editing::Editing;
 use super::{Broker, Caller, item_lookup};
 use crate::access::{Action, Context, Effect, decide, role_permits};
 use crate::audit::AuditKind;
@@ -17,16 +18,19 @@ use crate::store::{EnrolmentToken, IdKind, TokenPurpose};
 
 /// Makes one edit on behalf of `caller`.
 pub(super) async fn edit(broker: &Broker, caller: &Caller, edit: Edit) -> Result<Response> {
-    let world = broker.world();
+    let editing = broker.begin_edit().await;
+    let world = editing.world();
+    // Asked before the turn came: who lost the login meanwhile changes nothing any more.
+    caller.check(&world, broker.now())?;
     match edit {
-        Edit::AddItem(draft) => return add_item(broker, caller, &world, *draft).await,
+        Edit::AddItem(draft) => return add_item(broker, caller, editing, *draft).await,
         Edit::RemoveItem { item } => {
             let item = item_lookup::find_visible(&world, caller, &item, broker.now())?;
             must_manage(broker, caller, &world, item.id, RolePermission::Remove)?;
-            return done(broker, caller, Change::RemoveItem(item.id)).await;
+            return done(editing, caller, Change::RemoveItem(item.id)).await;
         }
         Edit::SetCredential { item, credential } => {
-            return set_credential(broker, caller, &world, item, credential).await;
+            return set_credential(broker, caller, editing, item, credential).await;
         }
         Edit::InviteLogin { user, scope } => return invite_login(broker, caller, &world, &user, scope).await,
         _ => {}
@@ -75,7 +79,7 @@ pub(super) async fn edit(broker: &Broker, caller: &Caller, edit: Edit) -> Result
         },
         Edit::AddJumpoint { name } => {
             let id = JumpointId::new(broker.0.store.next_id(IdKind::Jumpoint).await?)?;
-            broker
+            editing
                 .commit(caller.actor(), vec![Change::PutJumpoint(Jumpoint::new(id, name))])
                 .await?;
             return invite(broker, caller, TokenPurpose::Jumpoint { jumpoint: id }).await;
@@ -108,11 +112,11 @@ pub(super) async fn edit(broker: &Broker, caller: &Caller, edit: Edit) -> Result
             ));
         }
     };
-    done(broker, caller, change).await
+    done(editing, caller, change).await
 }
 
-async fn done(broker: &Broker, caller: &Caller, change: Change) -> Result<Response> {
-    broker.commit(caller.actor(), vec![change]).await?;
+async fn done(editing: Editing, caller: &Caller, change: Change) -> Result<Response> {
+    editing.commit(caller.actor(), vec![change]).await?;
     Ok(Response::Done)
 }
 
@@ -146,13 +150,14 @@ fn must_manage(
     }
 }
 
-async fn add_item(broker: &Broker, caller: &Caller, world: &World, draft: ItemDraft) -> Result<Response> {
-    let group = group_named(world, &draft.group)?;
-    let permitted = caller.is_administrator(world)
+async fn add_item(broker: &Broker, caller: &Caller, editing: Editing, draft: ItemDraft) -> Result<Response> {
+    let world = editing.world();
+    let group = group_named(&world, &draft.group)?;
+    let permitted = caller.is_administrator(&world)
         || (caller.scope() == LoginScope::Everything
             && caller
                 .user()
-                .is_some_and(|user| role_permits(world, user, group.id, RolePermission::Add)));
+                .is_some_and(|user| role_permits(&world, user, group.id, RolePermission::Add)));
     if !permitted {
         let message = format!(
             "your role in group \"{}\" lacks {}",
@@ -175,7 +180,7 @@ async fn add_item(broker: &Broker, caller: &Caller, world: &World, draft: ItemDr
         id,
         name: draft.name,
         group: group.id,
-        jumpoint: jumpoint_named(world, &draft.jumpoint)?.id,
+        jumpoint: jumpoint_named(&world, &draft.jumpoint)?.id,
         hostname: draft.hostname,
         tag: draft.tag,
         comments: draft.comments,
@@ -183,7 +188,9 @@ async fn add_item(broker: &Broker, caller: &Caller, world: &World, draft: ItemDr
         max_duration_seconds: draft.max_duration_seconds,
         details: draft.details,
     };
-    broker.commit(caller.actor(), vec![Change::PutItem(item)]).await?;
+    editing
+        .commit(caller.actor(), vec![Change::PutItem(item)])
+        .await?;
     let world = broker.world();
     let item = world.item(id).ok_or_else(item_lookup::not_found)?;
     Ok(Response::Item(Box::new(super::views::item(broker, &world, item))))
@@ -192,15 +199,16 @@ async fn add_item(broker: &Broker, caller: &Caller, world: &World, draft: ItemDr
 async fn set_credential(
     broker: &Broker,
     caller: &Caller,
-    world: &World,
+    editing: Editing,
     id: ItemId,
     credential: Option<SealedCredential>,
 ) -> Result<Response> {
+    let world = editing.world();
     let mut item = world
         .item(id)
         .map(|item| JumpItem::clone(item))
         .ok_or_else(item_lookup::not_found)?;
-    must_manage(broker, caller, world, id, RolePermission::EditIdentity)?;
+    must_manage(broker, caller, &world, id, RolePermission::EditIdentity)?;
     let ItemDetails::ShellJump(shell) = &mut item.details else {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
@@ -209,7 +217,7 @@ async fn set_credential(
         ));
     };
     shell.credential = credential;
-    done(broker, caller, Change::PutItem(item)).await
+    done(editing, caller, Change::PutItem(item)).await
 }
 
 async fn invite_login(

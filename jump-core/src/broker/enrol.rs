@@ -27,7 +27,8 @@ pub(super) async fn enrol(
         .store
         .redeem_token(&TokenHash::of(secret.expose()), broker.now())
         .await?;
-    let world = broker.world();
+    let editing = broker.begin_edit().await;
+    let world = editing.world();
     let (change, enrolled, actor) = match (token.purpose, enrol) {
         (TokenPurpose::Login { user, scope }, Enrol::Login { label }) => {
             let user = world.user(user).ok_or_else(|| refuse("the user was removed"))?;
@@ -71,7 +72,7 @@ pub(super) async fn enrol(
         }
         _ => return Err(refuse("the invitation is for something else")),
     };
-    broker.commit(actor.clone(), vec![change]).await?;
+    editing.commit(actor.clone(), vec![change]).await?;
     broker.log(actor, None, AuditKind::Enrolled).await?;
     Ok(enrolled)
 }

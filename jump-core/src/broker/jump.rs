@@ -1,15 +1,16 @@
 //! Starting a session: decision, grant, log, then the two ends are told.
 
-use super::sessions::{self, LiveSession};
-use super::{Broker, Caller, item_lookup};
+use super::sessions::{self, LiveSession, Place};
+use super::{Broker, Caller, accounting, item_lookup};
 use crate::access::{Action, Context, decide};
 use crate::audit::AuditKind;
 use crate::control::{Connection, Jumped, Message, Notice, OpenSession};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionId;
 use crate::keys::PublicKey;
-use crate::model::{ItemDetails, World};
-use crate::session::{Grant, RecordingMode};
+use crate::model::ItemDetails;
+use crate::protocol::Outcome;
+use crate::session::{EndReason, Grant, RecordingMode};
 use crate::store::{SessionRecord, SessionState};
 use crate::time::SignedDuration;
 use crate::tunnel::{Party, Ticket};
@@ -62,14 +63,12 @@ pub(super) async fn jump(
             "the item is to be recorded, but the site has no recording key",
         ));
     }
-    if broker.0.sessions.of_user(user) >= broker.0.settings.sessions_per_user {
-        let message = format!(
-            "you have {} sessions open, which is the limit",
-            broker.0.settings.sessions_per_user
-        );
+    let most = broker.0.settings.sessions_per_user;
+    let Some(_place) = Place::take(broker, user, most) else {
+        let message = format!("you have {most} sessions open, which is the limit");
         return Err(Error::new(ErrorKind::ResourceLimit, operation, message));
-    }
-    let (jumpoint, jumpoint_key) = broker.jumpoint_connection(item.jumpoint).ok_or_else(|| {
+    };
+    let offline = || {
         let name = world
             .jumpoint(item.jumpoint)
             .map_or("?", |jumpoint| jumpoint.name.as_str());
@@ -78,10 +77,11 @@ pub(super) async fn jump(
             operation,
             format!("jumpoint \"{name}\" is offline"),
         )
-    })?;
+    };
+    let link = broker.jumpoint_link(item.jumpoint).ok_or_else(offline)?;
 
     let session = SessionId::random()?;
-    let grant = Grant::issue(session, &allowed, &item, rep_key, jumpoint_key, now)?;
+    let grant = Grant::issue(session, &allowed, &item, rep_key, link.session_key, now)?;
     let signed = grant.sign(&broker.0.key)?;
     let expires = now.checked_add(TICKET_LIFETIME).unwrap_or(now);
     let rep_ticket = Ticket::new(session, Party::Rep, expires)?.sign(&broker.0.key);
@@ -108,15 +108,30 @@ pub(super) async fn jump(
         reasons: reasons.join("; "),
     };
     broker.log(caller.actor(), None, granted).await?;
-    broker.0.store.put_session(&record).await?;
+    let stored = broker.0.store.put_session(&record).await;
     broker.0.sessions.insert(LiveSession::new(
         record,
-        grant.clone(),
+        grant,
         caller.login(),
         Some(rep.clone()),
+        link.key,
     ));
+    if let Err(error) = stored {
+        // It is in the log: its end must be, too.
+        let reason = EndReason::from_error(&error);
+        accounting::finish(broker, session, Outcome::nothing_moved(reason)).await;
+        return Err(error);
+    }
     // A change while the above was written has not seen this session: look again before anybody can use it.
-    still_allowed(broker, caller, &broker.world(), &grant)?;
+    still_allowed(broker, caller, session)?;
+    // The grant names the key of one connection: if that is gone, nobody can serve the session.
+    let current = broker
+        .jumpoint_link(item.jumpoint)
+        .filter(|current| current.link == link.link && !current.connection.is_closed());
+    let Some(link) = current else {
+        sessions::end(broker, session, EndReason::JumpointLost)?;
+        return Err(offline());
+    };
 
     let credential = match &item.details {
         ItemDetails::ShellJump(shell) => shell.credential.clone(),
@@ -129,7 +144,8 @@ pub(super) async fn jump(
         relay: relay.clone(),
         credential,
     };
-    jumpoint.send_now(Message::Notice(Notice::Open(Box::new(open))));
+    let open = Message::Notice(Notice::Open(Box::new(open)));
+    sessions::open(broker, session, &link.connection, open)?;
     Ok(Jumped {
         grant: signed,
         ticket: rep_ticket,
@@ -137,19 +153,17 @@ pub(super) async fn jump(
     })
 }
 
-fn still_allowed(broker: &Broker, caller: &Caller, world: &World, grant: &Grant) -> Result<()> {
-    let now = broker.now();
-    let reason = match caller.check(world, now) {
-        Err(error) => Some(crate::session::EndReason::AccessRevoked(
-            error.context().to_owned(),
-        )),
-        Ok(()) => sessions::recheck(broker, world, grant, grant.issued(), now),
+fn still_allowed(broker: &Broker, caller: &Caller, session: SessionId) -> Result<()> {
+    let reason = match caller.check(&broker.world(), broker.now()) {
+        Err(error) => Some(EndReason::AccessRevoked(error.context().to_owned())),
+        Ok(()) => sessions::recheck_new(broker, session),
     };
     match reason {
         None => Ok(()),
         Some(reason) => {
             let error = reason.to_error();
-            sessions::end(broker, grant.session(), reason)?;
+            // It may be over already.
+            let _ = sessions::end(broker, session, reason);
             Err(error)
         }
     }

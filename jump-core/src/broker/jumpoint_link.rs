@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Broker, lock, sessions};
+use super::{Broker, accounting, lock, presence};
 use crate::audit::{Actor, AuditKind};
 use crate::control::{Connection, FrameDecoder, Handler, JumpointRequest, Notice, Request, Response};
 use crate::error::{Error, ErrorKind, Result};
@@ -13,7 +13,7 @@ use crate::keys::PublicKey;
 use crate::tunnel::{Socket, TlsStream};
 
 /// A connected Jumpoint. The link number tells a new connection from the one it replaced.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct JumpointLink {
     pub(super) link: u64,
     pub(super) key: PublicKey,
@@ -71,7 +71,7 @@ pub(super) async fn run(broker: &Broker, stream: TlsStream<Socket>, decoder: Fra
         connection: connection.clone(),
     };
     // Taken stock of before the link can be used: a session that starts through it is none of these.
-    let expected = sessions::of_jumpoint(broker, arrival.id);
+    let expected = presence::of_jumpoint(broker, arrival.id);
     let replaced = lock(&broker.0.jumpoints).insert(arrival.id, entry);
     if let Some(old) = replaced {
         // Either it lost its old connection unnoticed, or somebody else has its key: worth a line in the log.
@@ -89,7 +89,7 @@ pub(super) async fn run(broker: &Broker, stream: TlsStream<Socket>, decoder: Fra
     if recognize(broker, arrival.key, arrival.session_key, Vec::new()).is_err() {
         broker.enforce();
     }
-    sessions::reconcile(broker, &expected, &arrival.sessions, &connection);
+    presence::reconcile(broker, &expected, &arrival.sessions, &connection).await;
     tracing::info!(jumpoint = arrival.name, "jumpoint connected");
     let error = connection.closed().await;
     tracing::info!(jumpoint = arrival.name, %error, "jumpoint disconnected");
@@ -104,7 +104,7 @@ pub(super) async fn run(broker: &Broker, stream: TlsStream<Socket>, decoder: Fra
         current
     };
     if was_current {
-        sessions::start_lease(broker, arrival.id);
+        presence::start_lease(broker, arrival.id);
     }
 }
 
@@ -119,7 +119,7 @@ impl Handler for JumpointHandler {
     async fn request(&self, _: &Connection, request: Request) -> Result<Response> {
         match request {
             Request::Jumpoint(JumpointRequest::SessionStarted { session }) => {
-                sessions::started(&self.broker, self.jumpoint, session)?;
+                presence::started(&self.broker, self.jumpoint, session)?;
                 Ok(Response::Done)
             }
             Request::Jumpoint(JumpointRequest::SessionEvent {
@@ -127,7 +127,7 @@ impl Handler for JumpointHandler {
                 number,
                 event,
             }) => {
-                sessions::event(&self.broker, self.jumpoint, session, number, event).await?;
+                accounting::event(&self.broker, self.jumpoint, session, number, event).await?;
                 Ok(Response::Done)
             }
             Request::Jumpoint(JumpointRequest::SessionEnded {
@@ -135,7 +135,7 @@ impl Handler for JumpointHandler {
                 outcome,
                 recording,
             }) => {
-                sessions::ended(&self.broker, self.jumpoint, session, outcome, recording).await?;
+                accounting::ended(&self.broker, self.jumpoint, session, outcome, recording).await?;
                 Ok(Response::Done)
             }
             Request::Rep(_) => Err(Error::new(

@@ -6,16 +6,21 @@
 //! session's bytes nor a target's credential.
 
 mod accept;
+mod accounting;
 mod builder;
 mod caller;
 mod edit;
+mod editing;
 mod enrol;
 mod item_lookup;
 mod jump;
 mod jumpoint_link;
+mod presence;
 mod refusals;
 mod request;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod views;
 
 use std::collections::HashMap;
@@ -29,7 +34,7 @@ use crate::control::{Connection, RepRequest, Response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{JumpointId, SessionId};
 use crate::keys::{PublicKey, SigningKey};
-use crate::model::{Change, World};
+use crate::model::World;
 use crate::session::EndReason;
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
@@ -51,15 +56,18 @@ struct Inner {
     store: Arc<dyn Store>,
     audit: Arc<dyn AuditLog>,
     clock: Arc<dyn Clock>,
+    runtime: tokio::runtime::Handle,
     tls: Tls,
     relay: Option<Relay>,
     admission: Admission,
     settings: BrokerSettings,
     world: RwLock<Arc<World>>,
     /// Held while the site is changed, so that changes are validated against the world they are applied to.
-    editing: tokio::sync::Mutex<()>,
+    editing: Arc<tokio::sync::Mutex<()>>,
     sessions: Sessions,
     jumpoints: Mutex<HashMap<JumpointId, JumpointLink>>,
+    /// The last absence of each Jumpoint that is within its lease.
+    absences: Mutex<HashMap<JumpointId, u64>>,
     reps: Mutex<HashMap<u64, RepLink>>,
     next_link: AtomicU64,
     refusals: Refusals,
@@ -135,7 +143,7 @@ impl Broker {
             let _ = sessions::end(self, session, EndReason::BrokerRestarted);
         }
         let accounted = async {
-            while !self.live_sessions().is_empty() {
+            while !self.0.sessions.is_empty() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -162,10 +170,8 @@ impl Broker {
         self.0.next_link.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn jumpoint_connection(&self, jumpoint: JumpointId) -> Option<(Connection, PublicKey)> {
-        lock(&self.0.jumpoints)
-            .get(&jumpoint)
-            .map(|link| (link.connection.clone(), link.session_key))
+    fn jumpoint_link(&self, jumpoint: JumpointId) -> Option<JumpointLink> {
+        lock(&self.0.jumpoints).get(&jumpoint).cloned()
     }
 
     /// Logs an event; it is on stable storage when this returns `Ok`.
@@ -177,33 +183,6 @@ impl Broker {
             kind,
         };
         self.0.audit.append(&event).await.map(|_| ())
-    }
-
-    /// Changes the site: validated, logged, stored, then enforced on everything that is live.
-    async fn commit(&self, actor: Actor, changes: Vec<Change>) -> Result<()> {
-        let _editing = self.0.editing.lock().await;
-        let current = self.world();
-        let mut next = World::clone(&current);
-        next.apply(&changes)?;
-        self.log(
-            actor.clone(),
-            None,
-            AuditKind::Changed {
-                changes: changes.clone(),
-            },
-        )
-        .await?;
-        if let Err(error) = self.0.store.commit(current.revision(), &changes).await {
-            let failed = AuditKind::ChangeFailed {
-                kind: error.kind(),
-                message: error.to_string(),
-            };
-            self.log(actor, None, failed).await?;
-            return Err(error);
-        }
-        *self.0.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
-        self.enforce();
-        Ok(())
     }
 
     /// Re-checks every live connection and session against the world as it stands now.

@@ -1,0 +1,251 @@
+//! What is said about sessions, kept in the log and in the store.
+//!
+//! A Jumpoint repeats what was not confirmed, and nothing is confirmed before it is kept. What the broker itself has
+//! to say is tried again until it is kept: a session whose end could not be stored must not count as active for ever.
+
+use super::Broker;
+use super::presence::not_running;
+use crate::audit::{Actor, AuditKind, RecordingNote};
+use crate::control::{Message, Notice};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{ItemId, JumpointId, SessionId};
+use crate::model::Change;
+use crate::protocol::{Outcome, SessionEvent};
+use crate::session::EndReason;
+use crate::store::{SessionRecord, SessionState};
+
+use super::sessions;
+
+/// The end of a session on its way into the log and the store.
+#[derive(Clone, Debug)]
+pub(super) struct Unaccounted {
+    record: SessionRecord,
+    event: AuditKind,
+    logged: bool,
+    /// Whether somebody is at it.
+    busy: bool,
+}
+
+fn not_yours() -> Error {
+    Error::new(
+        ErrorKind::Denied,
+        "report on a session",
+        "it is another jumpoint's",
+    )
+}
+
+fn not_kept_yet() -> Error {
+    Error::new(
+        ErrorKind::Storage,
+        "report on a session",
+        "it is not on stable storage yet",
+    )
+    .retryable(true)
+}
+
+/// Takes a session out of the registry and accounts for it, now or later; does nothing if that was done before.
+pub(super) async fn finish(broker: &Broker, session: SessionId, outcome: Outcome) {
+    if let Err(error) = try_finish(broker, session, outcome, None).await {
+        tracing::error!(%session, %error, "the end of a session is not kept yet; it will be tried again");
+    }
+}
+
+/// The same; the end is on stable storage when this returns `Ok`.
+async fn try_finish(
+    broker: &Broker,
+    session: SessionId,
+    outcome: Outcome,
+    recording: Option<RecordingNote>,
+) -> Result<()> {
+    {
+        let mut registry = broker.0.sessions.lock();
+        let Some(live) = registry.live.remove(&session) else {
+            return match registry.unaccounted.get(&session) {
+                Some(_) => Err(not_kept_yet()),
+                None => Ok(()),
+            };
+        };
+        let told = live.ending.is_some();
+        let reason = live.ending.unwrap_or(outcome.reason);
+        if let Some(rep) = live.rep.filter(|_| !told) {
+            rep.send_now(Message::Notice(Notice::SessionEnded {
+                session,
+                reason: reason.clone(),
+            }));
+        }
+        let state = SessionState::Ended {
+            at: broker.now(),
+            reason: reason.clone(),
+            bytes_from_rep: outcome.bytes_from_rep,
+            bytes_from_target: outcome.bytes_from_target,
+        };
+        let event = AuditKind::SessionEnded {
+            session,
+            reason,
+            bytes_from_rep: outcome.bytes_from_rep,
+            bytes_from_target: outcome.bytes_from_target,
+            recording,
+        };
+        registry.unaccounted.insert(
+            session,
+            Unaccounted {
+                record: SessionRecord { state, ..live.record },
+                event,
+                logged: false,
+                busy: false,
+            },
+        );
+    }
+    if let Some(relay) = &broker.0.relay {
+        relay.end(session);
+    }
+    account(broker, session).await
+}
+
+/// Brings the end of a session into the log and the store, unless somebody else is at it.
+async fn account(broker: &Broker, session: SessionId) -> Result<()> {
+    let end = match broker.0.sessions.lock().unaccounted.get_mut(&session) {
+        None => return Ok(()),
+        Some(end) if end.busy => return Err(not_kept_yet()),
+        Some(end) => {
+            end.busy = true;
+            end.clone()
+        }
+    };
+    let mut logged = end.logged;
+    let kept = async {
+        if !logged {
+            let actor = Actor::Jumpoint {
+                jumpoint: end.record.jumpoint,
+            };
+            broker.log(actor, None, end.event).await?;
+            logged = true;
+        }
+        broker.0.store.put_session(&end.record).await
+    };
+    let kept = kept.await;
+    let mut registry = broker.0.sessions.lock();
+    if kept.is_ok() {
+        registry.unaccounted.remove(&session);
+    } else if let Some(end) = registry.unaccounted.get_mut(&session) {
+        (end.logged, end.busy) = (logged, false);
+    }
+    kept
+}
+
+/// Tries again to account for the sessions for which that failed; gives up at the first that fails again.
+pub(super) async fn retry(broker: &Broker) {
+    let waiting: Vec<SessionId> = {
+        let registry = broker.0.sessions.lock();
+        let waiting = registry.unaccounted.iter().filter(|(_, end)| !end.busy);
+        waiting.map(|(session, _)| *session).collect()
+    };
+    for session in waiting {
+        if account(broker, session).await.is_err() {
+            return;
+        }
+        tracing::info!(%session, "the end of a session is kept now");
+    }
+}
+
+/// A Jumpoint reports that one of its sessions ended. `Ok` says that the end is on stable storage.
+pub(super) async fn ended(
+    broker: &Broker,
+    jumpoint: JumpointId,
+    session: SessionId,
+    outcome: Outcome,
+    recording: Option<RecordingNote>,
+) -> Result<()> {
+    let owner = broker
+        .0
+        .sessions
+        .lock()
+        .live
+        .get(&session)
+        .map(|live| live.record.jumpoint);
+    if owner.is_some_and(|owner| owner != jumpoint) {
+        return Err(not_yours());
+    }
+    // If it was ended here meanwhile, or is reported a second time, there is nothing to add.
+    try_finish(broker, session, outcome, recording).await
+}
+
+/// A Jumpoint reports an event of one of its sessions. `Ok` says that it is on stable storage.
+pub(super) async fn event(
+    broker: &Broker,
+    jumpoint: JumpointId,
+    session: SessionId,
+    number: u64,
+    event: SessionEvent,
+) -> Result<()> {
+    let item = {
+        let mut registry = broker.0.sessions.lock();
+        match registry.live.get_mut(&session) {
+            Some(live) if live.record.jumpoint != jumpoint => return Err(not_yours()),
+            Some(live) if number <= live.last_event => return Ok(()),
+            Some(live) if live.logging => return Err(not_kept_yet()),
+            Some(live) => {
+                live.logging = true;
+                // What a session sees that is over already says nothing about the item any more.
+                Some((live.record.item, live.ending.is_none()))
+            }
+            None => None,
+        }
+    };
+    let Some((item, goes_on)) = item else {
+        return late_event(broker, jumpoint, session, event).await;
+    };
+    if let (true, SessionEvent::HostKeyFirstSeen { key }) = (goes_on, &event) {
+        pin_host_key(broker, jumpoint, session, item, key).await;
+    }
+    let logged = broker
+        .log(
+            Actor::Jumpoint { jumpoint },
+            None,
+            AuditKind::SessionEvent { session, event },
+        )
+        .await;
+    if let Some(live) = broker.0.sessions.lock().live.get_mut(&session) {
+        live.logging = false;
+        if logged.is_ok() {
+            live.last_event = number;
+        }
+    }
+    logged
+}
+
+async fn pin_host_key(
+    broker: &Broker,
+    jumpoint: JumpointId,
+    session: SessionId,
+    item: ItemId,
+    key: &crate::model::HostKey,
+) {
+    let pin = Change::PinHostKey {
+        item,
+        key: key.clone(),
+    };
+    if let Err(error) = broker.commit(Actor::Jumpoint { jumpoint }, vec![pin]).await {
+        // Another session saw a different key first: this one must not go on.
+        let _ = sessions::end(broker, session, EndReason::from_error(&error));
+    }
+}
+
+/// An event of a session that is over here. It happened all the same, so it is logged; if its confirmation is lost it
+/// is logged twice, because nobody counts any more.
+async fn late_event(
+    broker: &Broker,
+    jumpoint: JumpointId,
+    session: SessionId,
+    event: SessionEvent,
+) -> Result<()> {
+    not_running(broker, jumpoint, session);
+    match broker.0.store.session(session).await? {
+        Some(record) if record.jumpoint == jumpoint => {
+            let actor = Actor::Jumpoint { jumpoint };
+            let event = AuditKind::SessionEvent { session, event };
+            broker.log(actor, None, event).await
+        }
+        _ => Err(not_yours()),
+    }
+}

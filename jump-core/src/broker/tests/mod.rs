@@ -1,0 +1,6 @@
+//! The broker with parts that fail or wait when they are told to.
+
+mod accounting;
+mod editing;
+mod presence;
+mod scene;
