@@ -44,7 +44,7 @@ async fn f18_an_end_that_could_not_be_stored_is_stored_later() {
     let scene = Scene::new().await;
     let (session, _berlin, _rep) = session(&scene).await;
     scene.store.refuses_sessions.store(true, Ordering::Relaxed);
-    let error = ended(&scene.broker, jumpoint(), session, outcome())
+    let error = ended(&scene.broker, jumpoint(), session, outcome(), None)
         .await
         .unwrap_err();
     assert_eq!(
@@ -52,7 +52,7 @@ async fn f18_an_end_that_could_not_be_stored_is_stored_later() {
         ErrorKind::Storage,
         "nothing is confirmed that is not stored"
     );
-    let again = ended(&scene.broker, jumpoint(), session, outcome())
+    let again = ended(&scene.broker, jumpoint(), session, outcome(), None)
         .await
         .unwrap_err();
     assert_eq!(again.kind(), ErrorKind::Storage);
@@ -70,7 +70,7 @@ async fn f18_an_end_that_could_not_be_stored_is_stored_later() {
     };
     assert_eq!((reason, bytes_from_target), (EndReason::RepClosed, 2));
     assert_eq!(scene.logged(is_end), 1);
-    ended(&scene.broker, jumpoint(), session, outcome())
+    ended(&scene.broker, jumpoint(), session, outcome(), None)
         .await
         .unwrap();
     assert_eq!(scene.logged(is_end), 1);
@@ -82,7 +82,7 @@ async fn f14_an_end_that_could_not_be_logged_is_logged_later_and_once() {
     let (session, _berlin, _rep) = session(&scene).await;
     scene.audit.refuses.store(true, Ordering::Relaxed);
     assert!(
-        ended(&scene.broker, jumpoint(), session, outcome())
+        ended(&scene.broker, jumpoint(), session, outcome(), None)
             .await
             .is_err()
     );
@@ -112,7 +112,7 @@ async fn an_event_that_could_not_be_logged_is_logged_when_it_is_sent_again() {
 async fn an_event_that_comes_after_its_session_ended_is_logged() {
     let scene = Scene::new().await;
     let (session, _berlin, _rep) = session(&scene).await;
-    ended(&scene.broker, jumpoint(), session, outcome())
+    ended(&scene.broker, jumpoint(), session, outcome(), None)
         .await
         .unwrap();
     let late = event(&scene.broker, jumpoint(), session, 1, SessionEvent::ShellStarted);

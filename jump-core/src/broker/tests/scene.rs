@@ -114,11 +114,11 @@ struct Listening(mpsc::Sender<Notice>);
 
 #[async_trait]
 impl Handler for Listening {
-    async fn request(&self, _request: Request) -> Result<Response> {
+    async fn request(&self, _: &Connection, _: Request) -> Result<Response> {
         Ok(Response::Done)
     }
 
-    async fn notice(&self, notice: Notice) {
+    async fn notice(&self, _: &Connection, notice: Notice) {
         let _ = self.0.send(notice).await;
     }
 }
