@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::gate::hold::{Gatekeeper, Hold};
 
-const IDLE_BUFFER: usize = 4 * 1024;
+const IDLE_BUFFER: usize = 1024;
 const BULK_BUFFER: usize = 128 * 1024;
 /// What may be read ahead while a write waits: the windows of two busy channels.
 const READ_AHEAD: usize = 16 << 20;

@@ -169,7 +169,7 @@ async fn a_rep_that_vanishes_ends_the_session() {
     assert_eq!(exec(&rep, "echo hi").await.out(), "hi\n");
     proxy.half_open(Side::Upstream);
     proxy.close_all();
-    leave(rep).await;
+    drop(rep);
     let (outcome, ..) = door.session().await.end().await;
     assert_eq!(outcome.reason, EndReason::RepClosed);
 }

@@ -123,22 +123,14 @@ impl Bridge<'_> {
         let (from_rep, to_rep) = rep.split();
         let (from_target, to_target) = target.split();
         let up = async { tokio::try_join!(self.take_from_rep(from_rep), self.give_to_target(&to_target)) };
-        let closed_by_rep = tokio::select! {
-            done = self.carry_down(from_target, &to_rep) => {
-                done?;
-                false
-            }
-            done = up => {
-                done?;
-                true
-            }
-        };
-        // russh tells nothing more of a channel once our own close is sent: both directions are done here.
-        if closed_by_rep {
-            let _ = to_target.close().await;
-        } else {
-            let _ = to_rep.close().await;
+        tokio::select! {
+            done = self.carry_down(from_target, &to_rep) => done?,
+            done = up => done.map(|((), ())| ())?,
         }
+        // russh tells nothing more of a channel once our own close is sent: both directions are done here. A close for
+        // a channel that its other side closed is not sent again.
+        let _ = to_target.close().await;
+        let _ = to_rep.close().await;
         self.note(&ShellRecord::Closed).await
     }
 
@@ -367,7 +359,7 @@ impl Bridge<'_> {
                     self.record(RecordKind::FromTarget, data.clone()).await?;
                     // A rep that closed the channel gives no more window: waiting for it would hold up the others.
                     tokio::select! {
-                        _ = rep.data_bytes(data) => {}
+                        sent = rep.data_bytes(data) => if sent.is_err() { break },
                         _ = rep_closed.wait_for(|closed| *closed) => {}
                     }
                 }
@@ -380,7 +372,7 @@ impl Bridge<'_> {
                     };
                     self.record(kind, data.clone()).await?;
                     tokio::select! {
-                        _ = rep.extended_data_bytes(ext, data) => {}
+                        sent = rep.extended_data_bytes(ext, data) => if sent.is_err() { break },
                         _ = rep_closed.wait_for(|closed| *closed) => {}
                     }
                 }

@@ -89,7 +89,8 @@ pub(super) struct Face {
     pub(super) reporter: Reporter,
     pub(super) hold: Arc<Hold>,
     pub(super) backlog: Arc<Backlog>,
-    pub(super) opens: mpsc::Sender<Open>,
+    /// Boxed, because a queue's room is allocated ahead and most sessions open few channels.
+    pub(super) opens: mpsc::Sender<Box<Open>>,
     pub(super) logged_in: Option<oneshot::Sender<()>>,
     pub(super) greeting: Option<String>,
 }
@@ -105,12 +106,12 @@ impl Face {
         // If the gate is ending, the request is dropped, which refuses it.
         let _ = self
             .opens
-            .send(Open {
+            .send(Box::new(Open {
                 channel,
                 reply,
                 destination,
                 rep,
-            })
+            }))
             .await;
     }
 

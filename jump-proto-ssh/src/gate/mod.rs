@@ -137,9 +137,13 @@ impl Gate {
                     ended: false,
                 };
                 let mut tasks = JoinSet::new();
-                let reason = self
-                    .attend(&mut rep, &mut target, &mut tasks, opens, login, deadline)
-                    .await;
+                let mut stop = self.context.stop.clone();
+                // Outermost, so that nothing the session waits for keeps it from ending.
+                let reason = tokio::select! {
+                    biased;
+                    reason = stop.stopped() => reason,
+                    reason = self.attend(&mut rep, &mut target, &mut tasks, opens, login, deadline) => reason,
+                };
                 self.finish(&reason, rep, &mut target, tasks).await;
                 reason
             }
@@ -155,7 +159,7 @@ impl Gate {
     async fn start_face(
         &self,
         mut leg: Leg,
-        opens: mpsc::Sender<Open>,
+        opens: mpsc::Sender<Box<Open>>,
         logged_in: oneshot::Sender<()>,
         greeting: Option<String>,
     ) -> Result<RunningSession<Face>> {
@@ -178,11 +182,11 @@ impl Gate {
 
     /// Serves channels until something ends the session; says what.
     async fn attend(
-        &mut self,
+        &self,
         rep: &mut Rep,
         target: &mut Target,
         tasks: &mut JoinSet<Result<()>>,
-        mut opens: mpsc::Receiver<Open>,
+        mut opens: mpsc::Receiver<Box<Open>>,
         mut login: oneshot::Receiver<()>,
         deadline: Instant,
     ) -> EndReason {
@@ -191,7 +195,6 @@ impl Gate {
         loop {
             tokio::select! {
                 biased;
-                reason = self.context.stop.stopped() => return reason,
                 done = &mut rep.running => {
                     rep.ended = true;
                     return end_of_rep(done);
@@ -217,7 +220,7 @@ impl Gate {
                         open.reply.reject(ChannelOpenFailure::ResourceShortage).await;
                         self.shared.reporter.refused("more channels at once than the limit").await;
                     } else {
-                        tasks.spawn(bridge::run(self.shared.clone(), open, number));
+                        tasks.spawn(bridge::run(self.shared.clone(), *open, number));
                         number += 1;
                     }
                 }
