@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use jump_core::ErrorKind;
 use jump_core::control::{CONTROL_ALPN, Hello, HelloRole, Message, ProtocolVersion};
+use jump_core::id::SessionId;
 use jump_core::keys::SigningKey;
 use jump_core::protocol::Registry;
 use jump_core::session::RecordingMode;
@@ -290,4 +291,38 @@ async fn v36_a_rep_may_not_ask_what_a_jumpoint_asks() {
     };
     let error = tokio::time::timeout(PATIENCE, reply).await.unwrap().unwrap_err();
     assert_eq!(error.kind, ErrorKind::Protocol);
+}
+
+#[tokio::test]
+async fn a_jumpoint_may_come_back_with_more_sessions_than_a_stranger_may_send_bytes() {
+    let (site, _) = site().await;
+    let identity = site.stolen_identity();
+    let role = HelloRole::Jumpoint {
+        session_key: identity.key.public(),
+        sessions: (0..2000u128)
+            .map(|number| SessionId::from_bytes(number.to_be_bytes()))
+            .collect(),
+    };
+    let hello = Message::Hello(Hello {
+        version: ProtocolVersion::CURRENT,
+        time: Timestamp::now(),
+        role,
+    });
+    let socket = site.transport.dial(&site.endpoint.address).await.unwrap();
+    let mut stream = Tls::ring()
+        .connect(socket, &identity.key, &site.endpoint.key, CONTROL_ALPN, PATIENCE)
+        .await
+        .unwrap();
+    let _ = stream
+        .write_all(&frame(&serde_json::to_vec(&hello).unwrap()))
+        .await;
+    let _ = stream.flush().await;
+    let answer = async {
+        let length = stream.read_u32().await.unwrap();
+        let mut body = vec![0; length as usize];
+        stream.read_exact(&mut body).await.unwrap();
+        serde_json::from_slice::<Message>(&body).unwrap()
+    };
+    let answer = tokio::time::timeout(PATIENCE, answer).await.unwrap();
+    assert!(matches!(answer, Message::Welcome(_)), "{answer:?}");
 }

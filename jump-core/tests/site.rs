@@ -9,18 +9,22 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jump_core::ErrorKind;
 use jump_core::audit::AuditKind;
 use jump_core::control::{Edit, ItemDraft, RepRequest, Response};
 use jump_core::error::Error;
 use jump_core::jumpoint::Jumpoint;
 use jump_core::model::{Hostname, ItemDetails, LoginScope, Name, ShellJump, UserName};
-use jump_core::protocol::Registry;
+use jump_core::protocol::{Backend, Capabilities, ConnectOptions, GateContext, Outcome, Registry, Session};
 use jump_core::rep::{JumpSession, LoginIdentity, Rep};
 use jump_core::session::{EndReason, RecordingMode};
 use jump_core::store::SessionState;
+use jump_core::stream::BoxStream;
+use jump_core::tunnel::{Listener, Socket, Tls, Transport};
 use jump_testkit::echo::EchoBackend;
 use jump_testkit::running_site::{RunningSite, SiteOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -573,4 +577,156 @@ async fn f09_two_agents_with_one_key_do_not_take_turns_and_the_log_shows_them() 
         1
     );
     second_task.abort();
+}
+
+#[tokio::test]
+async fn a_jumpoint_that_was_disabled_comes_back_when_it_is_enabled() {
+    let site = site().await;
+    let enable = async |enabled| {
+        site.edit(Edit::EnableJumpoint {
+            name: name("berlin"),
+            enabled,
+        })
+        .await
+        .unwrap();
+    };
+    enable(false).await;
+    site.until("it is gone", || !site.is_online()).await.unwrap();
+    enable(true).await;
+    site.until("it is back", || site.is_online()).await.unwrap();
+}
+
+/// Leads to an impostor first, and then where it should.
+#[derive(Debug)]
+struct Misled {
+    honest: Arc<dyn Transport>,
+    dialled: AtomicU32,
+}
+
+#[async_trait]
+impl Transport for Misled {
+    async fn dial(&self, address: &str) -> Result<Socket, Error> {
+        let first = self.dialled.fetch_add(1, Ordering::Relaxed) == 0;
+        self.honest.dial(if first { "impostor" } else { address }).await
+    }
+
+    async fn listen(&self, address: &str) -> Result<Box<dyn Listener>, Error> {
+        self.honest.listen(address).await
+    }
+}
+
+#[tokio::test]
+async fn a_jumpoint_that_meets_an_impostor_once_goes_on_looking_for_its_broker() {
+    let site = site().await;
+    site.stop_jumpoint().await;
+    let mut impostor = site.transport.listen("impostor").await.unwrap();
+    let met = tokio::spawn(async move {
+        let (socket, _) = impostor.accept().await.unwrap();
+        let key = jump_core::keys::SigningKey::generate().unwrap();
+        let alpn = jump_core::control::CONTROL_ALPN;
+        Tls::ring()
+            .accept(socket, &[], &key, None, alpn, AT_MOST)
+            .await
+            .is_ok()
+    });
+    let misled = Misled {
+        honest: site.transport.clone(),
+        dialled: AtomicU32::new(0),
+    };
+    let jumpoint = Jumpoint::builder(site.stolen_identity(), site.endpoint.clone(), echo())
+        .transport(Arc::new(misled))
+        .reconnect_spread(Duration::from_millis(50))
+        .build();
+    let running = tokio::spawn(async move { jumpoint.run().await });
+    site.until("it found its broker", || site.is_online())
+        .await
+        .unwrap();
+    assert!(met.is_finished());
+    running.abort();
+}
+
+#[tokio::test]
+async fn a_jumpoint_whose_recordings_have_no_place_yet_goes_on_trying() {
+    let site = site().await;
+    site.add_shell("recorded", nowhere(), RecordingMode::Backpressure)
+        .await
+        .unwrap();
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    site.stop_jumpoint().await;
+    let folder = jump_testkit::folder::Folder::new().unwrap();
+    let in_the_way = folder.path().join("file");
+    std::fs::write(&in_the_way, b"").unwrap();
+    let jumpoint = Jumpoint::builder(site.stolen_identity(), site.endpoint.clone(), echo())
+        .transport(site.transport.clone())
+        .reconnect_spread(Duration::from_millis(50))
+        .recordings(in_the_way.join("recordings"))
+        .build();
+    let running = tokio::spawn(async move { jumpoint.run().await });
+    let connected = || {
+        let events = site.audit.events();
+        events
+            .iter()
+            .filter(|event| event.kind == AuditKind::Connected)
+            .count()
+    };
+    let before = connected();
+    site.until("it tried", || connected() > before).await.unwrap();
+    std::fs::remove_file(&in_the_way).unwrap();
+    for attempt in 0.. {
+        match rep.jump("recorded").await {
+            Ok(mut session) => {
+                assert_eq!(say(&mut session, b"x").await.unwrap(), b"x");
+                break;
+            }
+            Err(error) => assert!(attempt < 500 && !running.is_finished(), "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    running.abort();
+}
+
+/// A gate that listens to nobody.
+#[derive(Debug)]
+struct Deaf;
+
+#[async_trait]
+impl Backend for Deaf {
+    fn protocol(&self) -> &'static str {
+        "ssh"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::none()
+    }
+
+    async fn gate(&self, rep: BoxStream, context: GateContext) -> Outcome {
+        std::future::pending::<()>().await;
+        drop((rep, context));
+        Outcome::nothing_moved(EndReason::RepClosed)
+    }
+
+    async fn connect(&self, _stream: BoxStream, _options: ConnectOptions) -> Result<Session, Error> {
+        Err(Error::new(ErrorKind::Unsupported, "connect", "it is deaf"))
+    }
+}
+
+#[tokio::test]
+async fn a_gate_that_does_not_stop_is_stopped() {
+    let site = RunningSite::start(SiteOptions::new(Registry::new().with(Arc::new(Deaf))))
+        .await
+        .unwrap();
+    site.add_user("alice", Some("Start Sessions Only"), false)
+        .await
+        .unwrap();
+    site.add_shell("web-1", nowhere(), RecordingMode::Off)
+        .await
+        .unwrap();
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    let session = rep.jump("web-1").await.unwrap();
+    rep.end_session(session.grant.session()).await.unwrap();
+    site.until("the jumpoint is rid of it", || {
+        site.jumpoint.sessions().is_empty()
+    })
+    .await
+    .unwrap();
 }

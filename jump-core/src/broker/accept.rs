@@ -10,8 +10,9 @@ use super::caller::{Caller, RepLink};
 use super::{Broker, enrol, jumpoint_link, lock, request};
 use crate::audit::{Actor, AuditKind};
 use crate::control::{
-    CONTROL_ALPN, Connection, FrameDecoder, Handler, Hello, HelloRole, MAX_FRAME_BEFORE_AUTHENTICATION,
-    Message, Notice, ProtocolVersion, Request, Response, Welcome, WireError, read_message, write_message,
+    CONTROL_ALPN, Connection, FrameDecoder, Handler, Hello, HelloRole, MAX_FRAME,
+    MAX_FRAME_BEFORE_AUTHENTICATION, Message, Notice, ProtocolVersion, Request, Response, Welcome, WireError,
+    read_message, write_message,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::CLOCK_LEEWAY;
@@ -55,7 +56,13 @@ impl Broker {
             .tls
             .accept(socket, &first, &self.0.key, None, CONTROL_ALPN, patience);
         let mut stream = Box::pin(stream).await?;
-        let mut decoder = FrameDecoder::new(MAX_FRAME_BEFORE_AUTHENTICATION);
+        // A Jumpoint has proven its key already, and names every session that it runs.
+        let limit = if jumpoint_link::with_key(&self.world(), &stream.peer_key()).is_some() {
+            MAX_FRAME
+        } else {
+            MAX_FRAME_BEFORE_AUTHENTICATION
+        };
+        let mut decoder = FrameDecoder::new(limit);
         let greeted = async {
             let hello = timeout(patience, read_message(&mut stream, &mut decoder))
                 .await

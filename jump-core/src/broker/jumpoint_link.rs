@@ -10,6 +10,7 @@ use crate::control::{Connection, FrameDecoder, Handler, JumpointRequest, Notice,
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{JumpointId, SessionId};
 use crate::keys::PublicKey;
+use crate::model::{Jumpoint, World};
 use crate::tunnel::{Socket, TlsStream};
 
 /// A connected Jumpoint. The link number tells a new connection from the one it replaced.
@@ -30,6 +31,22 @@ pub(super) struct Arrival {
     sessions: Vec<SessionId>,
 }
 
+/// What a disabled Jumpoint is told: it may come again, for it may be enabled again.
+pub(super) fn disabled() -> Error {
+    Error::new(
+        ErrorKind::Denied,
+        "connect a jumpoint",
+        "the jumpoint is disabled",
+    )
+}
+
+/// The Jumpoint that enrolled with this key.
+pub(super) fn with_key<'w>(world: &'w World, key: &PublicKey) -> Option<&'w Arc<Jumpoint>> {
+    world
+        .jumpoints()
+        .find(|jumpoint| jumpoint.key.as_ref() == Some(key))
+}
+
 /// Finds out which Jumpoint proved `key`.
 pub(super) fn recognize(
     broker: &Broker,
@@ -39,12 +56,10 @@ pub(super) fn recognize(
 ) -> Result<Arrival> {
     let refuse = |rule| Error::new(ErrorKind::Unauthenticated, "connect a jumpoint", rule);
     let world = broker.world();
-    let jumpoint = world
-        .jumpoints()
-        .find(|jumpoint| jumpoint.key == Some(key))
+    let jumpoint = with_key(&world, &key)
         .ok_or_else(|| refuse("this key is not enrolled here: enrol with an invitation"))?;
     if !jumpoint.enabled {
-        return Err(refuse("the jumpoint is disabled"));
+        return Err(disabled());
     }
     Ok(Arrival {
         id: jumpoint.id,

@@ -79,6 +79,10 @@ impl fmt::Debug for Broker {
     }
 }
 
+fn stranger(rule: &str) -> Error {
+    Error::new(ErrorKind::Unauthenticated, "stay connected", rule)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -197,22 +201,21 @@ impl Broker {
                 rep.connection.close(&error);
             }
         }
-        let gone: Vec<Connection> = lock(&self.0.jumpoints)
+        let gone: Vec<(Connection, Error)> = lock(&self.0.jumpoints)
             .iter()
-            .filter(|(id, link)| {
-                !world
-                    .jumpoint(**id)
-                    .is_some_and(|known| known.enabled && known.key == Some(link.key))
+            .filter_map(|(id, link)| {
+                let why = match world.jumpoint(*id) {
+                    Some(known) if known.key != Some(link.key) => stranger("the jumpoint was enrolled anew"),
+                    Some(known) if !known.enabled => jumpoint_link::disabled(),
+                    Some(_) => return None,
+                    None => stranger("the jumpoint was removed"),
+                };
+                Some((link.connection.clone(), why))
             })
-            .map(|(_, link)| link.connection.clone())
             .collect();
         sessions::enforce(self, &world, now);
-        for connection in gone {
-            connection.close(&Error::new(
-                ErrorKind::Unauthenticated,
-                "stay connected",
-                "the jumpoint was removed, disabled or enrolled anew",
-            ));
+        for (connection, why) in gone {
+            connection.close(&why);
         }
     }
 }

@@ -34,16 +34,29 @@ pub(crate) struct Dialled {
     pub(crate) welcome: Welcome,
 }
 
+/// What the broker, and nobody who stands in its place, says to a caller.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Come in.
+    Accepted(Box<Dialled>),
+    /// Stay out, and why.
+    Refused(Error),
+}
+
 impl Dial<'_> {
-    /// Connects, proves the key, says hello in `role` and waits for the welcome; at most ten seconds for each step.
-    pub(crate) async fn connect(&self, role: HelloRole) -> Result<Dialled> {
+    /// Connects, proves the key, says hello in `role` and waits for the answer; at most ten seconds for each step.
+    ///
+    /// # Errors
+    /// Why there was no answer. Anybody on the way can cause such an error; only the broker can refuse.
+    pub(crate) async fn connect(&self, role: HelloRole) -> Result<Answer> {
         let (stream, decoder, answer) = self.hello(role).await?;
         match answer {
-            Message::Welcome(welcome) => Ok(Dialled {
+            Message::Welcome(welcome) => Ok(Answer::Accepted(Box::new(Dialled {
                 stream,
                 decoder,
                 welcome,
-            }),
+            }))),
+            Message::Refused(error) => Ok(Answer::Refused(error.into_error("connect to the broker"))),
             _ => Err(unexpected()),
         }
     }
@@ -73,10 +86,8 @@ impl Dial<'_> {
             write_message(&mut stream, &Message::Hello(hello)).await?;
             read_message(&mut stream, &mut decoder).await
         };
-        match timeout(PATIENCE, answer).await.map_err(late)?? {
-            Message::Refused(error) => Err(error.into_error("connect to the broker")),
-            answer => Ok((stream, decoder, answer)),
-        }
+        let answer = timeout(PATIENCE, answer).await.map_err(late)??;
+        Ok((stream, decoder, answer))
     }
 }
 
@@ -100,6 +111,7 @@ pub(crate) async fn enrol(
     let secret = Secret::from_bytes(invitation.secret().expose());
     match dial.hello(HelloRole::Enrol { secret, enrol }).await?.2 {
         Message::Enrolled(enrolled) => Ok(enrolled),
+        Message::Refused(error) => Err(error.into_error("connect to the broker")),
         _ => Err(unexpected()),
     }
 }

@@ -15,7 +15,7 @@ mod version;
 mod view;
 
 pub(crate) use connection::{Connection, Handler, Heartbeat, read_message, write_message};
-pub(crate) use dial::{Dial, Dialled, enrol};
+pub(crate) use dial::{Answer, Dial, Dialled, enrol};
 pub use frame::{FrameDecoder, MAX_FRAME, MAX_FRAME_BEFORE_AUTHENTICATION, encode_frame};
 pub use invitation::{BrokerEndpoint, Invitation};
 pub use message::{

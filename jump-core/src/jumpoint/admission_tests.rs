@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, watch};
 
 use super::outbox::Outbox;
 use super::session::{Served, admit};
 use super::{Jumpoint, JumpointIdentity};
 use crate::access::{Action, Context, decide};
-use crate::control::{BrokerEndpoint, OpenSession};
-use crate::error::ErrorKind;
+use crate::control::{
+    BrokerEndpoint, Connection, FrameDecoder, Handler, Heartbeat, JumpointRequest, MAX_FRAME, Notice,
+    OpenSession, Request, Response,
+};
+use crate::error::{ErrorKind, Result};
 use crate::id::{GroupId, ItemId, JumpointId, SessionId, UserId};
 use crate::keys::{PublicKey, SigningKey};
 use crate::model::{
@@ -17,7 +23,7 @@ use crate::model::{
     Name, Role, ShellJump, User, UserName, World,
 };
 use crate::protocol::Registry;
-use crate::session::Grant;
+use crate::session::{EndReason, Grant};
 use crate::time::{ManualClock, SignedDuration, Timestamp};
 use crate::tunnel::{Party, Ticket};
 
@@ -44,7 +50,7 @@ fn scene() -> Scene {
         id: Some(JumpointId::new(1).unwrap()),
         session_key: SigningKey::generate().unwrap(),
         recordings: None,
-        outbox: Outbox::start(watch::channel(None).1),
+        outbox: Outbox::new(watch::channel(None).1),
     };
     Scene {
         broker,
@@ -55,6 +61,16 @@ fn scene() -> Scene {
 
 /// A session that a broker with this key opens for Jumpoint `jumpoint` and this connection key.
 fn open(broker: &SigningKey, jumpoint: u32, connection: PublicKey) -> OpenSession {
+    open_for(broker, jumpoint, connection, None)
+}
+
+/// The same on an item whose sessions last so many seconds.
+fn open_for(
+    broker: &SigningKey,
+    jumpoint: u32,
+    connection: PublicKey,
+    max_duration_seconds: Option<u32>,
+) -> OpenSession {
     let (user, group, item) = (
         UserId::new(1).unwrap(),
         GroupId::new(1).unwrap(),
@@ -72,7 +88,7 @@ fn open(broker: &SigningKey, jumpoint: u32, connection: PublicKey) -> OpenSessio
         tag: Default::default(),
         comments: Default::default(),
         recording: Default::default(),
-        max_duration_seconds: None,
+        max_duration_seconds,
         details: ItemDetails::ShellJump(ShellJump::ssh(22)),
     };
     let mut world = World::new().unwrap();
@@ -191,4 +207,77 @@ async fn a_changed_grant_is_refused_at_every_byte() {
             ErrorKind::Grant
         );
     }
+}
+
+#[tokio::test]
+async fn s07_a_short_session_starts_with_any_tolerated_difference_of_the_clocks() {
+    for minutes in [-4, 0, 4] {
+        let scene = scene();
+        let open = open_for(&scene.broker, 1, scene.served.session_key.public(), Some(60));
+        scene.clock.set(NOW + SignedDuration::from_mins(minutes));
+        let admitted = admit(&scene.served, &open).map_err(|error| error.to_string());
+        assert_eq!(
+            admitted.map(|admitted| admitted.lasts()),
+            Ok(Duration::from_secs(60))
+        );
+    }
+}
+
+/// The broker's end of a connection: keeps what it is told.
+#[derive(Debug)]
+struct Told(mpsc::Sender<JumpointRequest>);
+
+#[async_trait]
+impl Handler for Told {
+    async fn request(&self, request: Request) -> Result<Response> {
+        if let Request::Jumpoint(request) = request {
+            let _ = self.0.send(request).await;
+        }
+        Ok(Response::Done)
+    }
+
+    async fn notice(&self, _notice: Notice) {}
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_admitted_is_reported_with_the_reason() {
+    let mut scene = scene();
+    let (ours, theirs) = tokio::io::duplex(64 * 1024);
+    let (sender, mut told) = mpsc::channel(8);
+    let start = |stream, handler: Arc<dyn Handler>| {
+        Connection::start(
+            stream,
+            FrameDecoder::new(MAX_FRAME),
+            handler,
+            Heartbeat::default(),
+        )
+    };
+    let handler = Arc::new(Told(sender));
+    let _broker = start(theirs, handler.clone());
+    let (_current, watcher) = watch::channel(Some(start(ours, handler)));
+    scene.served.outbox = Outbox::new(watcher);
+    let open = open(&scene.broker, 1, scene.served.session_key.public());
+    scene.clock.set(NOW - SignedDuration::from_mins(10));
+    let served = Arc::new(scene.served);
+    super::link::open(&served, open.clone());
+    let Some(JumpointRequest::SessionEnded { outcome, .. }) = told.recv().await else {
+        panic!("nothing was reported");
+    };
+    assert!(matches!(
+        outcome.reason,
+        EndReason::Failed {
+            kind: ErrorKind::ClockSkew,
+            ..
+        }
+    ));
+
+    // A replay says nothing about the session that runs.
+    scene.clock.set(NOW);
+    let admitted = admit(&served, &open).unwrap();
+    super::link::open(&served, open);
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(told.try_recv().is_err());
+    drop(admitted);
 }

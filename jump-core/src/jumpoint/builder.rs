@@ -106,8 +106,8 @@ impl Jumpoint {
 
     /// Connects to the broker and serves sessions, reconnecting for ever with growing, random pauses.
     ///
-    /// Returns only if the broker says that this Jumpoint is not enrolled, was removed, or speaks another version:
-    /// trying again cannot help. Dropping the future ends every session and disconnects.
+    /// Returns only if the broker says that this Jumpoint is not enrolled, was removed, speaks another version, or that
+    /// another agent with its key took over: trying again cannot help. Dropping the future ends every session and disconnects.
     pub async fn run(&self) -> Error {
         link::run(self).await
     }

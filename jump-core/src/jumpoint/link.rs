@@ -12,21 +12,34 @@ use super::Jumpoint;
 use super::outbox::Outbox;
 use super::session::{self, Served};
 use crate::control::{
-    Connection, Dial, Dialled, Handler, Heartbeat, HelloRole, Notice, OpenSession, Request, Response,
+    Answer, Connection, Dial, Dialled, Handler, Heartbeat, HelloRole, JumpointRequest, Notice, OpenSession,
+    Request, Response,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{SigningKey, random_bytes};
+use crate::protocol::Outcome;
 use crate::recording::RecordingFolder;
 use crate::session::EndReason;
 use crate::tunnel::Backoff;
 
-/// Whether trying again cannot help.
-fn is_final(error: &Error) -> bool {
+/// Whether trying again cannot help after the broker said this. What others cause, such as somebody on the way who
+/// proves the wrong key, is never final: it passes.
+fn is_final(said: &Error) -> bool {
     // A conflict: another agent with this key took over. To take over in turn would go on for ever.
     matches!(
-        error.kind(),
-        ErrorKind::Unauthenticated | ErrorKind::Unsupported | ErrorKind::UntrustedPeer | ErrorKind::Conflict
+        said.kind(),
+        ErrorKind::Unauthenticated | ErrorKind::Unsupported | ErrorKind::Conflict
     )
+}
+
+/// Signs of life that notice a silent broker before the lease is over, and at the usual pace if the lease is long.
+fn heartbeat(lease: Duration) -> Heartbeat {
+    let usual = Heartbeat::default();
+    let shortest = Duration::from_millis(100);
+    Heartbeat {
+        every: usual.every.min(lease / 4).max(shortest),
+        give_up: usual.give_up.min(lease).max(shortest * 4),
+    }
 }
 
 pub(super) async fn run(jumpoint: &Jumpoint) -> Error {
@@ -36,37 +49,40 @@ pub(super) async fn run(jumpoint: &Jumpoint) -> Error {
         jumpoint,
         current: watcher.clone(),
     };
-    let outbox = Outbox::start(watcher);
+    let outbox = Outbox::new(watcher);
     let mut backoff = Backoff::new(jumpoint.0.reconnect_spread);
     let mut lease = JoinSet::new();
     loop {
         let error = match connect(jumpoint).await {
-            Ok((dialled, session_key)) => {
-                lease.abort_all();
+            Ok((Answer::Accepted(dialled), session_key)) => {
                 let lease_time = Duration::from_secs(u64::from(dialled.welcome.lease_seconds));
-                let connected = Instant::now();
-                let connection = match start(jumpoint, dialled, session_key, &outbox) {
-                    Ok(connection) => connection,
-                    Err(error) => return error,
-                };
-                current.send_replace(Some(connection.clone()));
-                let error = connection.closed().await;
-                current.send_replace(None);
-                backoff.disconnected_after(connected.elapsed());
-                let jumpoint = jumpoint.clone();
-                // The lease counts from the last sign of life, not from when its absence was noticed.
-                let lease_end = connection.last_heard() + lease_time;
-                lease.spawn(async move {
-                    tokio::time::sleep_until(lease_end).await;
-                    jumpoint.end_all(&EndReason::LeaseLost);
-                });
-                error
+                match start(jumpoint, *dialled, session_key, &outbox) {
+                    Ok(connection) => {
+                        let connected = Instant::now();
+                        current.send_replace(Some(connection.clone()));
+                        lease.shutdown().await;
+                        let error = connection.closed().await;
+                        current.send_replace(None);
+                        backoff.disconnected_after(connected.elapsed());
+                        let jumpoint = jumpoint.clone();
+                        // The lease counts from the last sign of life, not from when its absence was noticed.
+                        let lease_end = connection.last_heard() + lease_time;
+                        lease.spawn(async move {
+                            tokio::time::sleep_until(lease_end).await;
+                            jumpoint.end_all(&EndReason::LeaseLost);
+                        });
+                        if is_final(&error) {
+                            return error;
+                        }
+                        error
+                    }
+                    // The disk may be there again the next time.
+                    Err(error) => error,
+                }
             }
-            Err(error) => error,
+            Ok((Answer::Refused(error), _)) if is_final(&error) => return error,
+            Ok((Answer::Refused(error), _)) | Err(error) => error,
         };
-        if is_final(&error) {
-            return error;
-        }
         let pause = match random_bytes() {
             Ok(random) => backoff.next_delay(u64::from_ne_bytes(random)),
             Err(error) => return error,
@@ -94,7 +110,7 @@ impl Drop for EndAll<'_> {
     }
 }
 
-async fn connect(jumpoint: &Jumpoint) -> Result<(Dialled, SigningKey)> {
+async fn connect(jumpoint: &Jumpoint) -> Result<(Answer, SigningKey)> {
     let inner = &jumpoint.0;
     // A key for the sessions of this connection only: what it signs is worth nothing once the connection is gone.
     let session_key = SigningKey::generate()?;
@@ -129,13 +145,14 @@ fn start(
         recordings,
         outbox: outbox.clone(),
     };
+    let heartbeat = heartbeat(Duration::from_secs(u64::from(dialled.welcome.lease_seconds)));
     tracing::info!(name = dialled.welcome.name, "connected to the broker");
     let handler = Arc::new(BrokerHandler(Arc::new(served)));
     Ok(Connection::start(
         dialled.stream,
         dialled.decoder,
         handler,
-        Heartbeat::default(),
+        heartbeat,
     ))
 }
 
@@ -154,7 +171,7 @@ impl Handler for BrokerHandler {
 
     async fn notice(&self, _: &Connection, notice: Notice) {
         match notice {
-            Notice::Open(open) => self.open(*open),
+            Notice::Open(opened) => open(&self.0, *opened),
             Notice::End { session, reason } => {
                 if let Some(stop) = session::lock(&self.0.jumpoint.0.sessions).get(&session) {
                     stop.stop(reason);
@@ -165,14 +182,48 @@ impl Handler for BrokerHandler {
     }
 }
 
-impl BrokerHandler {
-    fn open(&self, open: OpenSession) {
-        match session::admit(&self.0, &open) {
-            Ok(admitted) => {
-                tokio::spawn(session::serve(self.0.clone(), open, admitted));
-            }
-            // Not a session: there is nothing to report about, and the broker that sent it is at fault.
-            Err(error) => tracing::warn!(%error, "a session was refused"),
+/// Serves a session, or reports why not.
+pub(super) fn open(served: &Arc<Served>, open: OpenSession) {
+    let error = match session::admit(served, &open) {
+        Ok(admitted) => {
+            tokio::spawn(session::serve(served.clone(), open, admitted));
+            return;
         }
+        Err(error) => error,
+    };
+    tracing::warn!(%error, "a session was refused");
+    let jumpoint = &served.jumpoint.0;
+    let Some(session) = open.grant.signed_session(&jumpoint.broker.key) else {
+        return;
+    };
+    // A second grant for a session that runs, or the same one again, says nothing about that session.
+    if session::lock(&jumpoint.sessions).contains_key(&session) {
+        return;
+    }
+    let reports = served.outbox.session();
+    let outcome = Outcome::nothing_moved(EndReason::from_error(&error));
+    tokio::spawn(async move {
+        reports
+            .report(JumpointRequest::SessionEnded {
+                session,
+                outcome,
+                recording: None,
+            })
+            .await;
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s11_a_silent_broker_is_noticed_within_the_lease() {
+        for seconds in 1..200 {
+            let lease = Duration::from_secs(seconds);
+            let Heartbeat { every, give_up } = heartbeat(lease);
+            assert!(give_up <= lease && every * 2 <= give_up, "{seconds}");
+        }
+        assert!(!heartbeat(Duration::ZERO).every.is_zero());
     }
 }

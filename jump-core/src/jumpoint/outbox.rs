@@ -1,28 +1,41 @@
 //! What a Jumpoint has to report, kept until the broker says that it is on stable storage.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
 use crate::control::{Connection, JumpointRequest, Request};
 
-/// Reports wait here in order, at most this many; who reports more waits, and with it the session.
-const CAPACITY: usize = 1024;
+/// The reports of a session wait here in order, at most this many; a session that reports more waits.
+const CAPACITY: usize = 64;
 
-/// The end into which sessions report; cheap to clone.
+/// Where sessions report; cheap to clone.
+///
+/// Each session has a queue of its own: one that has much to say, or whose reports the broker takes slowly, does not
+/// hold up what others have to say. The broker takes it for a sign of life when a session starts.
 #[derive(Clone, Debug)]
-pub(super) struct Outbox(mpsc::Sender<JumpointRequest>);
+pub(super) struct Outbox(watch::Receiver<Option<Connection>>);
+
+/// The end into which one session reports; cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Reports(mpsc::Sender<JumpointRequest>);
 
 impl Outbox {
-    /// An outbox that delivers over whichever connection `current` holds, until every handle is dropped.
-    pub(super) fn start(current: watch::Receiver<Option<Connection>>) -> Self {
-        let (sender, reports) = mpsc::channel(CAPACITY);
-        tokio::spawn(deliver(reports, current));
-        Self(sender)
+    /// An outbox that delivers over whichever connection `current` holds.
+    pub(super) const fn new(current: watch::Receiver<Option<Connection>>) -> Self {
+        Self(current)
     }
 
-    /// Queues a report; waits while the outbox is full.
+    /// A queue for one session. Its reports are delivered in order, until every handle is dropped and nothing is left.
+    pub(super) fn session(&self) -> Reports {
+        let (sender, reports) = mpsc::channel(CAPACITY);
+        tokio::spawn(deliver(reports, self.0.clone()));
+        Reports(sender)
+    }
+}
+
+impl Reports {
+    /// Queues a report; waits while the queue is full.
     pub(super) async fn report(&self, report: JumpointRequest) {
         let _ = self.0.send(report).await;
     }
@@ -33,7 +46,6 @@ async fn deliver(
     mut current: watch::Receiver<Option<Connection>>,
 ) {
     while let Some(report) = reports.recv().await {
-        let report = Arc::new(report);
         loop {
             let connection = match current
                 .wait_for(|current| current.as_ref().is_some_and(|c| !c.is_closed()))
@@ -59,5 +71,72 @@ async fn deliver(
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::control::{FrameDecoder, Handler, Heartbeat, MAX_FRAME, Notice, Response};
+    use crate::error::Result;
+    use crate::id::SessionId;
+
+    /// A broker that never confirms what one session reports.
+    #[derive(Debug)]
+    struct Stuck {
+        session: SessionId,
+        heard: mpsc::Sender<SessionId>,
+    }
+
+    #[async_trait]
+    impl Handler for Stuck {
+        async fn request(&self, request: Request) -> Result<Response> {
+            if let Request::Jumpoint(JumpointRequest::SessionStarted { session }) = request {
+                if session == self.session {
+                    std::future::pending::<()>().await;
+                }
+                let _ = self.heard.send(session).await;
+            }
+            Ok(Response::Done)
+        }
+
+        async fn notice(&self, _notice: Notice) {}
+    }
+
+    #[tokio::test]
+    async fn a_session_whose_reports_are_stuck_holds_up_no_other() {
+        let (stuck, other) = (SessionId::random().unwrap(), SessionId::random().unwrap());
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let (heard, mut hears) = mpsc::channel(8);
+        let handler = Arc::new(Stuck {
+            session: stuck,
+            heard,
+        });
+        let start = |stream, handler| {
+            Connection::start(
+                stream,
+                FrameDecoder::new(MAX_FRAME),
+                handler,
+                Heartbeat::default(),
+            )
+        };
+        let _broker = start(far, handler.clone());
+        let (_current, watcher) = watch::channel(Some(start(near, handler)));
+        let outbox = Outbox::new(watcher);
+        let noisy = outbox.session();
+        for _ in 0..CAPACITY {
+            noisy
+                .report(JumpointRequest::SessionStarted { session: stuck })
+                .await;
+        }
+        outbox
+            .session()
+            .report(JumpointRequest::SessionStarted { session: other })
+            .await;
+        assert_eq!(hears.recv().await, Some(other));
     }
 }

@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use tokio::sync::mpsc;
 
 use super::Jumpoint;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Reports};
 use crate::audit::RecordingNote;
 use crate::control::{JumpointRequest, OpenSession, SESSION_ALPN};
 use crate::error::{Error, ErrorKind, Result};
@@ -22,6 +22,8 @@ use crate::tunnel::{RelayedSocket, TlsStream, dial_relay};
 
 /// How long the rep has to come: the relay waits less.
 const REP_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a gate may take to end after it was told to.
+const GATE_PATIENCE: Duration = Duration::from_secs(1);
 const EVENTS_WAITING: usize = 64;
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -43,6 +45,14 @@ pub(super) struct Admitted {
     grant: Arc<Grant>,
     handle: StopHandle,
     stop: Stop,
+}
+
+impl Admitted {
+    /// How long the session may last, whatever the time of day is here.
+    pub(super) fn lasts(&self) -> Duration {
+        let granted = self.grant.until().duration_since(self.grant.issued());
+        Duration::try_from(granted).unwrap_or(Duration::ZERO)
+    }
 }
 
 /// Checks everything about the grant that the Jumpoint can check, and marks it used.
@@ -77,10 +87,10 @@ pub(super) fn admit(served: &Served, open: &OpenSession) -> Result<Admitted> {
 /// Runs the session to its end and reports it.
 pub(super) async fn serve(served: Arc<Served>, open: OpenSession, admitted: Admitted) {
     let session = admitted.grant.session();
-    let outbox = served.outbox.clone();
+    let reports = served.outbox.session();
     let jumpoint = served.jumpoint.clone();
     // A panic in a protocol crate ends this session, reported like any other end, and no other.
-    let run = tokio::spawn(run_until(served, open, admitted));
+    let run = tokio::spawn(run_until(served, open, admitted, reports.clone()));
     let Ended { outcome, recording } = run.await.unwrap_or_else(|_| {
         let error = Error::new(
             ErrorKind::Internal,
@@ -91,7 +101,7 @@ pub(super) async fn serve(served: Arc<Served>, open: OpenSession, admitted: Admi
     });
     lock(&jumpoint.0.sessions).remove(&session);
     tracing::info!(%session, reason = %outcome.reason, "session ended");
-    outbox
+    reports
         .report(JumpointRequest::SessionEnded {
             session,
             outcome,
@@ -115,9 +125,14 @@ impl Ended {
     }
 }
 
-async fn run(served: Arc<Served>, open: OpenSession, admitted: Admitted) -> Ended {
+async fn run(served: Arc<Served>, open: OpenSession, admitted: Admitted, reports: Reports) -> Ended {
+    let session = admitted.grant.session();
     let mut stop = admitted.stop.clone();
-    let start = Box::pin(start(&served, open, &admitted));
+    let start = Box::pin(async {
+        let started = start(&served, open, &admitted).await?;
+        reports.report(JumpointRequest::SessionStarted { session }).await;
+        Ok::<_, Error>(started)
+    });
     let started = tokio::select! {
         biased;
         reason = stop.stopped() => return Ended::before_it_began(reason),
@@ -127,13 +142,16 @@ async fn run(served: Arc<Served>, open: OpenSession, admitted: Admitted) -> Ende
         Ok(started) => started,
         Err(error) => return Ended::before_it_began(EndReason::from_error(&error)),
     };
-    let session = admitted.grant.session();
-    served
-        .outbox
-        .report(JumpointRequest::SessionStarted { session })
-        .await;
-    let events = tokio::spawn(forward_events(started.events, session, served.outbox.clone()));
-    let mut outcome = started.backend.gate(Box::new(started.rep), started.context).await;
+    let events = tokio::spawn(forward_events(started.events, session, reports));
+    let gate = started.backend.gate(Box::new(started.rep), started.context);
+    let mut outcome = tokio::select! {
+        outcome = gate => outcome,
+        // Dropping a gate cuts both legs: nothing that a protocol crate waits for keeps a session alive.
+        reason = async { let reason = stop.stopped().await; tokio::time::sleep(GATE_PATIENCE).await; reason } => {
+            tracing::error!(%session, "the gate did not stop and was cut: this is a bug, please report it");
+            Outcome::nothing_moved(reason)
+        }
+    };
     // Every recorder and event sink was dropped with the gate: both queues end.
     let mut recording = None;
     if let Some(task) = started.recording {
@@ -156,14 +174,10 @@ async fn run(served: Arc<Served>, open: OpenSession, admitted: Admitted) -> Ende
 }
 
 /// Runs the session, and ends it at its time even if the broker cannot be asked any more.
-async fn run_until(served: Arc<Served>, open: OpenSession, admitted: Admitted) -> Ended {
-    let left = admitted
-        .grant
-        .until()
-        .duration_since(served.jumpoint.0.clock.now());
-    let deadline = tokio::time::sleep(Duration::try_from(left).unwrap_or(Duration::ZERO));
+async fn run_until(served: Arc<Served>, open: OpenSession, admitted: Admitted, reports: Reports) -> Ended {
+    let deadline = tokio::time::sleep(admitted.lasts());
     let handle = admitted.handle.clone();
-    let run = Box::pin(run(served, open, admitted));
+    let run = Box::pin(run(served, open, admitted, reports));
     tokio::pin!(deadline, run);
     tokio::select! {
         ended = &mut run => return ended,
@@ -266,11 +280,11 @@ async fn start_recording(served: &Served, grant: &Grant) -> Result<(Recorder, Op
     Ok((recorder, Some(task)))
 }
 
-async fn forward_events(mut events: mpsc::Receiver<SessionEvent>, session: SessionId, outbox: Outbox) {
+async fn forward_events(mut events: mpsc::Receiver<SessionEvent>, session: SessionId, reports: Reports) {
     let mut number = 0;
     while let Some(event) = events.recv().await {
         number += 1;
-        outbox
+        reports
             .report(JumpointRequest::SessionEvent {
                 session,
                 number,

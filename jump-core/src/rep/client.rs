@@ -7,8 +7,8 @@ use super::ends::Ends;
 use super::explained::explained;
 use super::{LoginIdentity, SessionStream};
 use crate::control::{
-    BrokerEndpoint, Connection, Dial, Edit, Explanation, Heartbeat, HelloRole, ItemView, Jumped, RepRequest,
-    Request, Response, SESSION_ALPN, SessionView,
+    Answer, BrokerEndpoint, Connection, Dial, Edit, Explanation, Heartbeat, HelloRole, ItemView, Jumped,
+    RepRequest, Request, Response, SESSION_ALPN, SessionView,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionId;
@@ -110,7 +110,10 @@ impl RepBuilder {
             broker: &self.broker,
             key: &self.identity.0,
         };
-        let dialled = Box::pin(dial.connect(HelloRole::Rep)).await?;
+        let dialled = match Box::pin(dial.connect(HelloRole::Rep)).await? {
+            Answer::Accepted(dialled) => *dialled,
+            Answer::Refused(error) => return Err(error),
+        };
         let ends = Arc::new(Ends::default());
         let connection = Connection::start(
             dialled.stream,

@@ -158,7 +158,6 @@ pub(super) struct Scene {
     pub(super) broker: Broker,
     pub(super) store: Arc<MoodyStore>,
     pub(super) audit: Arc<MoodyLog>,
-    pub(super) clock: Arc<ManualClock>,
     /// Alice's login.
     pub(super) alice: Caller,
 }
@@ -191,7 +190,7 @@ impl Scene {
         });
         let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let broker = Broker::builder(SigningKey::generate().unwrap(), store.clone(), audit.clone())
-            .clock(clock.clone())
+            .clock(clock)
             .start()
             .await
             .unwrap();
@@ -245,7 +244,6 @@ impl Scene {
             broker,
             store,
             audit,
-            clock,
             alice,
         }
     }
