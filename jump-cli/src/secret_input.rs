@@ -40,10 +40,10 @@ fn ask_now(prompt: &str) -> Result<Secret<String>> {
         ));
     }
     let mut screen = io::stderr();
-    write!(screen, "{prompt}: ")
-        .and_then(|()| screen.flush())
-        .map_err(failed)?;
+    // First no echo, then the prompt: a person or program that answers at once must not be echoed.
     let raw = RawMode::start()?;
+    let shown = screen.write_all(format!("{prompt}: ").as_bytes());
+    shown.and_then(|()| screen.flush()).map_err(failed)?;
     // Reserved in full, so that growing never leaves an unwiped copy behind.
     let mut typed = Zeroizing(String::with_capacity(LONGEST));
     let result = loop {

@@ -1,5 +1,8 @@
 //! `jump proxy`: standard input and output become the session's stream, for native clients.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,8 +10,8 @@ use jump_core::model::{ItemDetails, TargetAddress};
 use jump_core::protocol::Session;
 use jump_core::rep::Rep;
 use jump_core::tunnel::pump;
-use jump_core::{Error, Result};
-use tokio::io::AsyncWriteExt;
+use jump_core::{Error, ErrorKind, Result};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use super::Context;
 use crate::connect::connect;
@@ -16,8 +19,8 @@ use crate::error::{Failure, surprised, usage};
 use crate::site::until_told_to_stop;
 use crate::stdio::{LISTENER_GONE, SessionSide, Stdio};
 
-/// How long the goodbye to the Jumpoint may take.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// How long the goodbye to the Jumpoint, and its answer, may take.
+const GOODBYE: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -54,12 +57,45 @@ async fn shell(rep: &Rep, item: &str) -> Result<(), Failure> {
     let moved = tokio::select! {
         moved = pump(&mut stdio, &mut session) => moved.map(|_| ()),
         _ = written => Ok(()),
-        told = until_told_to_stop() => told.map_err(|error| Error::from_io(jump_core::ErrorKind::Internal, "wait", error)),
+        told = until_told_to_stop() => told.map_err(not_waited),
     };
-    // What is written so far has to arrive, and the Jumpoint to know that this end is deliberate. An end that was
-    // not needs no goodbye, and one that is lost does no harm.
-    let _ = tokio::time::timeout(GOODBYE, session.shutdown()).await;
-    ended(moved)
+    ended(match moved {
+        Ok(()) => part(&mut session).await,
+        failed => failed,
+    })
+}
+
+fn not_waited(error: std::io::Error) -> Error {
+    Error::from_io(ErrorKind::Internal, "wait", error)
+}
+
+/// Says goodbye to the Jumpoint and waits for its own, so that what was sent last arrives: a socket that is closed
+/// with something unread in it is reset, and takes with it what is still on its way.
+///
+/// # Errors
+/// What ended the session, if that was not its client: the client may be gone before the broker's word is here.
+async fn part(session: &mut SessionSide) -> Result<()> {
+    let mut rest = [0u8; 4096];
+    let mut read = ReadBuf::new(&mut rest);
+    // Ended over there already, before our goodbye could be the reason?
+    let there = poll_fn(|cx| Poll::Ready(Pin::new(&mut *session).poll_read(cx, &mut read))).await;
+    let there = matches!(there, Poll::Ready(Ok(())) if read.filled().is_empty());
+    let parting = async {
+        // A stream that cannot be shut down is closed.
+        let _ = session.shutdown().await;
+        loop {
+            match session.read(&mut rest).await {
+                Ok(0) if there => tokio::time::sleep(Duration::from_millis(10)).await,
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) => return Err(Error::from_io(ErrorKind::Network, "part", error)),
+            }
+        }
+    };
+    match tokio::time::timeout(GOODBYE, parting).await {
+        Ok(Err(error)) if error.kind() != ErrorKind::Network => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// One connection through a tunnel session.
@@ -72,7 +108,7 @@ async fn through_tunnel(rep: &Rep, item: &str, target: &TargetAddress) -> Result
     let moved = tokio::select! {
         moved = pump(stdio, stream) => moved.map(|_| ()),
         closed = session.closed() => closed,
-        told = until_told_to_stop() => told.map_err(|error| Error::from_io(jump_core::ErrorKind::Internal, "wait", error)),
+        told = until_told_to_stop() => told.map_err(not_waited),
     };
     let _ = tokio::time::timeout(GOODBYE, session.close()).await;
     ended(moved)

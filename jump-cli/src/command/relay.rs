@@ -14,7 +14,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "IP:PORT")]
     listen: String,
     /// The key of the broker whose tickets count, as `jump broker` prints it
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     broker_key: PublicKey,
 }
 

@@ -136,7 +136,7 @@ impl Stage {
     }
 
     /// Waits for something that takes a moment.
-    async fn until(&self, what: &str, holds: impl Fn() -> bool) -> Result<(), Failure> {
+    pub(super) async fn until(&self, what: &str, holds: impl Fn() -> bool) -> Result<(), Failure> {
         const PATIENCE: Duration = Duration::from_secs(10);
         let waiting = async {
             while !holds() {

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use jump_testkit::seeded::Seeded;
 use jump_testkit::sshd::Sshd;
-use serde_json::json;
 
-use crate::support::{LONG, Part, Parts, Site, User, add_shell};
+use crate::support::{LONG, Part, Parts, Site, User, add_shell, nothing_is_active};
 
 const SESSIONS: usize = 4;
 const ROUNDS: u64 = 3;
@@ -71,21 +70,6 @@ async fn survive(seed: u64, part: fn(&mut Parts) -> &mut Part) {
     assert!(played > 0, "sessions were recorded");
 }
 
-async fn nothing_is_active(admin: &User) {
-    let empty = async {
-        loop {
-            let said = admin.run(&["sessions", "--active", "--json"]).await;
-            if said.code == 0 && said.json() == json!([]) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    tokio::time::timeout(LONG, empty)
-        .await
-        .expect("no session stays active");
-}
-
 async fn works_again(admin: &User) -> String {
     let again = async {
         loop {
@@ -121,8 +105,10 @@ async fn a_killed_relay_leaves_no_session_active() {
 async fn a_killed_site_in_one_process_leaves_no_session_active() {
     let (mut site, sshd) = (Site::start().await, Sshd::start().await.unwrap());
     site.add_shell(&sshd).await;
-    let mut session = site.admin.spawn(&["ssh", "web", "echo ready; sleep 1000"]);
-    session.wait_for_line("ready", LONG).await.unwrap();
+    let talk = "echo ready; sleep 1.5; echo later; sleep 1000";
+    let mut session = site.admin.spawn(&["ssh", "web", talk]);
+    // What was written in the last second before a kill may be lost, and only that.
+    session.wait_for_line("later", LONG).await.unwrap();
     let address = std::fs::read_to_string(site.folder().join("address")).unwrap();
     site.up.kill().await.unwrap();
     assert_ne!(session.wait(LONG).await.unwrap().code(), Some(0));

@@ -3,7 +3,7 @@
 use jump_testkit::process::{Process, command};
 use jump_testkit::sshd::Sshd;
 
-use crate::support::{ADMIN, LONG, Site, User};
+use crate::support::{ADMIN, LONG, Site, User, nothing_is_active};
 
 #[tokio::test]
 async fn the_exit_code_of_a_remote_command_passes_through() {
@@ -185,6 +185,5 @@ async fn a_session_ends_with_the_role_the_user_or_the_item() {
         "{}",
         session.output()
     );
-    let active = site.admin.run(&["sessions", "--active", "--json"]).await.json();
-    assert_eq!(active, serde_json::json!([]));
+    nothing_is_active(&site.admin).await;
 }

@@ -8,7 +8,7 @@ use crate::support::Site;
 async fn cp_copies_both_ways_and_shows_no_bar_in_a_pipe() {
     let (site, sshd) = (Site::start().await, Sshd::start().await.unwrap());
     site.add_shell(&sshd).await;
-    let bytes: Vec<u8> = (0..3_000_000u32).map(|at| (at * 7 >> 3) as u8).collect();
+    let bytes: Vec<u8> = (0..3_000_000u32).map(|at| ((at * 7) >> 3) as u8).collect();
     let here = site.admin.home.write("file.bin", &bytes).unwrap();
     let there = sshd.path("");
     let said = site

@@ -27,7 +27,12 @@ async fn the_three_commands_that_up_prints_lead_to_a_session() {
     // The newcomer's own part: where the machine is.
     let add = format!("{add} --port {}", sshd.address().port());
     let typed = format!("{PASSWORD}\r");
-    let (screen, code) = at_terminal(&user, &shell(&add), &[("Password of jumptest", &typed)]).await;
+    let (screen, code) = at_terminal(
+        &user,
+        &shell(&add),
+        &[("Password of jumptest on the target: ", &typed)],
+    )
+    .await;
     assert_eq!(code, 0, "{screen}");
     assert!(!screen.contains(PASSWORD), "the password is not echoed: {screen}");
     let dialogue = [

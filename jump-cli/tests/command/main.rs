@@ -1,5 +1,13 @@
 //! The built command, run as its users run it: against a real sshd, with native clients, killed at bad moments.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a step that fails is a test that fails"
+)]
+
 mod administration;
 mod crash;
 mod demo;

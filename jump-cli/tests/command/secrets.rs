@@ -125,7 +125,10 @@ async fn s14_an_injected_password_is_found_nowhere() {
         seen.push((path.clone(), std::fs::read(path).unwrap()));
     }
     let log = site.up.output();
-    assert!(log.contains("TRACE"), "the log was at its most talkative");
+    assert!(
+        log.contains("TRACE") && log.contains(" russh"),
+        "the log was at its most talkative"
+    );
     seen.push(("the log of the server".to_owned(), log.into_bytes()));
     assert!(
         seen.iter()

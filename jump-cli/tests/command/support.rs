@@ -289,6 +289,22 @@ pub(crate) async fn add_shell(admin: &User, sshd: &Sshd, more: &[&str]) {
     admin.run_with(&arguments, PASSWORD).await.ok();
 }
 
+/// Waits until the site has accounted for every session.
+pub(crate) async fn nothing_is_active(admin: &User) {
+    let empty = async {
+        loop {
+            let said = admin.run(&["sessions", "--active", "--json"]).await;
+            if said.code == 0 && said.json() == serde_json::json!([]) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(LONG, empty)
+        .await
+        .expect("no session stays active");
+}
+
 pub(crate) fn host_and_port(address: SocketAddr) -> (String, String) {
     (address.ip().to_string(), address.port().to_string())
 }
