@@ -229,14 +229,14 @@ struct Told(mpsc::Sender<JumpointRequest>);
 
 #[async_trait]
 impl Handler for Told {
-    async fn request(&self, request: Request) -> Result<Response> {
+    async fn request(&self, _: &Connection, request: Request) -> Result<Response> {
         if let Request::Jumpoint(request) = request {
             let _ = self.0.send(request).await;
         }
         Ok(Response::Done)
     }
 
-    async fn notice(&self, _notice: Notice) {}
+    async fn notice(&self, _: &Connection, _: Notice) {}
 }
 
 #[tokio::test]

@@ -94,7 +94,7 @@ mod tests {
 
     #[async_trait]
     impl Handler for Stuck {
-        async fn request(&self, request: Request) -> Result<Response> {
+        async fn request(&self, _: &Connection, request: Request) -> Result<Response> {
             if let Request::Jumpoint(JumpointRequest::SessionStarted { session }) = request {
                 if session == self.session {
                     std::future::pending::<()>().await;
@@ -104,7 +104,7 @@ mod tests {
             Ok(Response::Done)
         }
 
-        async fn notice(&self, _notice: Notice) {}
+        async fn notice(&self, _: &Connection, _: Notice) {}
     }
 
     #[tokio::test]
