@@ -16,6 +16,9 @@ use crate::store::{SessionRecord, SessionState};
 
 use super::sessions;
 
+/// The longest text of a reason, in characters.
+const LONGEST_REASON: usize = 1000;
+
 /// The end of a session on its way into the log and the store.
 #[derive(Clone, Debug)]
 pub(super) struct Unaccounted {
@@ -166,8 +169,32 @@ pub(super) async fn ended(
     if owner.is_some_and(|owner| owner != jumpoint) {
         return Err(not_yours());
     }
+    let outcome = Outcome {
+        reason: credible(outcome.reason),
+        ..outcome
+    };
     // If it was ended here meanwhile, or is reported a second time, there is nothing to add.
     try_finish(broker, session, outcome, recording).await
+}
+
+/// What a Jumpoint may say about an end that is not the broker's doing: nothing that only the broker can know, and no
+/// more than a few lines.
+fn credible(reason: EndReason) -> EndReason {
+    let cut = |text: String| text.chars().take(LONGEST_REASON).collect();
+    match reason {
+        EndReason::EndedBy(_) | EndReason::AccessRevoked(_) | EndReason::BrokerRestarted => {
+            EndReason::Failed {
+                kind: ErrorKind::Protocol,
+                message: "the jumpoint gave a reason that is not its to give".to_owned(),
+            }
+        }
+        EndReason::RecordingFailed(why) => EndReason::RecordingFailed(cut(why)),
+        EndReason::Failed { kind, message } => EndReason::Failed {
+            kind,
+            message: cut(message),
+        },
+        other => other,
+    }
 }
 
 /// A Jumpoint reports an event of one of its sessions. `Ok` says that it is on stable storage.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::error::{Error, ErrorKind};
+use crate::text::Escaped;
 
 /// Why a session ended. The text in a variant is for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,19 +72,20 @@ impl EndReason {
 }
 
 impl fmt::Display for EndReason {
+    /// For people; what others wrote is escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             EndReason::RepClosed => f.write_str("closed by the rep"),
             EndReason::TargetClosed => f.write_str("closed by the target"),
-            EndReason::EndedBy(who) => write!(f, "ended by {who}"),
-            EndReason::AccessRevoked(why) => write!(f, "access was revoked: {why}"),
+            EndReason::EndedBy(who) => write!(f, "ended by {}", Escaped(who)),
+            EndReason::AccessRevoked(why) => write!(f, "access was revoked: {}", Escaped(why)),
             EndReason::Expired => f.write_str("the granted time is over"),
             EndReason::LeaseLost => f.write_str("the jumpoint lost contact with the broker"),
             EndReason::JumpointLost => f.write_str("the jumpoint went away"),
             EndReason::RepLost => f.write_str("the rep went away"),
             EndReason::BrokerRestarted => f.write_str("the broker restarted"),
-            EndReason::RecordingFailed(why) => write!(f, "the recording failed: {why}"),
-            EndReason::Failed { message, .. } => f.write_str(message),
+            EndReason::RecordingFailed(why) => write!(f, "the recording failed: {}", Escaped(why)),
+            EndReason::Failed { message, .. } => Escaped(message).fmt(f),
         }
     }
 }
@@ -136,5 +138,26 @@ impl Stop {
     #[must_use]
     pub fn reason(&self) -> Option<EndReason> {
         self.0.borrow().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s30_what_others_wrote_cannot_act() {
+        let evil = || "\u{1b}[2J\u{202e}".to_owned();
+        for reason in [
+            EndReason::EndedBy(evil()),
+            EndReason::AccessRevoked(evil()),
+            EndReason::RecordingFailed(evil()),
+            EndReason::Failed {
+                kind: ErrorKind::Network,
+                message: evil(),
+            },
+        ] {
+            assert!(!reason.to_string().chars().any(crate::text::acts), "{reason:?}");
+        }
     }
 }
