@@ -6,6 +6,7 @@
     clippy::indexing_slicing
 )]
 
+use jump_core::ErrorKind;
 use jump_core::access::{Action, Context, Decision, Effect, Gate, Reason, RoleSource, Verdict, decide};
 use jump_core::id::{GroupId, ItemId, JumpointId, RoleId, UserId};
 use jump_core::model::{
@@ -317,4 +318,40 @@ proptest! {
         let expected = if keep.iter().all(|keep| *keep) { Effect::Allow } else { Effect::Deny };
         prop_assert_eq!(start(&world).effect, expected);
     }
+}
+
+/// The first two of a kind differ in case only: they are one name, wherever it is looked up or must be unique.
+#[test]
+fn names_that_differ_in_case_only_are_taken() {
+    let taken = |first: Change, second: Change| {
+        let mut world = world(&permitting(None, Role::NO_ACCESS));
+        world.apply(&[first]).unwrap();
+        world.apply(&[second]).map(|_| ()).unwrap_err().kind()
+    };
+    let group = |id, name| {
+        Change::PutGroup(JumpGroup {
+            id: GroupId::new(id).unwrap(),
+            name: Name::new(name).unwrap(),
+            comments: Default::default(),
+        })
+    };
+    let jumpoint = |id, name| {
+        Change::PutJumpoint(Jumpoint::new(
+            JumpointId::new(id).unwrap(),
+            Name::new(name).unwrap(),
+        ))
+    };
+    let named = |id, name| {
+        Change::PutItem(JumpItem {
+            id: ItemId::new(id).unwrap(),
+            name: Name::new(name).unwrap(),
+            ..shell_item()
+        })
+    };
+    assert_eq!(taken(group(7, "Büro"), group(8, "BÜRO")), ErrorKind::Conflict);
+    assert_eq!(
+        taken(jumpoint(7, "Büro"), jumpoint(8, "BÜRO")),
+        ErrorKind::Conflict
+    );
+    assert_eq!(taken(named(7, "Büro"), named(8, "BÜRO")), ErrorKind::Conflict);
 }

@@ -152,13 +152,12 @@ async fn who_may_not_start_is_told_why_and_who_may_not_see_is_told_nothing() {
         (missing.kind(), missing.to_string())
     );
     assert!(stranger.items().await.unwrap().is_empty());
-    let denied = site
-        .audit
-        .events()
-        .iter()
-        .filter(|e| matches!(e.kind, AuditKind::SessionDenied { .. }))
-        .count();
-    assert_eq!(denied, 2, "both attempts on the real item are logged");
+    let denied = |event: &jump_core::audit::AuditEvent| matches!(event.kind, AuditKind::SessionDenied { .. });
+    site.until("both attempts on the real item are logged", || {
+        site.audit.events().into_iter().filter(denied).count() == 2
+    })
+    .await
+    .unwrap();
 }
 
 /// Everything that takes access away, and the kind of error the rep sees.
@@ -431,6 +430,21 @@ async fn v06_a_login_for_sessions_cannot_administer_even_if_its_user_may() {
     );
 }
 
+/// Adds a Shell Jump to a group.
+fn draft(group: &str, item: &str) -> Edit {
+    Edit::AddItem(Box::new(ItemDraft {
+        name: name(item),
+        group: name(group),
+        jumpoint: name("berlin"),
+        hostname: Hostname::new("10.0.0.9").unwrap(),
+        tag: Default::default(),
+        comments: Default::default(),
+        recording: Default::default(),
+        max_duration_seconds: None,
+        details: ItemDetails::ShellJump(ShellJump::ssh(22)),
+    }))
+}
+
 #[tokio::test]
 async fn items_are_edited_by_role_and_only_in_ones_own_groups() {
     let site = site().await;
@@ -442,25 +456,12 @@ async fn items_are_edited_by_role_and_only_in_ones_own_groups() {
     .await
     .unwrap();
     let lead = site.login("lead", Registry::new()).await.unwrap();
-    let draft = |group: &str| {
-        Edit::AddItem(Box::new(ItemDraft {
-            name: name("new"),
-            group: name(group),
-            jumpoint: name("berlin"),
-            hostname: Hostname::new("10.0.0.9").unwrap(),
-            tag: Default::default(),
-            comments: Default::default(),
-            recording: Default::default(),
-            max_duration_seconds: None,
-            details: ItemDetails::ShellJump(ShellJump::ssh(22)),
-        }))
-    };
     assert!(matches!(
-        lead.edit(draft("web")).await.unwrap(),
+        lead.edit(draft("web", "new")).await.unwrap(),
         Response::Item(_)
     ));
     assert_eq!(
-        lead.edit(draft("db")).await.unwrap_err().kind(),
+        lead.edit(draft("db", "new")).await.unwrap_err().kind(),
         ErrorKind::Denied
     );
     let rep = site.login("alice", Registry::new()).await.unwrap();
@@ -729,4 +730,212 @@ async fn a_gate_that_does_not_stop_is_stopped() {
     })
     .await
     .unwrap();
+}
+
+#[tokio::test]
+async fn an_item_is_found_by_its_name_in_any_case_and_with_any_character_in_it() {
+    let site = site().await;
+    for name in ["Büro", "a/b"] {
+        site.add_shell(name, nowhere(), RecordingMode::Off).await.unwrap();
+    }
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    for (text, name) in [
+        ("BÜRO", "Büro"),
+        ("WEB/büro", "Büro"),
+        ("A/B", "a/b"),
+        ("web/a/b", "a/b"),
+    ] {
+        assert_eq!(rep.item(text).await.unwrap().name, name, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn v11_what_is_hidden_and_what_does_not_exist_look_the_same() {
+    let site = site().await;
+    for group in ["db", "mail"] {
+        site.edit(Edit::AddGroup {
+            name: name(group),
+            comments: Default::default(),
+        })
+        .await
+        .unwrap();
+        let admin = site.login("admin", Registry::new()).await.unwrap();
+        admin.edit(draft(group, "twin")).await.unwrap();
+    }
+    site.add_user("stranger", None, false).await.unwrap();
+    let stranger = site.login("stranger", Registry::new()).await.unwrap();
+    let answer = async |request: RepRequest| {
+        let error = stranger.request(request).await.unwrap_err();
+        (error.kind(), error.to_string())
+    };
+    let jump = |item: &str| RepRequest::Jump {
+        item: item.into(),
+        session_key: jump_core::keys::SigningKey::generate().unwrap().public(),
+    };
+    // Two hidden items of one name are no more than none.
+    assert_eq!(answer(jump("twin")).await, answer(jump("nothing")).await);
+    let credential = |item: u32| {
+        RepRequest::Edit(Edit::SetCredential {
+            item: jump_core::id::ItemId::new(item).unwrap(),
+            credential: None,
+        })
+    };
+    assert_eq!(answer(credential(1)).await, answer(credential(999)).await);
+    let add = |group: &str| RepRequest::Edit(draft(group, "mine"));
+    let (hidden, missing) = (answer(add("db")).await, answer(add("no")).await);
+    assert_eq!((hidden.0, hidden.1.replace("db", "no")), missing);
+}
+
+#[tokio::test]
+async fn who_adds_items_adds_them_only_behind_jumpoints_that_are_granted() {
+    let site = site().await;
+    site.add_user("lead", Some("Administrator"), false).await.unwrap();
+    site.edit(Edit::RevokeJumpoint {
+        jumpoint: name("berlin"),
+        user: UserName::new("lead").unwrap(),
+    })
+    .await
+    .unwrap();
+    let lead = site.login("lead", Registry::new()).await.unwrap();
+    let error = lead.edit(draft("web", "new")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}
+
+#[tokio::test]
+async fn ones_own_sessions_are_listed_however_many_others_have() {
+    let site = site().await;
+    site.add_user("bob", Some("Start Sessions Only"), false)
+        .await
+        .unwrap();
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    let _own = rep.jump("web-1").await.unwrap();
+    let bob = site.login("bob", Registry::new()).await.unwrap();
+    let mut others = Vec::new();
+    for _ in 0..5 {
+        others.push(bob.jump("web-1").await.unwrap());
+    }
+    assert_eq!(rep.sessions(false, 3).await.unwrap().len(), 1);
+    assert_eq!(bob.sessions(false, 3).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn an_invitation_of_a_user_who_was_disabled_enrols_nobody() {
+    let site = site().await;
+    let invitation = site.invite("alice", LoginScope::Sessions).await.unwrap();
+    site.edit(Edit::EnableUser {
+        name: alice(),
+        enabled: false,
+    })
+    .await
+    .unwrap();
+    let identity = LoginIdentity::generate().unwrap();
+    let error = jump_core::rep::enrol(&*site.transport, &invitation, &identity, name("device"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
+}
+
+#[tokio::test]
+async fn a_login_has_a_bounded_number_of_connections() {
+    let site = site().await;
+    let identity = site.enrol("alice").await.unwrap();
+    let mut connected = Vec::new();
+    let refused = loop {
+        match site.connect(identity.clone(), Registry::new()).await {
+            Ok(rep) => connected.push(rep),
+            Err(error) => break error,
+        }
+        assert!(connected.len() <= 200, "there is no limit");
+    };
+    assert_eq!(refused.kind(), ErrorKind::ResourceLimit, "{refused}");
+    // Others of the same user are not concerned, and a place that becomes free is free.
+    site.login("alice", Registry::new()).await.unwrap();
+    drop(connected.pop());
+    for attempt in 0.. {
+        match site.connect(identity.clone(), Registry::new()).await {
+            Ok(_) => break,
+            Err(error) => assert!(attempt < 500, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_user_invites_a_bounded_number_of_logins() {
+    let site = site().await;
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    let invite = || Edit::InviteLogin {
+        user: alice(),
+        scope: LoginScope::Sessions,
+    };
+    let mut made = 0;
+    let refused = loop {
+        match rep.edit(invite()).await {
+            Ok(_) => made += 1,
+            Err(error) => break error,
+        }
+        assert!(made <= 100, "there is no limit");
+    };
+    assert_eq!(refused.kind(), ErrorKind::ResourceLimit, "{refused}");
+    // An administrator may for whom he likes.
+    site.invite("alice", LoginScope::Sessions).await.unwrap();
+}
+
+#[tokio::test]
+async fn refused_jumps_do_not_fill_the_log() {
+    let site = site().await;
+    site.add_user("auditor", Some("Auditor"), false).await.unwrap();
+    let auditor = site.login("auditor", Registry::new()).await.unwrap();
+    for _ in 0..300 {
+        assert_eq!(auditor.jump("web-1").await.unwrap_err().kind(), ErrorKind::Denied);
+    }
+    let denied = |event: &jump_core::audit::AuditEvent| matches!(event.kind, AuditKind::SessionDenied { .. });
+    let logged = site.audit.events().into_iter().filter(denied).count();
+    assert!((10..200).contains(&logged), "{logged}");
+}
+
+#[tokio::test]
+async fn v16_a_jumpoint_cannot_say_that_an_administrator_ended_a_session() {
+    let site = RunningSite::start(SiteOptions::new(Registry::new().with(Arc::new(Liar))))
+        .await
+        .unwrap();
+    site.add_user("alice", Some("Start Sessions Only"), false)
+        .await
+        .unwrap();
+    site.add_shell("web-1", nowhere(), RecordingMode::Off)
+        .await
+        .unwrap();
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    let session = rep.jump("web-1").await.unwrap();
+    let EndReason::Failed { kind, message } = ended(&site, &session).await else {
+        panic!("it was believed");
+    };
+    assert_eq!(kind, ErrorKind::Protocol);
+    assert!(
+        message.len() < 2000 && !message.contains("admin"),
+        "{message:.80}"
+    );
+}
+
+/// A gate that puts words into an administrator's mouth.
+#[derive(Debug)]
+struct Liar;
+
+#[async_trait]
+impl Backend for Liar {
+    fn protocol(&self) -> &'static str {
+        "ssh"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::none()
+    }
+
+    async fn gate(&self, _rep: BoxStream, _context: GateContext) -> Outcome {
+        Outcome::nothing_moved(EndReason::EndedBy("admin".repeat(1000)))
+    }
+
+    async fn connect(&self, _stream: BoxStream, _options: ConnectOptions) -> Result<Session, Error> {
+        Err(Error::new(ErrorKind::Unsupported, "connect", "it lies"))
+    }
 }

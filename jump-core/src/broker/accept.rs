@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::caller::{Caller, RepLink};
-use super::{Broker, enrol, jumpoint_link, lock, request};
+use super::{Broker, enrol, jumpoint_link, lock, refusals, request};
 use crate::audit::{Actor, AuditKind};
 use crate::control::{
     CONTROL_ALPN, Connection, FrameDecoder, Handler, Hello, HelloRole, MAX_FRAME,
@@ -104,11 +104,7 @@ impl Broker {
         let Some(unlogged) = self.0.refusals.admit() else {
             return Ok(());
         };
-        let message = if unlogged == 0 {
-            error.to_string()
-        } else {
-            format!("{error} (and {unlogged} refusals before it that were not logged)")
-        };
+        let message = refusals::with_unlogged(error.to_string(), unlogged);
         let refused = AuditKind::Refused {
             kind: error.kind(),
             message,
@@ -150,6 +146,7 @@ impl Broker {
             }
             HelloRole::Rep => {
                 let caller = Caller::from_login(&self.world(), &key, now)?;
+                self.room_for(&caller, 1)?;
                 let (name, actor) = (caller.name().to_owned(), caller.actor());
                 (Accepted::Rep(caller), name, None, actor)
             }
@@ -181,6 +178,18 @@ impl Broker {
         Ok(Some(accepted))
     }
 
+    /// Whether a login may have this many connections more.
+    fn room_for(&self, caller: &Caller, more: usize) -> Result<()> {
+        let most = self.0.settings.connections_per_login;
+        let reps = lock(&self.0.reps);
+        let connected = reps.values().filter(|rep| rep.caller.login() == caller.login());
+        if connected.count() + more > most {
+            let message = format!("this login has {most} connections, which is the limit");
+            return Err(Error::new(ErrorKind::ResourceLimit, "connect", message));
+        }
+        Ok(())
+    }
+
     async fn rep_connection(&self, stream: TlsStream<Socket>, decoder: FrameDecoder, caller: Caller) {
         let id = self.next_link();
         let handler = RepHandler {
@@ -195,8 +204,9 @@ impl Broker {
                 connection: connection.clone(),
             },
         );
-        // A change between hello and here has not seen this link: look again.
-        if let Err(error) = caller.check(&self.world(), self.now()) {
+        // A change between hello and here has not seen this link, nor have others that came meanwhile: look again.
+        let still = caller.check(&self.world(), self.now());
+        if let Err(error) = still.and_then(|()| self.room_for(&caller, 0)) {
             connection.close(&error);
         }
         let error = connection.closed().await;

@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock, Weak};
 use std::time::Duration;
 
-use super::refusals::Refusals;
+use super::invitations::Invitations;
+use super::refusals::{Denials, Refusals};
 use super::sessions::{self, Sessions};
 use super::{Broker, Inner};
 use super::{accounting, presence};
@@ -35,6 +36,8 @@ pub struct BrokerSettings {
     pub max_session: SignedDuration,
     /// The most live sessions per user. 64.
     pub sessions_per_user: usize,
+    /// The most connections at once per login. 64.
+    pub connections_per_login: usize,
     /// How long an invitation works. 24 hours.
     pub invitation_lifetime: SignedDuration,
     /// Between two signs of life on a control connection. 15 seconds; silence for three of them ends it.
@@ -51,6 +54,7 @@ impl Default for BrokerSettings {
             handshake_timeout: Duration::from_secs(10),
             max_session: SignedDuration::from_hours(12),
             sessions_per_user: 64,
+            connections_per_login: 64,
             invitation_lifetime: SignedDuration::from_hours(24),
             heartbeat: Duration::from_secs(15),
         }
@@ -164,6 +168,8 @@ impl BrokerBuilder {
             reps: Mutex::new(HashMap::new()),
             next_link: AtomicU64::new(1),
             refusals: Refusals::new(),
+            denials: Denials::default(),
+            invitations: Invitations::default(),
         };
         let broker = Broker(Arc::new_cyclic(inner));
         broker.log(Actor::System, None, AuditKind::BrokerStarted).await?;

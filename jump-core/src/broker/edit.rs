@@ -11,10 +11,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{GroupId, ItemId, JumpointId, UserId};
 use crate::model::{
     Change, ItemDetails, JumpGroup, JumpItem, Jumpoint, LoginScope, Membership, Name, Role, RolePermission,
-    User, UserName, World,
+    User, UserName, World, same_name,
 };
 use crate::session::SealedCredential;
 use crate::store::{EnrolmentToken, IdKind, TokenPurpose};
+use crate::time::Timestamp;
 
 /// Makes one edit on behalf of `caller`.
 pub(super) async fn edit(broker: &Broker, caller: &Caller, edit: Edit) -> Result<Response> {
@@ -152,20 +153,31 @@ fn must_manage(
 
 async fn add_item(broker: &Broker, caller: &Caller, editing: Editing, draft: ItemDraft) -> Result<Response> {
     let world = editing.world();
-    let group = group_named(&world, &draft.group)?;
-    let permitted = caller.is_administrator(&world)
-        || (caller.scope() == LoginScope::Everything
-            && caller
-                .user()
-                .is_some_and(|user| role_permits(&world, user, group.id, RolePermission::Add)));
-    if !permitted {
-        let message = format!(
-            "your role in group \"{}\" lacks {}",
-            group.name,
-            RolePermission::Add
-        );
-        return Err(Error::new(ErrorKind::Denied, "add an item", message));
-    }
+    let administrator = caller.is_administrator(&world);
+    let user = caller.user().filter(|_| caller.scope() == LoginScope::Everything);
+    // Who may not add to a group, or may not use a Jumpoint, learns from the answer not even that it exists.
+    let may_add = |group: &Arc<JumpGroup>| {
+        administrator || user.is_some_and(|user| role_permits(&world, user, group.id, RolePermission::Add))
+    };
+    let group = match group_named(&world, &draft.group) {
+        Ok(group) if may_add(&group) => group,
+        Err(error) if administrator => return Err(error),
+        _ => {
+            let message = format!(
+                "your role in group \"{}\" lacks {}",
+                draft.group,
+                RolePermission::Add
+            );
+            return Err(Error::new(ErrorKind::Denied, "add an item", message));
+        }
+    };
+    let may_use = |jumpoint: &Arc<Jumpoint>| {
+        administrator || user.is_some_and(|user| world.may_use_jumpoint(user, jumpoint.id))
+    };
+    let jumpoint = jumpoint_named(&world, &draft.jumpoint)
+        .ok()
+        .filter(may_use)
+        .ok_or_else(|| missing("jumpoint", draft.jumpoint.as_str()))?;
     if let ItemDetails::ShellJump(shell) = &draft.details
         && shell.credential.is_some()
     {
@@ -180,7 +192,7 @@ async fn add_item(broker: &Broker, caller: &Caller, editing: Editing, draft: Ite
         id,
         name: draft.name,
         group: group.id,
-        jumpoint: jumpoint_named(&world, &draft.jumpoint)?.id,
+        jumpoint: jumpoint.id,
         hostname: draft.hostname,
         tag: draft.tag,
         comments: draft.comments,
@@ -204,10 +216,7 @@ async fn set_credential(
     credential: Option<SealedCredential>,
 ) -> Result<Response> {
     let world = editing.world();
-    let mut item = world
-        .item(id)
-        .map(|item| JumpItem::clone(item))
-        .ok_or_else(item_lookup::not_found)?;
+    let mut item = JumpItem::clone(item_lookup::with_id(&world, caller, id, broker.now())?);
     must_manage(broker, caller, &world, id, RolePermission::EditIdentity)?;
     let ItemDetails::ShellJump(shell) = &mut item.details else {
         return Err(Error::new(
@@ -230,8 +239,17 @@ async fn invite_login(
     let user = user_named(world, user);
     let own = caller.user().is_some() && user.as_ref().is_ok_and(|user| Some(user.id) == caller.user());
     let wider = scope == LoginScope::Everything && caller.scope() != LoginScope::Everything;
-    if !own || wider {
+    // What enrols does not expire, so a login that does may not make more of itself.
+    let lasting = caller
+        .login()
+        .and_then(|login| world.login(login))
+        .is_some_and(|login| login.expires.is_some());
+    if !own || wider || lasting {
         caller.must_administer(world)?;
+    }
+    if let Some(user) = caller.user().filter(|_| !caller.is_administrator(world)) {
+        let now = broker.now();
+        broker.0.invitations.admit(world, user, now, expiry(broker)?)?;
     }
     invite(
         broker,
@@ -257,15 +275,7 @@ async fn invite(broker: &Broker, caller: &Caller, purpose: TokenPurpose) -> Resu
     broker
         .log(caller.actor(), None, AuditKind::TokenCreated { purpose: named })
         .await?;
-    let lifetime = broker.0.settings.invitation_lifetime;
-    let expires = broker.now().checked_add(lifetime).map_err(|error| {
-        Error::new(
-            ErrorKind::InvalidArgument,
-            "make an invitation",
-            "its lifetime is too long",
-        )
-        .with_source(error)
-    })?;
+    let expires = expiry(broker)?;
     broker
         .0
         .store
@@ -276,6 +286,19 @@ async fn invite(broker: &Broker, caller: &Caller, purpose: TokenPurpose) -> Resu
         })
         .await?;
     Ok(Response::invitation(&invitation.reveal()))
+}
+
+/// When an invitation that is made now expires.
+fn expiry(broker: &Broker) -> Result<Timestamp> {
+    let lifetime = broker.0.settings.invitation_lifetime;
+    broker.now().checked_add(lifetime).map_err(|error| {
+        Error::new(
+            ErrorKind::InvalidArgument,
+            "make an invitation",
+            "its lifetime is too long",
+        )
+        .with_source(error)
+    })
 }
 
 fn missing(what: &str, name: &str) -> Error {
@@ -294,7 +317,7 @@ fn user_named(world: &World, name: &UserName) -> Result<Arc<User>> {
 }
 
 fn group_named(world: &World, name: &Name) -> Result<Arc<JumpGroup>> {
-    let matches = |group: &&Arc<JumpGroup>| group.name.as_str().eq_ignore_ascii_case(name.as_str());
+    let matches = |group: &&Arc<JumpGroup>| same_name(group.name.as_str(), name.as_str());
     world
         .groups()
         .find(matches)
@@ -303,7 +326,7 @@ fn group_named(world: &World, name: &Name) -> Result<Arc<JumpGroup>> {
 }
 
 fn jumpoint_named(world: &World, name: &Name) -> Result<Arc<Jumpoint>> {
-    let matches = |jumpoint: &&Arc<Jumpoint>| jumpoint.name.as_str().eq_ignore_ascii_case(name.as_str());
+    let matches = |jumpoint: &&Arc<Jumpoint>| same_name(jumpoint.name.as_str(), name.as_str());
     world
         .jumpoints()
         .find(matches)
@@ -312,7 +335,7 @@ fn jumpoint_named(world: &World, name: &Name) -> Result<Arc<Jumpoint>> {
 }
 
 fn role_named(world: &World, name: &Name) -> Result<Arc<Role>> {
-    let matches = |role: &&Arc<Role>| role.name.as_str().eq_ignore_ascii_case(name.as_str());
+    let matches = |role: &&Arc<Role>| same_name(role.name.as_str(), name.as_str());
     world
         .roles()
         .find(matches)

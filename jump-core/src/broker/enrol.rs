@@ -31,7 +31,10 @@ pub(super) async fn enrol(
     let world = editing.world();
     let (change, enrolled, actor) = match (token.purpose, enrol) {
         (TokenPurpose::Login { user, scope }, Enrol::Login { label }) => {
-            let user = world.user(user).ok_or_else(|| refuse("the user was removed"))?;
+            let user = world
+                .user(user)
+                .filter(|user| user.enabled)
+                .ok_or_else(|| refuse("the user was removed or disabled"))?;
             let id = LoginId::new(broker.0.store.next_id(IdKind::Login).await?)?;
             let login = Login {
                 id,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::access::{Action, Context, Effect, decide};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, UserId};
-use crate::model::{JumpItem, World};
+use crate::model::{JumpItem, World, same_name};
 use crate::time::Timestamp;
 
 use super::Caller;
@@ -49,7 +49,32 @@ pub(super) fn find_visible(
     })
 }
 
+/// The item with this id, if `caller` may see it.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`].
+pub(super) fn with_id<'w>(
+    world: &'w World,
+    caller: &Caller,
+    id: ItemId,
+    now: Timestamp,
+) -> Result<&'w Arc<JumpItem>> {
+    let visible = |item: &&Arc<JumpItem>| {
+        caller.is_administrator(world)
+            || caller
+                .user()
+                .is_some_and(|user| may_view(world, user, item.id, now))
+    };
+    world.item(id).filter(visible).ok_or_else(not_found)
+}
+
+/// The longest `group/name`: two names of 128 characters of at most four bytes.
+const LONGEST: usize = 2 * 128 * 4 + 1;
+
 fn find(world: &World, text: &str, visible: impl Fn(ItemId) -> bool) -> Result<Arc<JumpItem>> {
+    if text.len() > LONGEST {
+        return Err(not_found());
+    }
     let by_id = text.parse::<u32>().ok().and_then(|id| ItemId::new(id).ok());
     if let Some(item) = by_id
         .and_then(|id| world.item(id))
@@ -57,22 +82,23 @@ fn find(world: &World, text: &str, visible: impl Fn(ItemId) -> bool) -> Result<A
     {
         return Ok(item.clone());
     }
-    let (group, name) = match text.split_once('/') {
-        Some((group, name)) => (Some(group), name),
-        None => (None, text),
+    // Either part may hold a slash: what is looked for is a name, or a group and a name with a slash between them.
+    let called = |item: &JumpItem| {
+        same_name(item.name.as_str(), text)
+            || world.group(item.group).is_some_and(|group| {
+                text.match_indices('/').any(|(slash, _)| {
+                    text.get(..slash)
+                        .is_some_and(|text| same_name(group.name.as_str(), text))
+                        && text
+                            .get(slash + 1..)
+                            .is_some_and(|text| same_name(item.name.as_str(), text))
+                })
+            })
     };
-    let in_group = |item: &JumpItem| {
-        let Some(wanted) = group else { return true };
-        world
-            .group(item.group)
-            .is_some_and(|group| group.name.as_str().eq_ignore_ascii_case(wanted))
-    };
-    let mut found = world
-        .items()
-        .filter(|item| item.name.as_str().eq_ignore_ascii_case(name) && in_group(item) && visible(item.id));
+    let mut found = world.items().filter(|item| called(item) && visible(item.id));
     let first = found.next().ok_or_else(not_found)?;
     if found.next().is_some() {
-        let message = format!("several groups have an item \"{name}\": say group/{name}");
+        let message = format!("several items are called \"{text}\": say group/name, or the id");
         return Err(Error::new(ErrorKind::Conflict, "find a jump item", message));
     }
     Ok(first.clone())

@@ -1,12 +1,12 @@
 //! Starting a session: decision, grant, log, then the two ends are told.
 
 use super::sessions::{self, LiveSession, Place};
-use super::{Broker, Caller, accounting, item_lookup};
+use super::{Broker, Caller, accounting, item_lookup, refusals};
 use crate::access::{Action, Context, decide};
 use crate::audit::AuditKind;
 use crate::control::{Connection, Jumped, Message, Notice, OpenSession};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::SessionId;
+use crate::id::{ItemId, SessionId, UserId};
 use crate::keys::PublicKey;
 use crate::model::ItemDetails;
 use crate::protocol::Outcome;
@@ -35,7 +35,10 @@ pub(super) async fn jump(
     // What the user may see comes first, so that a name is not ambiguous because of items that are hidden; what is
     // hidden is looked up all the same, so that the attempt is logged.
     let item = match item_lookup::find_visible(&world, caller, item, now) {
-        Err(error) if error.kind() == ErrorKind::NotFound => item_lookup::find_any(&world, item)?,
+        // Several that are hidden are no more than none.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            item_lookup::find_any(&world, item).map_err(|_| item_lookup::not_found())?
+        }
         found => found?,
     };
     let context = Context {
@@ -44,15 +47,19 @@ pub(super) async fn jump(
     };
     let (decision, allowed) = decide(&world, user, item.id, Action::Start, &context, now);
     let Some(allowed) = allowed else {
-        let denied = AuditKind::SessionDenied {
-            item: item.id,
-            reasons: decision.why_not(),
-        };
-        broker.log(caller.actor(), None, denied).await?;
-        // Somebody who may not even see the item learns nothing about it.
         return Err(if item_lookup::may_view(&world, user, item.id, now) {
+            log_denied(broker, caller, user, item.id, decision.why_not()).await?;
             Error::new(ErrorKind::Denied, operation, decision.why_not())
         } else {
+            // Somebody who may not even see the item learns nothing about it, not even from how long a line in the
+            // log takes.
+            let (broker, caller) = (broker.clone(), caller.clone());
+            tokio::spawn(async move {
+                let denied = log_denied(&broker, &caller, user, item.id, decision.why_not());
+                if let Err(error) = denied.await {
+                    tracing::error!(%error, "a refused jump could not be logged");
+                }
+            });
             item_lookup::not_found()
         });
     };
@@ -151,6 +158,22 @@ pub(super) async fn jump(
         ticket: rep_ticket,
         relay,
     })
+}
+
+/// Logs a refused jump, within the user's budget for that.
+async fn log_denied(
+    broker: &Broker,
+    caller: &Caller,
+    user: UserId,
+    item: ItemId,
+    reasons: String,
+) -> Result<()> {
+    let Some(unlogged) = broker.0.denials.admit(user) else {
+        return Ok(());
+    };
+    let reasons = refusals::with_unlogged(reasons, unlogged);
+    let denied = AuditKind::SessionDenied { item, reasons };
+    broker.log(caller.actor(), None, denied).await
 }
 
 fn still_allowed(broker: &Broker, caller: &Caller, session: SessionId) -> Result<()> {

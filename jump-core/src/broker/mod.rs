@@ -12,6 +12,7 @@ mod caller;
 mod edit;
 mod editing;
 mod enrol;
+mod invitations;
 mod item_lookup;
 mod jump;
 mod jumpoint_link;
@@ -43,8 +44,9 @@ use crate::tunnel::{Admission, Relay, Tls};
 pub use builder::{BrokerBuilder, BrokerSettings};
 pub use caller::Caller;
 use caller::RepLink;
+use invitations::Invitations;
 use jumpoint_link::JumpointLink;
-use refusals::Refusals;
+use refusals::{Denials, Refusals};
 use sessions::Sessions;
 
 /// One site's control plane. Cheap to clone; every clone is the same broker.
@@ -71,6 +73,8 @@ struct Inner {
     reps: Mutex<HashMap<u64, RepLink>>,
     next_link: AtomicU64,
     refusals: Refusals,
+    denials: Denials,
+    invitations: Invitations,
 }
 
 impl fmt::Debug for Broker {

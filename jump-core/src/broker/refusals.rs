@@ -1,18 +1,34 @@
-//! Logging refused strangers without letting them fill the disk.
+//! Logging who was refused without letting them fill the disk.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::lock;
+use crate::id::UserId;
 
-/// At most this many refusals are logged per second; the rest are counted and named with the next that is.
+/// At most this many refusals are logged per second, of strangers together and of each user; the rest are counted and
+/// named with the next that is.
 const PER_SECOND: u32 = 10;
 
-/// Says which refusals are logged.
+/// Says which refusals of strangers are logged.
 #[derive(Debug)]
 pub(super) struct Refusals(Mutex<Window>);
+
+/// Says which refused jumps of users are logged: each user has a budget, so that nobody's attempts hide another's.
+#[derive(Debug, Default)]
+pub(super) struct Denials(Mutex<HashMap<UserId, Window>>);
+
+/// The text of a refusal, and how many before it were not logged.
+pub(super) fn with_unlogged(text: String, unlogged: u64) -> String {
+    if unlogged == 0 {
+        text
+    } else {
+        format!("{text} (and {unlogged} refusals before it that were not logged)")
+    }
+}
 
 #[derive(Debug)]
 struct Window {
@@ -21,28 +37,44 @@ struct Window {
     skipped: u64,
 }
 
-impl Refusals {
-    pub(super) fn new() -> Self {
-        Self(Mutex::new(Window {
+impl Window {
+    fn new() -> Self {
+        Self {
             began: Instant::now(),
             logged: 0,
             skipped: 0,
-        }))
+        }
+    }
+
+    fn admit(&mut self) -> Option<u64> {
+        if self.began.elapsed() >= Duration::from_secs(1) {
+            self.began = Instant::now();
+            self.logged = 0;
+        }
+        if self.logged >= PER_SECOND {
+            self.skipped += 1;
+            return None;
+        }
+        self.logged += 1;
+        Some(std::mem::take(&mut self.skipped))
+    }
+}
+
+impl Refusals {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Window::new()))
     }
 
     /// Whether this refusal is logged: with how many that were not since the last.
     pub(super) fn admit(&self) -> Option<u64> {
-        let mut window = lock(&self.0);
-        if window.began.elapsed() >= Duration::from_secs(1) {
-            window.began = Instant::now();
-            window.logged = 0;
-        }
-        if window.logged >= PER_SECOND {
-            window.skipped += 1;
-            return None;
-        }
-        window.logged += 1;
-        Some(std::mem::take(&mut window.skipped))
+        lock(&self.0).admit()
+    }
+}
+
+impl Denials {
+    /// The same for a refusal of a user.
+    pub(super) fn admit(&self, user: UserId) -> Option<u64> {
+        lock(&self.0).entry(user).or_insert_with(Window::new).admit()
     }
 }
 

@@ -9,6 +9,9 @@ use crate::model::UserName;
 use crate::session::EndReason;
 use crate::time::Timestamp;
 
+/// The most sessions in one answer.
+const MOST_LISTED: u32 = 1000;
+
 /// Answers one request on behalf of `caller`. `rep` is the connection it came over, if it did.
 pub(super) async fn answer(
     broker: &Broker,
@@ -56,10 +59,17 @@ pub(super) async fn answer(
             } else {
                 caller.user()
             };
-            let records = broker.0.store.sessions(active_only, limit.min(1000)).await?;
+            // One's own are looked for among the latest of all.
+            let looked_at = if own.is_some() {
+                MOST_LISTED
+            } else {
+                limit.min(MOST_LISTED)
+            };
+            let records = broker.0.store.sessions(active_only, looked_at).await?;
             let visible = records
                 .into_iter()
-                .filter(|record| own.is_none_or(|user| record.user == user));
+                .filter(|record| own.is_none_or(|user| record.user == user))
+                .take(limit.min(MOST_LISTED) as usize);
             Ok(Response::Sessions(visible.map(views::session).collect()))
         }
         RepRequest::EndSession { session } => end_session(broker, caller, session).await,

@@ -21,6 +21,7 @@ pub use host_key::{HostKey, HostKeyPolicy};
 pub use item::{ItemDetails, JumpItem, PortForward, ProtocolTunnel, ShellJump, ShellProtocol};
 pub use jumpoint::Jumpoint;
 pub use login::{Login, LoginScope};
+pub(crate) use name::same_name;
 pub use name::{Comments, Hostname, Name, Tag, UserName};
 pub use role::{Role, RolePermission, RolePermissions};
 pub use target::TargetAddress;

@@ -70,6 +70,22 @@ macro_rules! text_field {
     };
 }
 
+/// The form in which names are compared: case does not matter. Character by character, so that a name folds alike
+/// wherever it stands.
+fn folding(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().flat_map(char::to_lowercase)
+}
+
+/// The key under which a name is unique and found.
+pub(crate) fn folded(text: &str) -> String {
+    folding(text).collect()
+}
+
+/// Whether two texts are the same name.
+pub(crate) fn same_name(a: &str, b: &str) -> bool {
+    folding(a).eq(folding(b))
+}
+
 fn visible(text: &str, longest: usize) -> std::result::Result<(), &'static str> {
     if text.chars().count() > longest {
         return Err("it is too long");

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::name::{folded, same_name};
 use super::{Change, ItemDetails, JumpGroup, JumpItem, JumpMethod, Jumpoint, Login, Membership, Role, User};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{GroupId, ItemId, JumpointId, LoginId, RoleId, UserId};
@@ -151,7 +152,7 @@ impl World {
 
     fn put_user(&mut self, user: &User) -> Result<()> {
         existing(&self.roles, user.default_role, "role")?;
-        let name = user.name.as_str().to_lowercase();
+        let name = folded(user.name.as_str());
         if self.user_names.get(&name).is_some_and(|id| *id != user.id) {
             return Err(wrong(
                 ErrorKind::Conflict,
@@ -159,7 +160,7 @@ impl World {
             ));
         }
         if let Some(old) = self.users.insert(user.id, Arc::new(user.clone())) {
-            self.user_names.remove(&old.name.as_str().to_lowercase());
+            self.user_names.remove(&folded(old.name.as_str()));
         }
         self.user_names.insert(name, user.id);
         Ok(())
@@ -170,7 +171,7 @@ impl World {
             .users
             .remove(&id)
             .ok_or_else(|| wrong(ErrorKind::NotFound, format!("there is no user {id}")))?;
-        self.user_names.remove(&user.name.as_str().to_lowercase());
+        self.user_names.remove(&folded(user.name.as_str()));
         self.memberships.retain(|(member, _), _| *member != id);
         self.jumpoint_grants.retain(|(member, _)| *member != id);
         self.logins.retain(|_, login| login.user != id);
@@ -198,7 +199,7 @@ impl World {
         if self
             .groups
             .values()
-            .any(|other| other.id != group.id && other.name == group.name)
+            .any(|other| other.id != group.id && same_name(other.name.as_str(), group.name.as_str()))
         {
             return Err(wrong(
                 ErrorKind::Conflict,
@@ -220,7 +221,8 @@ impl World {
     fn put_jumpoint(&mut self, jumpoint: &Jumpoint) -> Result<()> {
         let clash = |other: &&Arc<Jumpoint>| {
             other.id != jumpoint.id
-                && (other.name == jumpoint.name || (other.key.is_some() && other.key == jumpoint.key))
+                && (same_name(other.name.as_str(), jumpoint.name.as_str())
+                    || (other.key.is_some() && other.key == jumpoint.key))
         };
         if self.jumpoints.values().find(clash).is_some() {
             return Err(wrong(
@@ -244,7 +246,7 @@ impl World {
         item.validate()?;
         existing(&self.groups, item.group, "group")?;
         existing(&self.jumpoints, item.jumpoint, "jumpoint")?;
-        let key = (item.group, item.name.as_str().to_lowercase());
+        let key = (item.group, folded(item.name.as_str()));
         if self.item_names.get(&key).is_some_and(|id| *id != item.id) {
             return Err(wrong(
                 ErrorKind::Conflict,
@@ -252,8 +254,7 @@ impl World {
             ));
         }
         if let Some(old) = self.items.insert(item.id, Arc::new(item.clone())) {
-            self.item_names
-                .remove(&(old.group, old.name.as_str().to_lowercase()));
+            self.item_names.remove(&(old.group, folded(old.name.as_str())));
         }
         self.item_names.insert(key, item.id);
         Ok(())
@@ -329,7 +330,7 @@ impl World {
     #[must_use]
     pub fn user_named(&self, name: &str) -> Option<&Arc<User>> {
         self.user_names
-            .get(&name.to_lowercase())
+            .get(&folded(name))
             .and_then(|id| self.users.get(id))
     }
 
