@@ -25,9 +25,12 @@ impl fmt::Display for Escaped<'_> {
 pub fn acts(character: char) -> bool {
     character.is_control()
         || matches!(character,
-            '\u{00ad}' | '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
+            // Default_Ignorable_Code_Point of the Unicode Character Database, then separators and annotations.
+            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}' | '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
 }
 
 #[cfg(test)]
@@ -39,6 +42,22 @@ mod tests {
         assert_eq!(Escaped("büro-1 🖥").to_string(), "büro-1 🖥");
         assert_eq!(Escaped("a\u{1b}]0;x\u{7}").to_string(), "a\\u{1b}]0;x\\u{7}");
         assert_eq!(Escaped("\u{202e}cod.exe").to_string(), "\\u{202e}cod.exe");
+        // Fillers, joiners and variation selectors: nothing is seen of them, so two names could look like one.
+        for invisible in [
+            "\u{34f}",
+            "\u{115f}",
+            "\u{17b4}",
+            "\u{180e}",
+            "\u{3164}",
+            "\u{fe0f}",
+            "\u{ffa0}",
+            "\u{e0100}",
+        ] {
+            assert!(
+                Escaped(invisible).to_string().starts_with("\\u{"),
+                "{invisible:?}"
+            );
+        }
         assert_eq!(Escaped("one\r\ntwo").to_string(), "one\\u{d}\\u{a}two");
     }
 }
