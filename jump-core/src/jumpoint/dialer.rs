@@ -1,7 +1,7 @@
 //! Dialling a target: resolve once, check every address, connect only to a checked one.
 
 use std::fmt::Debug;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,6 +75,7 @@ impl NetworkDialer {
             .iter()
             .copied()
             .filter(|address| self.policy.permits(*address))
+            .filter(|address| self.policy.lists(*address) || !is_own(*address))
             .take(MOST_ADDRESSES)
             .collect();
         if permitted.is_empty() {
@@ -107,6 +108,20 @@ impl NetworkDialer {
             None => error,
         })
     }
+}
+
+/// Whether the address is one of this machine's: the system would then send from the very same. Nothing is sent.
+fn is_own(address: IpAddr) -> bool {
+    let unspecified: IpAddr = match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    // 9 is the discard port (RFC 863); any would do. An address that cannot be routed to is not reached either.
+    let local = UdpSocket::bind((unspecified, 0)).and_then(|socket| {
+        socket.connect((address, 9))?;
+        socket.local_addr()
+    });
+    local.is_ok_and(|local| local.ip() == address)
 }
 
 #[async_trait]
@@ -170,6 +185,26 @@ mod tests {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TargetUnreachable);
         assert!(error.to_string().contains("network policy"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn s23_the_jumpoints_own_addresses_are_shut_unless_listed() {
+        // The address from which this machine would reach another; nothing is sent.
+        let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+        let own = match socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr()) {
+            Ok(address) if !address.ip().is_loopback() => address.ip(),
+            _ => return println!("skipped: this machine has no address of its own"),
+        };
+        let listener = TcpListener::bind((own, 0)).await.unwrap();
+        let target = target(&own.to_string(), listener.local_addr().unwrap().port());
+        let error = NetworkDialer::new(NetworkPolicy::new())
+            .dial(&target)
+            .await
+            .map(|_| ())
+            .unwrap_err();
+        assert!(error.to_string().contains("network policy"), "{error}");
+        let listed = NetworkPolicy::new().allowing([own.into()]);
+        assert!(NetworkDialer::new(listed).dial(&target).await.is_ok());
     }
 
     #[tokio::test]

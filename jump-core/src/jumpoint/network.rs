@@ -7,7 +7,7 @@ use ipnet::IpNet;
 /// A Jumpoint's own rule about addresses. Both this and the grant must permit a connection.
 ///
 /// By default every unicast address is permitted except those that lead back into the Jumpoint's own machine or that
-/// no target has: loopback, link-local (with it the cloud metadata address 169.254.169.254), multicast, broadcast,
+/// no target has: loopback, its own addresses, link-local and the metadata addresses of clouds, multicast, broadcast,
 /// unspecified, and IPv6 addresses that embed such an IPv4 address. An entry of [`NetworkPolicy::allowing`] permits
 /// its addresses even so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,12 +37,20 @@ impl NetworkPolicy {
         self
     }
 
-    /// Whether the address may be reached.
+    /// Whether the address is in a network that [`NetworkPolicy::allowing`] lists.
+    #[must_use]
+    pub fn lists(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.allow.iter().any(|network| network.contains(&address))
+    }
+
+    /// Whether the address may be reached. Which addresses are the machine's own is not known here:
+    /// [`NetworkDialer`](super::NetworkDialer) adds that.
     #[must_use]
     pub fn permits(&self, address: IpAddr) -> bool {
         // ::ffff:127.0.0.1 and its like are judged by the IPv4 address that they really reach.
         let address = address.to_canonical();
-        if self.allow.iter().any(|network| network.contains(&address)) {
+        if self.lists(address) {
             return true;
         }
         !self.only_listed
@@ -60,14 +68,28 @@ fn ordinary_v4(address: Ipv4Addr) -> bool {
         || first >= 240
         || address.is_loopback()
         || address.is_link_local()
-        || address.is_multicast())
+        || address.is_multicast()
+        || METADATA_V4.contains(&address))
 }
+
+/// Where clouds tell machines their secrets, besides 169.254.169.254: Oracle, Alibaba, Azure.
+const METADATA_V4: [Ipv4Addr; 3] = [
+    Ipv4Addr::new(192, 0, 0, 192),
+    Ipv4Addr::new(100, 100, 100, 200),
+    Ipv4Addr::new(168, 63, 129, 16),
+];
+/// The same over IPv6: Amazon, Google.
+const METADATA_V6: [Ipv6Addr; 2] = [
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+];
 
 fn ordinary_v6(address: Ipv6Addr) -> bool {
     if address.is_unspecified()
         || address.is_loopback()
         || address.is_multicast()
         || address.is_unicast_link_local()
+        || METADATA_V6.contains(&address)
     {
         return false;
     }
@@ -125,6 +147,12 @@ mod tests {
             "2002:7f00:1::",
             "2001:0:1::1",
             "fec0::1",
+            "192.0.0.192",
+            "100.100.100.200",
+            "168.63.129.16",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "64:ff9b::6464:64c8",
         ] {
             assert!(!permits(&policy, shut), "{shut}");
         }
