@@ -15,6 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jump_core::ErrorKind;
 use jump_core::audit::AuditKind;
+use jump_core::broker::{Broker, BrokerSettings};
 use jump_core::control::{Edit, ItemDraft, RepRequest, Response};
 use jump_core::error::Error;
 use jump_core::jumpoint::Jumpoint;
@@ -938,4 +939,62 @@ impl Backend for Liar {
     async fn connect(&self, _stream: BoxStream, _options: ConnectOptions) -> Result<Session, Error> {
         Err(Error::new(ErrorKind::Unsupported, "connect", "it lies"))
     }
+}
+
+#[tokio::test]
+async fn both_halves_of_a_cut_stream_hear_of_it() {
+    let site = site().await;
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    let mut session = rep.jump("web-1").await.unwrap();
+    say(&mut session, b"x").await.unwrap();
+    let (mut reader, mut writer) = tokio::io::split(session.stream);
+    let reading = tokio::spawn(async move { reader.read_to_end(&mut Vec::new()).await });
+    let writing = tokio::spawn(async move {
+        loop {
+            writer.write_all(b"y").await?;
+            writer.flush().await?;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        #[allow(unreachable_code)]
+        Ok::<(), std::io::Error>(())
+    });
+    // The stream is cut a moment before the broker says why: both halves wait for that.
+    site.stop_jumpoint().await;
+    for half in [
+        tokio::time::timeout(AT_MOST, reading)
+            .await
+            .expect("the reader")
+            .unwrap()
+            .map(|_| ()),
+        tokio::time::timeout(AT_MOST, writing)
+            .await
+            .expect("the writer")
+            .unwrap(),
+    ] {
+        let error = Error::from_io(ErrorKind::Network, "use the stream", half.unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn settings_that_cannot_work_are_refused_at_the_start() {
+    let start = async |change: fn(&mut BrokerSettings)| {
+        let store = Arc::new(jump_core::store::MemoryStore::new().unwrap());
+        let audit = Arc::new(jump_core::audit::MemoryAuditLog::new(10));
+        let key = jump_core::keys::SigningKey::generate().unwrap();
+        let broker = Broker::builder(key, store, audit).settings(change).start().await;
+        broker.map(|_| ()).map_err(|error| error.kind())
+    };
+    let wrong: [fn(&mut BrokerSettings); 6] = [
+        |settings| settings.heartbeat = Duration::ZERO,
+        |settings| settings.heartbeat = Duration::MAX,
+        |settings| settings.lease = Duration::from_millis(999),
+        |settings| settings.lease = settings.heartbeat / 2,
+        |settings| settings.handshake_timeout = Duration::ZERO,
+        |settings| settings.max_session = jump_core::time::SignedDuration::ZERO,
+    ];
+    for change in wrong {
+        assert_eq!(start(change).await, Err(ErrorKind::InvalidArgument));
+    }
+    assert_eq!(start(|_| ()).await, Ok(()));
 }

@@ -12,7 +12,7 @@ use super::{Broker, Inner};
 use super::{accounting, presence};
 use crate::audit::{Actor, AuditKind, AuditLog};
 use crate::control::Heartbeat;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{SealingPublicKey, SigningKey};
 use crate::store::Store;
 use crate::time::{Clock, SignedDuration, SystemClock};
@@ -28,7 +28,7 @@ pub struct BrokerSettings {
     pub relay_address: Option<String>,
     /// The key to which Jumpoints seal recordings. Without one, only items with recording off can be reached.
     pub recording_key: Option<SealingPublicKey>,
-    /// How long a Jumpoint's sessions live on without contact. 60 seconds.
+    /// How long a Jumpoint's sessions live on without contact, in whole seconds; at least the heartbeat. 60 seconds.
     pub lease: Duration,
     /// How long a peer has to authenticate. 10 seconds.
     pub handshake_timeout: Duration,
@@ -62,10 +62,31 @@ impl Default for BrokerSettings {
 }
 
 impl BrokerSettings {
+    fn check(&self, own_relay: bool) -> Result<()> {
+        let day = Duration::from_secs(24 * 60 * 60);
+        let wrong = |rule| Err(Error::new(ErrorKind::InvalidArgument, "start a broker", rule));
+        if self.heartbeat.is_zero() || self.heartbeat > day {
+            return wrong("the heartbeat is more than nothing and at most a day");
+        }
+        if self.lease < Duration::from_secs(1) || self.lease < self.heartbeat {
+            return wrong("the lease is at least a second and at least the heartbeat");
+        }
+        if self.handshake_timeout.is_zero() {
+            return wrong("the handshake needs some time");
+        }
+        if self.max_session <= SignedDuration::ZERO || self.invitation_lifetime <= SignedDuration::ZERO {
+            return wrong("sessions and invitations last for some time");
+        }
+        if !own_relay && self.relay_address.is_none() {
+            return wrong("a broker without a relay of its own needs a relay_address");
+        }
+        Ok(())
+    }
+
     pub(super) fn heartbeat(&self) -> Heartbeat {
         Heartbeat {
             every: self.heartbeat,
-            give_up: self.heartbeat * 3,
+            give_up: self.heartbeat.saturating_mul(3),
         }
     }
 }
@@ -136,8 +157,9 @@ impl BrokerBuilder {
     /// nobody until [`Broker::serve`] is called.
     ///
     /// # Errors
-    /// What the store or the audit log says.
+    /// [`ErrorKind::InvalidArgument`] for settings that cannot work; what the store or the audit log says.
     pub async fn start(self) -> Result<Broker> {
+        self.settings.check(self.own_relay)?;
         let world = self.store.load().await?;
         let inner = |broker: &Weak<Inner>| Inner {
             relay: self.own_relay.then(|| {

@@ -32,8 +32,18 @@ pub struct SessionStream {
 struct Cut {
     failure: io::ErrorKind,
     message: String,
-    why: Pin<Box<dyn Future<Output = Option<EndReason>> + Send>>,
+    /// A wait for each side: reader and writer may be two tasks, and a wait wakes only who asked last.
+    reader: Why,
+    writer: Why,
     known: Option<Option<EndReason>>,
+}
+
+type Why = Pin<Box<dyn Future<Output = Option<EndReason>> + Send>>;
+
+#[derive(Clone, Copy)]
+enum Side {
+    Reader,
+    Writer,
 }
 
 impl fmt::Debug for SessionStream {
@@ -60,27 +70,34 @@ impl SessionStream {
     }
 
     /// Notes how the stream failed, and waits for the reason of the session's end as far as anybody knows it.
-    fn poll_failure(&mut self, cx: &mut Context<'_>, failure: &io::Error) -> Poll<io::Error> {
+    fn poll_failure(&mut self, side: Side, cx: &mut Context<'_>, failure: &io::Error) -> Poll<io::Error> {
         if self.cut.is_none() {
-            let mut end = self.end.clone();
-            let why = async move { end.why().await };
+            let why = || -> Why {
+                let mut end = self.end.clone();
+                Box::pin(async move { end.why().await })
+            };
             let (failure, message) = (failure.kind(), failure.to_string());
             self.cut = Some(Cut {
                 failure,
                 message,
-                why: Box::pin(why),
+                reader: why(),
+                writer: why(),
                 known: None,
             });
         }
-        self.poll_why(cx)
+        self.poll_why(side, cx)
             .unwrap_or_else(|| Poll::Ready(io::ErrorKind::Other.into()))
     }
 
     /// The error of a stream that was cut; `None` if it was not.
-    fn poll_why(&mut self, cx: &mut Context<'_>) -> Option<Poll<io::Error>> {
+    fn poll_why(&mut self, side: Side, cx: &mut Context<'_>) -> Option<Poll<io::Error>> {
         let cut = self.cut.as_mut()?;
         if cut.known.is_none() {
-            match cut.why.as_mut().poll(cx) {
+            let why = match side {
+                Side::Reader => &mut cut.reader,
+                Side::Writer => &mut cut.writer,
+            };
+            match why.as_mut().poll(cx) {
                 Poll::Ready(reason) => cut.known = Some(reason),
                 Poll::Pending => return Some(Poll::Pending),
             }
@@ -106,7 +123,7 @@ impl AsyncRead for SessionStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(error) = self.poll_why(cx) {
+        if let Some(error) = self.poll_why(Side::Reader, cx) {
             return error.map(Err);
         }
         let before = buffer.filled().len();
@@ -116,7 +133,7 @@ impl AsyncRead for SessionStream {
                 None => Poll::Ready(Ok(())),
             },
             Ok(()) => Poll::Ready(Ok(())),
-            Err(error) => self.poll_failure(cx, &error).map(Err),
+            Err(error) => self.poll_failure(Side::Reader, cx, &error).map(Err),
         }
     }
 }
@@ -124,7 +141,7 @@ impl AsyncRead for SessionStream {
 impl AsyncBufRead for SessionStream {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
-        if let Some(error) = this.poll_why(cx) {
+        if let Some(error) = this.poll_why(Side::Reader, cx) {
             return error.map(Err);
         }
         match ready!(Pin::new(&mut this.tls).poll_fill_buf(cx)) {
@@ -134,7 +151,7 @@ impl AsyncBufRead for SessionStream {
             },
             // Asked again for the sake of the borrow checker: what is buffered is given at once.
             Ok(_) => Pin::new(&mut this.tls).poll_fill_buf(cx),
-            Err(error) => this.poll_failure(cx, &error).map(Err),
+            Err(error) => this.poll_failure(Side::Reader, cx, &error).map(Err),
         }
     }
 
@@ -145,22 +162,22 @@ impl AsyncBufRead for SessionStream {
 
 impl AsyncWrite for SessionStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if let Some(error) = self.poll_why(cx) {
+        if let Some(error) = self.poll_why(Side::Writer, cx) {
             return error.map(Err);
         }
         match ready!(Pin::new(&mut self.tls).poll_write(cx, bytes)) {
             Ok(written) => Poll::Ready(Ok(written)),
-            Err(error) => self.poll_failure(cx, &error).map(Err),
+            Err(error) => self.poll_failure(Side::Writer, cx, &error).map(Err),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(error) = self.poll_why(cx) {
+        if let Some(error) = self.poll_why(Side::Writer, cx) {
             return error.map(Err);
         }
         match ready!(Pin::new(&mut self.tls).poll_flush(cx)) {
             Ok(()) => Poll::Ready(Ok(())),
-            Err(error) => self.poll_failure(cx, &error).map(Err),
+            Err(error) => self.poll_failure(Side::Writer, cx, &error).map(Err),
         }
     }
 
