@@ -124,9 +124,9 @@ pub(super) async fn run(broker: &Broker, stream: TlsStream<Socket>, decoder: Fra
 }
 
 #[derive(Debug)]
-struct JumpointHandler {
-    broker: Broker,
-    jumpoint: JumpointId,
+pub(super) struct JumpointHandler {
+    pub(super) broker: Broker,
+    pub(super) jumpoint: JumpointId,
 }
 
 #[async_trait]

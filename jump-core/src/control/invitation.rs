@@ -5,12 +5,13 @@ use std::str::FromStr;
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{PublicKey, random_bytes};
 use crate::secret::Secret;
 use crate::store::TokenHash;
+use crate::text::Escaped;
 
 const PREFIX: &str = "jump-invite-1.";
 
@@ -97,26 +98,31 @@ impl FromStr for Invitation {
         let wire = serde_json::from_slice::<Wire>(&json).map_err(|_| wrong());
         json.zeroize();
         let mut wire = wire?;
-        let secret = BASE64URL_NOPAD.decode(wire.secret.as_bytes());
+        let secret = decode_secret(&wire.secret);
         wire.secret.zeroize();
-        let secret: [u8; 32] = secret
-            .ok()
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or_else(wrong)?;
+        let secret = secret.ok_or_else(wrong)?;
         Ok(Self {
             broker: BrokerEndpoint {
                 address: std::mem::take(&mut wire.address),
                 key: wire.key,
             },
-            secret: Secret::new(secret),
+            secret,
         })
     }
+}
+
+/// The 32 bytes that the text stands for, without a copy of them elsewhere.
+pub(crate) fn decode_secret(text: &str) -> Option<Secret<[u8; 32]>> {
+    let mut bytes = Zeroizing::new([0u8; 32]);
+    (BASE64URL_NOPAD.decode_len(text.len()).ok()? == bytes.len()).then_some(())?;
+    BASE64URL_NOPAD.decode_mut(text.as_bytes(), &mut *bytes).ok()?;
+    Some(Secret::new(*bytes))
 }
 
 impl fmt::Display for Invitation {
     /// Says where it leads, not the secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "invitation to {}", self.broker.address)
+        write!(f, "invitation to {}", Escaped(&self.broker.address))
     }
 }
 

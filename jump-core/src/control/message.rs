@@ -10,6 +10,7 @@ use crate::keys::{PublicKey, SealingPublicKey};
 use crate::model::{Comments, Hostname, ItemDetails, JumpMethods, LoginScope, Name, Tag, UserName};
 use crate::protocol::{Outcome, SessionEvent};
 use crate::session::{EndReason, RecordingMode, SealedCredential, SignedGrant};
+use crate::text::Escaped;
 use crate::time::Timestamp;
 use crate::tunnel::SignedTicket;
 
@@ -92,8 +93,7 @@ impl Secret {
     }
 
     pub(crate) fn to_bytes(&self) -> Option<crate::secret::Secret<[u8; 32]>> {
-        let bytes = data_encoding::BASE64URL_NOPAD.decode(self.0.as_bytes()).ok()?;
-        bytes.try_into().ok().map(crate::secret::Secret::new)
+        super::invitation::decode_secret(&self.0)
     }
 }
 
@@ -496,10 +496,17 @@ pub struct WireError {
 }
 
 impl From<&Error> for WireError {
+    /// What failed inside this part, its disk, its database, is said without the cause: that is for its own log.
     fn from(error: &Error) -> Self {
+        let message = match error.kind() {
+            ErrorKind::Storage | ErrorKind::Internal => {
+                format!("{}: {}", error.operation(), Escaped(error.context()))
+            }
+            _ => error.to_string(),
+        };
         Self {
             kind: error.kind(),
-            message: error.to_string(),
+            message,
             retryable: error.is_retryable(),
         }
     }
@@ -510,5 +517,25 @@ impl WireError {
     #[must_use]
     pub fn into_error(self, operation: &'static str) -> Error {
         Error::new(self.kind, operation, self.message).retryable(self.retryable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s40_what_failed_inside_stays_inside() {
+        let cause = std::io::Error::other("no such table: secrets in /var/lib/site.db");
+        for kind in [ErrorKind::Storage, ErrorKind::Internal] {
+            let error =
+                Error::new(kind, "change the site", "i/o failed").with_source(std::io::Error::other("x"));
+            assert_eq!(WireError::from(&error).message, "change the site: i/o failed");
+        }
+        let error = Error::new(ErrorKind::TargetUnreachable, "reach the target", "web-1").with_source(cause);
+        assert!(
+            WireError::from(&error).message.contains("no such table"),
+            "causes outside help"
+        );
     }
 }

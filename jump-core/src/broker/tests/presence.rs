@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use super::super::jumpoint_link::JumpointHandler;
 use super::super::presence::{reconcile, start_lease, started};
 use super::super::sessions::end;
 use super::super::{Broker, lock};
 use super::scene::{Peer, Scene, jumpoint, settle};
-use crate::control::Notice;
+use crate::control::{Handler, Notice};
 use crate::error::ErrorKind;
 use crate::id::SessionId;
 use crate::session::EndReason;
@@ -98,4 +99,19 @@ async fn a_jump_through_a_connection_that_was_replaced_meanwhile_fails_at_once()
     let error = jumping.await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert!(error.is_retryable());
+}
+
+#[tokio::test]
+async fn v90_an_older_connection_that_breaks_the_protocol_does_not_take_the_newer_one_with_it() {
+    let scene = Scene::new().await;
+    let older = JumpointHandler {
+        broker: scene.broker.clone(),
+        jumpoint: jumpoint(),
+    };
+    let (broken, newer) = (Peer::new(), scene.connect_jumpoint());
+    let session = SessionId::random().unwrap();
+    let reason = EndReason::RepLost;
+    let notice = Notice::SessionEnded { session, reason };
+    older.notice(&broken.connection, notice).await;
+    assert!(broken.connection.is_closed() && !newer.connection.is_closed());
 }
