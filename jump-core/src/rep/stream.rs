@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
@@ -12,7 +13,7 @@ use super::Rep;
 use super::ends::EndWatch;
 use crate::id::SessionId;
 use crate::session::EndReason;
-use crate::tunnel::{RelayedSocket, TlsStream};
+use crate::tunnel::{Buffers, RelayedSocket, Scratch, Side, TlsStream};
 
 /// The stream of a session: end-to-end encrypted to the Jumpoint.
 ///
@@ -32,7 +33,7 @@ pub struct SessionStream {
 struct Cut {
     failure: io::ErrorKind,
     message: String,
-    /// A wait for each side: reader and writer may be two tasks, and a wait wakes only who asked last.
+    /// A wait for each half: reader and writer may be two tasks, and a wait wakes only who asked last.
     reader: Why,
     writer: Why,
     known: Option<Option<EndReason>>,
@@ -41,7 +42,7 @@ struct Cut {
 type Why = Pin<Box<dyn Future<Output = Option<EndReason>> + Send>>;
 
 #[derive(Clone, Copy)]
-enum Side {
+enum Half {
     Reader,
     Writer,
 }
@@ -70,7 +71,7 @@ impl SessionStream {
     }
 
     /// Notes how the stream failed, and waits for the reason of the session's end as far as anybody knows it.
-    fn poll_failure(&mut self, side: Side, cx: &mut Context<'_>, failure: &io::Error) -> Poll<io::Error> {
+    fn poll_failure(&mut self, half: Half, cx: &mut Context<'_>, failure: &io::Error) -> Poll<io::Error> {
         if self.cut.is_none() {
             let why = || -> Why {
                 let mut end = self.end.clone();
@@ -85,17 +86,17 @@ impl SessionStream {
                 known: None,
             });
         }
-        self.poll_why(side, cx)
+        self.poll_why(half, cx)
             .unwrap_or_else(|| Poll::Ready(io::ErrorKind::Other.into()))
     }
 
     /// The error of a stream that was cut; `None` if it was not.
-    fn poll_why(&mut self, side: Side, cx: &mut Context<'_>) -> Option<Poll<io::Error>> {
+    fn poll_why(&mut self, half: Half, cx: &mut Context<'_>) -> Option<Poll<io::Error>> {
         let cut = self.cut.as_mut()?;
         if cut.known.is_none() {
-            let why = match side {
-                Side::Reader => &mut cut.reader,
-                Side::Writer => &mut cut.writer,
+            let why = match half {
+                Half::Reader => &mut cut.reader,
+                Half::Writer => &mut cut.writer,
             };
             match why.as_mut().poll(cx) {
                 Poll::Ready(reason) => cut.known = Some(reason),
@@ -123,7 +124,7 @@ impl AsyncRead for SessionStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(error) = self.poll_why(Side::Reader, cx) {
+        if let Some(error) = self.poll_why(Half::Reader, cx) {
             return error.map(Err);
         }
         let before = buffer.filled().len();
@@ -133,7 +134,7 @@ impl AsyncRead for SessionStream {
                 None => Poll::Ready(Ok(())),
             },
             Ok(()) => Poll::Ready(Ok(())),
-            Err(error) => self.poll_failure(Side::Reader, cx, &error).map(Err),
+            Err(error) => self.poll_failure(Half::Reader, cx, &error).map(Err),
         }
     }
 }
@@ -141,7 +142,7 @@ impl AsyncRead for SessionStream {
 impl AsyncBufRead for SessionStream {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
-        if let Some(error) = this.poll_why(Side::Reader, cx) {
+        if let Some(error) = this.poll_why(Half::Reader, cx) {
             return error.map(Err);
         }
         match ready!(Pin::new(&mut this.tls).poll_fill_buf(cx)) {
@@ -151,7 +152,7 @@ impl AsyncBufRead for SessionStream {
             },
             // Asked again for the sake of the borrow checker: what is buffered is given at once.
             Ok(_) => Pin::new(&mut this.tls).poll_fill_buf(cx),
-            Err(error) => this.poll_failure(Side::Reader, cx, &error).map(Err),
+            Err(error) => this.poll_failure(Half::Reader, cx, &error).map(Err),
         }
     }
 
@@ -160,24 +161,42 @@ impl AsyncBufRead for SessionStream {
     }
 }
 
+impl Side for SessionStream {
+    fn poll_fill<'a>(
+        &'a mut self,
+        cx: &mut Context<'_>,
+        _scratch: &'a mut Scratch,
+    ) -> Poll<io::Result<&'a [u8]>> {
+        Pin::new(self).poll_fill_buf(cx)
+    }
+
+    fn consume(&mut self, _scratch: &mut Scratch, amount: usize) {
+        AsyncBufRead::consume(Pin::new(self), amount);
+    }
+
+    fn pool(&self) -> Option<Arc<Buffers>> {
+        Some(Arc::clone(self.tls.buffers()))
+    }
+}
+
 impl AsyncWrite for SessionStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if let Some(error) = self.poll_why(Side::Writer, cx) {
+        if let Some(error) = self.poll_why(Half::Writer, cx) {
             return error.map(Err);
         }
         match ready!(Pin::new(&mut self.tls).poll_write(cx, bytes)) {
             Ok(written) => Poll::Ready(Ok(written)),
-            Err(error) => self.poll_failure(Side::Writer, cx, &error).map(Err),
+            Err(error) => self.poll_failure(Half::Writer, cx, &error).map(Err),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(error) = self.poll_why(Side::Writer, cx) {
+        if let Some(error) = self.poll_why(Half::Writer, cx) {
             return error.map(Err);
         }
         match ready!(Pin::new(&mut self.tls).poll_flush(cx)) {
             Ok(()) => Poll::Ready(Ok(())),
-            Err(error) => self.poll_failure(Side::Writer, cx, &error).map(Err),
+            Err(error) => self.poll_failure(Half::Writer, cx, &error).map(Err),
         }
     }
 

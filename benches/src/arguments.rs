@@ -1,0 +1,49 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Measures the product beside its peers and prints the tables as Markdown.
+#[derive(Debug, Parser)]
+pub(crate) struct Arguments {
+    /// What to measure.
+    #[arg(value_enum, default_value = "all")]
+    pub(crate) subject: Subject,
+    /// Rounds; every candidate runs once in each.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) rounds: usize,
+    /// MiB in one bulk run.
+    #[arg(long, default_value_t = 1024)]
+    pub(crate) mib: u64,
+    /// Idle sessions.
+    #[arg(long, default_value_t = 2000)]
+    pub(crate) sessions: usize,
+    /// Writes every value into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Writes the page and its picture into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) publish: Option<PathBuf>,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Subject {
+    /// Bulk: CPU per GiB, and speed.
+    Path,
+    /// Small messages there and back.
+    Latency,
+    /// Memory of idle sessions.
+    Idle,
+    /// A file by stock OpenSSH.
+    Ssh,
+    /// All of these.
+    All,
+}
+
+impl Subject {
+    pub(crate) fn includes(self, other: Self) -> bool {
+        self == Subject::All || self == other
+    }
+}
