@@ -339,3 +339,30 @@ async fn a_session_busy_both_ways_does_not_lock_up() {
         (SENT as u64, (SAYS + SENT) as u64)
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_run_beside_a_download_that_never_pauses() {
+    let sshd = Sshd::start().await.unwrap();
+    let mut setup = Setup::for_sshd(&sshd);
+    setup.recording = jump_core::session::RecordingMode::Off;
+    let (rep, _running) = setup.rep(right_password()).await;
+    let mut bulk = rep.channel_open_session().await.unwrap();
+    bulk.exec(true, "cat /dev/zero").await.unwrap();
+    let reading = tokio::spawn(async move {
+        let mut count = 0;
+        while let Some(message) = bulk.wait().await {
+            if let ChannelMsg::Data { data } = message {
+                count += data.len();
+            }
+        }
+        count
+    });
+    for number in 0..20 {
+        assert_eq!(
+            exec(&rep, &format!("echo {number}")).await.out(),
+            format!("{number}\n")
+        );
+    }
+    leave(rep).await;
+    assert!(tokio::time::timeout(LONG, reading).await.unwrap().unwrap() > 1 << 20);
+}

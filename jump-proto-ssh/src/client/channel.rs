@@ -8,11 +8,13 @@ use jump_core::protocol::{ExitStatus, ShellChannel, ShellEvent, ShellReader, She
 use jump_core::{Error, ErrorKind, Result};
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::notes::Notes;
 use crate::signal;
 
+/// Messages that wait for the reader, besides those that wait in russh.
+const QUEUE: usize = 8;
 /// The longest signal name that is shown.
 const SIGNAL: usize = 64;
 
@@ -28,13 +30,15 @@ impl Open {
     pub(super) fn split(channel: Channel<Msg>, notes: &Arc<Notes>) -> ShellChannel {
         let closed = notes.watch(channel.id());
         let (reading, writing) = channel.split();
+        let (sender, messages) = mpsc::channel(QUEUE);
+        tokio::spawn(pump(reading, sender));
         let open = Arc::new(Self {
             half: Some(writing),
             notes: notes.clone(),
         });
         ShellChannel {
             reader: Box::new(Reader {
-                reading,
+                messages,
                 exit: None,
                 done: false,
                 open: open.clone(),
@@ -69,9 +73,19 @@ fn closed() -> Error {
     )
 }
 
+/// Takes what russh has for the reader. Word of each window adjustment is among it: unread, it would fill russh's queue
+/// and stop the whole connection although the program has said nothing.
+async fn pump(mut reading: ChannelReadHalf, sender: mpsc::Sender<ChannelMsg>) {
+    while let Some(message) = reading.wait().await {
+        if !matches!(message, ChannelMsg::WindowAdjusted { .. }) && sender.send(message).await.is_err() {
+            break;
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Reader {
-    reading: ChannelReadHalf,
+    messages: mpsc::Receiver<ChannelMsg>,
     /// Held back until the channel closes: output may still follow it.
     exit: Option<ExitStatus>,
     done: bool,
@@ -82,7 +96,7 @@ struct Reader {
 impl ShellReader for Reader {
     async fn next(&mut self) -> Result<Option<ShellEvent>> {
         while !self.done {
-            match self.reading.wait().await {
+            match self.messages.recv().await {
                 Some(ChannelMsg::Data { data }) => return Ok(Some(ShellEvent::Output(data))),
                 Some(ChannelMsg::ExtendedData { data, .. }) => {
                     return Ok(Some(ShellEvent::ErrorOutput(data)));

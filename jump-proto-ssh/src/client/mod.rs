@@ -87,16 +87,16 @@ impl std::fmt::Debug for SshSession {
 
 impl SshSession {
     async fn open(&self) -> Result<Channel<client::Msg>> {
-        self.handle
-            .channel_open_session()
-            .await
-            .map_err(|error| match error {
-                russh::Error::ChannelOpenFailure(why) => {
-                    let message = format!("the other end refused it: {}", why.description());
-                    Error::new(ErrorKind::ResourceLimit, "open a channel", message)
-                }
-                other => self.notes.failure("open a channel", other),
-            })
+        let opened = self.handle.channel_open_session().await;
+        let channel = opened.map_err(|error| match error {
+            russh::Error::ChannelOpenFailure(why) => {
+                let message = format!("the other end refused it: {}", why.description());
+                Error::new(ErrorKind::ResourceLimit, "open a channel", message)
+            }
+            other => self.notes.failure("open a channel", other),
+        })?;
+        self.notes.register(channel.id());
+        Ok(channel)
     }
 
     /// Waits for the answer to the request just made.
@@ -110,6 +110,7 @@ impl SshSession {
             match channel.wait().await {
                 Some(ChannelMsg::Success) => return Ok(()),
                 Some(ChannelMsg::Failure | ChannelMsg::Close) => {
+                    self.notes.forget(channel.id());
                     let _ = channel.close().await;
                     return Err(if permitted {
                         Error::new(ErrorKind::Unsupported, what, "the target refused it")
@@ -140,6 +141,7 @@ impl SshSession {
             .map_err(|error| self.notes.failure(what, error))?;
         self.answer(&mut channel, what, self.permissions.file_transfer)
             .await?;
+        self.notes.forget(channel.id());
         sftp::Files::start(channel.into_stream()).await
     }
 }

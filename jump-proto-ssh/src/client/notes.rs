@@ -46,11 +46,16 @@ impl Notes {
         let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 
-    /// Watches for the other side to close a channel.
-    pub(super) fn watch(&self, channel: ChannelId) -> watch::Receiver<bool> {
-        let (sender, receiver) = watch::channel(*self.ended.borrow());
+    /// Watches a channel from before anything is started on it, so that its close cannot be missed.
+    pub(super) fn register(&self, channel: ChannelId) {
+        let sender = watch::Sender::new(*self.ended.borrow());
         self.with(|closed| closed.insert(channel.number(), sender));
-        receiver
+    }
+
+    /// Tells when the other side closes a channel, or has closed it.
+    pub(super) fn watch(&self, channel: ChannelId) -> watch::Receiver<bool> {
+        let known = self.with(|closed| closed.get(&channel.number()).map(watch::Sender::subscribe));
+        known.unwrap_or_else(|| watch::channel(true).1)
     }
 
     pub(super) fn forget(&self, channel: ChannelId) {

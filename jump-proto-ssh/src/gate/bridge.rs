@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use jump_core::Result;
@@ -26,6 +27,8 @@ use crate::signal;
 const COMMAND_IN_EVENT: usize = 4096;
 /// The longest terminal kind, subsystem name and signal name.
 const NAME: usize = 256;
+/// Output that waits for this long may be waiting for window.
+const STALL: Duration = Duration::from_millis(20);
 /// Requests of one channel that the target has not answered; no client has more than a few.
 const UNANSWERED: usize = 64;
 /// `SSH_EXTENDED_DATA_STDERR` (RFC 4254 §5.2).
@@ -357,10 +360,12 @@ impl Bridge<'_> {
                 ChannelMsg::Data { data } => {
                     self.count_down(&data);
                     self.record(RecordKind::FromTarget, data.clone()).await?;
-                    // A rep that closed the channel gives no more window: waiting for it would hold up the others.
-                    tokio::select! {
-                        sent = rep.data_bytes(data) => if sent.is_err() { break },
-                        _ = rep_closed.wait_for(|closed| *closed) => {}
+                    if self
+                        .pass_down(rep.data_bytes(data), rep, &mut rep_closed)
+                        .await
+                        .is_err()
+                    {
+                        break;
                     }
                 }
                 ChannelMsg::ExtendedData { data, ext } => {
@@ -371,9 +376,9 @@ impl Bridge<'_> {
                         RecordKind::FromTarget
                     };
                     self.record(kind, data.clone()).await?;
-                    tokio::select! {
-                        sent = rep.extended_data_bytes(ext, data) => if sent.is_err() { break },
-                        _ = rep_closed.wait_for(|closed| *closed) => {}
+                    let sending = rep.extended_data_bytes(ext, data);
+                    if self.pass_down(sending, rep, &mut rep_closed).await.is_err() {
+                        break;
                     }
                 }
                 ChannelMsg::Success => self.answer(true).await?,
@@ -416,11 +421,45 @@ impl Bridge<'_> {
         Ok(())
     }
 
+    /// Waits until the rep's window and russh have taken some output.
+    async fn pass_down(
+        &self,
+        sending: impl Future<Output = Result<(), russh::Error>>,
+        rep: &ChannelWriteHalf<server::Msg>,
+        rep_closed: &mut watch::Receiver<bool>,
+    ) -> Result<(), russh::Error> {
+        tokio::pin!(sending);
+        let mut stalled = None;
+        loop {
+            // Polled side by side with the sending: both take turns at the same lock.
+            let room = async {
+                tokio::time::sleep(STALL).await;
+                rep.writable_packet_size().await
+            };
+            tokio::select! {
+                biased;
+                sent = &mut sending => return sent,
+                // A rep that closed the channel gives no more window: waiting for it would hold up the others.
+                () = closed(rep_closed) => return Ok(()),
+                room = room, if stalled.is_none() => {
+                    if room == 0 {
+                        stalled = Some(self.shared.hold.stalled());
+                    }
+                }
+            }
+        }
+    }
+
     fn count_down(&self, data: &Bytes) {
         self.shared
             .from_target
             .fetch_add(data.len() as u64, Ordering::Relaxed);
     }
+}
+
+async fn closed(watched: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the bridge.
+    let _ = watched.wait_for(|closed| *closed).await;
 }
 
 /// What the audit log is told of a request that is passed on.

@@ -127,7 +127,10 @@ impl Setup {
     /// A gate and an SSH client that has logged in through it.
     pub async fn rep(&self, credential: Option<Credential>) -> (Rep, Running) {
         let (stream, running) = self.start(credential);
-        (rep_over(stream).await.unwrap(), running)
+        match rep_over(stream).await {
+            Ok(rep) => (rep, running),
+            Err(error) => panic!("{error}: {:?}", running.end().await.0),
+        }
     }
 
     /// A gate and our own client half.
