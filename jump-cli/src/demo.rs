@@ -10,23 +10,28 @@ mod teller;
 
 use std::process::ExitCode;
 
+use jump_core::{Error, ErrorKind};
+
 use crate::error::Failure;
 use crate::output::Output;
-use crate::site::until_told_to_stop;
+use crate::stop::Stop;
 
 use folder::DemoFolder;
 use teller::Teller;
 
 /// Takes the tour. It touches nothing outside a temporary folder, which it removes, and loopback.
 pub(crate) async fn run(output: Output, keep: bool, fast: bool) -> Result<ExitCode, Failure> {
+    let mut stop = Stop::listen()?;
     let folder = DemoFolder::make()?;
     let teller = Teller::new(output, fast);
     let tour = tour(&teller, &folder, keep);
     tokio::select! {
         toured = Box::pin(tour) => toured?,
-        told = until_told_to_stop() => {
-            told.map_err(crate::error::runtime)?;
+        () = stop.told() => {
             output.say("")?;
+            if !teller.is_complete() {
+                return Err(Error::new(ErrorKind::Closed, "take the tour", "it was interrupted").into());
+            }
         }
     }
     teller.summary()?;
@@ -46,6 +51,7 @@ async fn tour(teller: &Teller, folder: &DemoFolder, keep: bool) -> Result<(), Fa
     steps::recording(teller, &stage, &said).await?;
     Box::pin(steps::revoked(teller, &stage, &people)).await?;
     steps::audit(teller, &stage).await?;
+    teller.complete();
     if keep {
         Box::pin(steps::keep(teller, &stage, &people)).await?;
         // Until Ctrl-C, which the caller waits for.

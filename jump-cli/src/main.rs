@@ -11,6 +11,7 @@ mod secret_input;
 mod site;
 mod state;
 mod stdio;
+mod stop;
 mod terminal;
 
 use std::process::ExitCode;

@@ -9,5 +9,5 @@ mod setup;
 pub(crate) use addresses::public_address;
 pub(crate) use folder::SiteFolder;
 pub(crate) use narrator::Narrator;
-pub(crate) use server::{BrokerOptions, SiteServer, until_told_to_stop};
+pub(crate) use server::{BrokerOptions, SiteServer};
 pub(crate) use setup::{add_jumpoint, administrator_name, invite, set_up};

@@ -7,10 +7,9 @@ use jump_core::model::UserName;
 
 use super::Context;
 use crate::error::Failure;
-use crate::site::{
-    BrokerOptions, SiteFolder, SiteServer, administrator_name, invite, set_up, until_told_to_stop,
-};
+use crate::site::{BrokerOptions, SiteFolder, SiteServer, administrator_name, invite, set_up};
 use crate::state::write_private;
+use crate::stop::Stop;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -43,6 +42,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         public_address: arguments.broker.public_address,
         relay: arguments.relay,
     };
+    let mut stop = Stop::listen()?;
     let mut server = SiteServer::start(&folder, &options, *output).await?;
     if !folder.is_set_up() {
         let administrator = administrator_name()?;
@@ -64,23 +64,18 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         server.public_address
     ))?;
     output.say(format_args!(
-        "Its key, for `jump relay --broker-key`: {}",
+        "A relay that runs apart takes its tickets with: jump relay --broker-key {}",
         server.here.key
     ))?;
     output.value(&serde_json::json!({
         "ready": { "address": server.public_address, "key": server.here.key, "data": folder.path() }
     }))?;
-    serve(&mut server).await?;
-    server.stop().await;
-    Ok(())
-}
-
-/// Serves until told to stop.
-pub(crate) async fn serve(server: &mut SiteServer) -> Result<(), Failure> {
-    tokio::select! {
+    let ended = tokio::select! {
         failure = server.failed() => Err(failure),
-        told = until_told_to_stop() => told.map_err(crate::error::runtime),
-    }
+        () = stop.told() => Ok(()),
+    };
+    server.stop().await;
+    ended
 }
 
 /// Puts an invitation for the administrator where only the administrator can read it.

@@ -11,7 +11,7 @@ use jump_core::{Error, ErrorKind};
 use super::Context;
 use crate::connect::connect;
 use crate::error::{Failure, usage};
-use crate::site::until_told_to_stop;
+use crate::stop::Stop;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -81,12 +81,10 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             Job::Download { remote, local, .. } => session.download(remote, local, &progress).await,
         }
     };
+    let mut stop = Stop::listen()?;
     let copied = tokio::select! {
         copied = Box::pin(copy) => copied.map_err(Failure::from),
-        told = until_told_to_stop() => Err(match told {
-            Ok(()) => Error::new(ErrorKind::Closed, "copy", "it was interrupted").into(),
-            Err(error) => crate::error::runtime(error),
-        }),
+        () = stop.told() => Err(Error::new(ErrorKind::Closed, "copy", "it was interrupted").into()),
     };
     bar.finish_and_clear();
     // The copy is done or has failed; a goodbye that fails changes nothing about that.

@@ -14,8 +14,8 @@ use super::Context;
 use super::login::read_invitation;
 use crate::connect::backends;
 use crate::error::Failure;
-use crate::site::until_told_to_stop;
 use crate::state::{JumpointFile, private_folder};
+use crate::stop::Stop;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -55,6 +55,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     if arguments.only_listed {
         policy = policy.only_listed();
     }
+    let mut stop = Stop::listen()?;
     let (name, broker) = (file.name, file.broker);
     let address = broker.address.clone();
     let jumpoint = Jumpoint::builder(file.identity, broker, backends())
@@ -69,7 +70,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     output.value(&serde_json::json!({ "ready": { "jumpoint": name, "broker": address } }))?;
     tokio::select! {
         error = jumpoint.run() => Err(error.into()),
-        told = until_told_to_stop() => told.map_err(crate::error::runtime),
+        () = stop.told() => Ok(()),
     }
 }
 

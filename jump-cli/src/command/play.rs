@@ -15,6 +15,7 @@ use super::Context;
 use super::recordings::{Recording, RecordingArguments, title};
 use crate::error::{Failure, usage};
 use crate::output::{Colour, moment, not_written};
+use crate::stop::Stop;
 use replay::Replay;
 
 /// No pause is longer than this.
@@ -71,6 +72,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
 
 /// Writes a channel's output in its own time, through the filter.
 async fn play(recording: &Recording, channel: u32, speed: f64) -> Result<(), Failure> {
+    let mut stop = Stop::listen()?;
     let mut filter = Replay::default();
     let mut before = None;
     for record in recording.records()? {
@@ -84,8 +86,7 @@ async fn play(recording: &Recording, channel: u32, speed: f64) -> Result<(), Fai
         let pause = Duration::try_from_secs_f64(pause.as_secs_f64() / speed).unwrap_or(LONGEST_PAUSE);
         tokio::select! {
             () = tokio::time::sleep(pause.min(LONGEST_PAUSE)) => {}
-            told = crate::site::until_told_to_stop() => {
-                told.map_err(crate::error::runtime)?;
+            () = stop.told() => {
                 return Err(Error::new(ErrorKind::Closed, "play the recording", "it was interrupted").into());
             }
         }

@@ -16,8 +16,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use super::Context;
 use crate::connect::connect;
 use crate::error::{Failure, surprised, usage};
-use crate::site::until_told_to_stop;
-use crate::stdio::{LISTENER_GONE, SessionSide, Stdio};
+use crate::stdio::{SessionSide, Stdio};
+use crate::stop::Stop;
 
 /// How long the goodbye to the Jumpoint, and its answer, may take.
 const GOODBYE: Duration = Duration::from_millis(250);
@@ -54,19 +54,17 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
 async fn shell(rep: &Rep, item: &str) -> Result<(), Failure> {
     let (mut stdio, written) = Stdio::open().map_err(crate::error::runtime)?;
     let mut session = SessionSide(Box::pin(rep.jump(item)).await?.stream);
+    // From here on there is somebody to say goodbye to.
+    let mut stop = Stop::listen()?;
     let moved = tokio::select! {
         moved = pump(&mut stdio, &mut session) => moved.map(|_| ()),
         _ = written => Ok(()),
-        told = until_told_to_stop() => told.map_err(not_waited),
+        () = stop.told() => Ok(()),
     };
     ended(match moved {
         Ok(()) => part(&mut session).await,
         failed => failed,
     })
-}
-
-fn not_waited(error: std::io::Error) -> Error {
-    Error::from_io(ErrorKind::Internal, "wait", error)
 }
 
 /// Says goodbye to the Jumpoint and waits for its own, so that what was sent last arrives: a socket that is closed
@@ -104,20 +102,21 @@ async fn through_tunnel(rep: &Rep, item: &str, target: &TargetAddress) -> Result
         return Err(surprised());
     };
     let stream = session.open(target).await?;
+    let mut stop = Stop::listen()?;
     let (stdio, _) = Stdio::open().map_err(crate::error::runtime)?;
     let moved = tokio::select! {
         moved = pump(stdio, stream) => moved.map(|_| ()),
         closed = session.closed() => closed,
-        told = until_told_to_stop() => told.map_err(not_waited),
+        () = stop.told() => Ok(()),
     };
     let _ = tokio::time::timeout(GOODBYE, session.close()).await;
     ended(moved)
 }
 
-/// A client that went away without waiting is no failure of ours.
+/// A client that went away without waiting, and a session that either side closed, are no failures.
 fn ended(moved: Result<()>) -> Result<(), Failure> {
     match moved {
-        Err(error) if error.operation() == LISTENER_GONE => Ok(()),
+        Err(error) if error.kind() == ErrorKind::Closed => Ok(()),
         moved => Ok(moved?),
     }
 }

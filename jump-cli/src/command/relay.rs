@@ -6,7 +6,7 @@ use jump_core::tunnel::{Admission, Relay, TcpTransport, Transport};
 
 use super::Context;
 use crate::error::Failure;
-use crate::site::until_told_to_stop;
+use crate::stop::Stop;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -20,6 +20,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
     let output = context.output;
+    let mut stop = Stop::listen()?;
     let listener = TcpTransport.listen(&arguments.listen).await?;
     let address = listener.address();
     let relay = Relay::builder(arguments.broker_key).build();
@@ -27,6 +28,6 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     output.value(&serde_json::json!({ "ready": { "address": address } }))?;
     tokio::select! {
         ended = relay.run(listener, Admission::new(1024, 256)) => ended.map_err(Failure::from),
-        told = until_told_to_stop() => told.map_err(crate::error::runtime),
+        () = stop.told() => Ok(()),
     }
 }

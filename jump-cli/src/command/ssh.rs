@@ -13,8 +13,8 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use super::Context;
 use crate::connect::connect;
 use crate::error::{Failure, usage};
-use crate::site::until_told_to_stop;
 use crate::stdio::{LISTENER_GONE, StandardOutput};
+use crate::stop::Stop;
 use crate::terminal::{self, RawMode};
 
 #[derive(Debug, Args)]
@@ -59,14 +59,12 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<E
 }
 
 async fn drive(session: &dyn ShellSession, channel: ShellChannel, raw: bool) -> Result<ExitStatus, Failure> {
+    let mut stop = Stop::listen()?;
     let ShellChannel { mut reader, writer } = channel;
     let status = tokio::select! {
         status = Box::pin(show(&mut *reader)) => status,
         () = Box::pin(input::forward(writer, raw)) => Err(Error::new(ErrorKind::Closed, "session", "closed by the rep")),
-        told = until_told_to_stop() => match told {
-            Ok(()) => Ok(ExitStatus::Signal("INT".to_owned())),
-            Err(error) => Err(Error::from_io(ErrorKind::Internal, "wait", error)),
-        },
+        () = stop.told() => Ok(ExitStatus::Signal("INT".to_owned())),
     };
     // The command has ended; a goodbye that fails changes nothing about that.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(1), session.close()).await;

@@ -13,7 +13,7 @@ use super::Context;
 use crate::connect::connect;
 use crate::error::{Failure, surprised, usage};
 use crate::output::Output;
-use crate::site::until_told_to_stop;
+use crate::stop::Stop;
 
 const EVENTS_WAITING: usize = 64;
 
@@ -44,6 +44,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         return Err(surprised());
     };
     let session: Arc<dyn TunnelSession> = Arc::from(session);
+    let mut stop = Stop::listen()?;
     let (sender, events) = mpsc::channel(EVENTS_WAITING);
     let listener =
         LocalListener::bind(session.clone(), tunnel.listen_address, forwards, Some(sender)).await?;
@@ -56,7 +57,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     let ended = tokio::select! {
         closed = session.closed() => closed.map_err(Failure::from),
         never = tell(*output, events) => never,
-        told = until_told_to_stop() => told.map_err(crate::error::runtime),
+        () = stop.told() => Ok(()),
     };
     drop(listener);
     // It is over either way.

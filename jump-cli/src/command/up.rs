@@ -12,10 +12,9 @@ use super::broker::{BrokerArguments, write_invitation};
 use crate::connect::backends;
 use crate::error::Failure;
 use crate::output::{Colour, Output};
-use crate::site::{
-    BrokerOptions, SiteFolder, SiteServer, add_jumpoint, administrator_name, set_up, until_told_to_stop,
-};
+use crate::site::{BrokerOptions, SiteFolder, SiteServer, add_jumpoint, administrator_name, set_up};
 use crate::state::JumpointFile;
+use crate::stop::Stop;
 
 /// The name of the Jumpoint in this process.
 const LOCAL_JUMPOINT: &str = "local";
@@ -37,6 +36,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         public_address: arguments.broker.public_address,
         relay: None,
     };
+    let mut stop = Stop::listen()?;
     let mut server = SiteServer::start(&folder, &options, *output).await?;
     let identity_path = folder.jumpoint().join("identity");
     let first = !folder.is_set_up();
@@ -61,7 +61,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     let ended = tokio::select! {
         failure = server.failed() => Err(failure),
         error = &mut serving => Err(error.unwrap_or_else(stopped).into()),
-        told = until_told_to_stop() => told.map_err(crate::error::runtime),
+        () = stop.told() => Ok(()),
     };
     // The Jumpoint stays until the broker has ended its sessions, so that it can say how they ended.
     server.stop().await;

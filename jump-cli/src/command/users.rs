@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use jump_core::control::{Edit, RepRequest, Response};
+use jump_core::control::{Edit, LoginView, RepRequest, Response};
+use jump_core::id::LoginId;
 use jump_core::model::{JumpMethod, JumpMethods, LoginScope, Name, UserName};
 
 use super::Context;
@@ -52,6 +53,12 @@ enum Verb {
     Enable { name: UserName },
     /// Keep a user out; its sessions end
     Disable { name: UserName },
+    /// Remove one login of a user, such as a lost device; its sessions end
+    RemoveLogin {
+        /// The login's id, as `jump users list` shows it
+        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+        login: u32,
+    },
     /// Make an invitation for a login: works once, for 24 hours
     Invite {
         name: UserName,
@@ -105,7 +112,10 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
                     },
                     Column {
                         name: "LOGINS",
-                        text: |user| join(user.logins.iter().map(|login| login.label.clone())),
+                        text: |user| {
+                            let named = |login: &LoginView| format!("{} ({})", login.label, login.id);
+                            join(user.logins.iter().map(named))
+                        },
                     },
                 ],
             );
@@ -144,6 +154,11 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         Verb::Remove { name } => {
             let done = format!("Removed user {name}.");
             (Edit::RemoveUser { name }, done)
+        }
+        Verb::RemoveLogin { login } => {
+            let done = format!("Removed login {login}.");
+            let login = LoginId::new(login)?;
+            (Edit::RemoveLogin { login }, done)
         }
         Verb::Enable { name } => {
             let done = format!("User {name} is enabled.");

@@ -27,6 +27,7 @@ pub(super) struct Teller {
 struct State {
     step: usize,
     checks: Vec<String>,
+    complete: bool,
 }
 
 impl Teller {
@@ -101,6 +102,16 @@ impl Teller {
             Failure::from(Error::new(ErrorKind::Internal, "take the tour", message))
                 .hint("this is a bug: please report it with the output above"),
         )
+    }
+
+    /// Notes that every step was shown.
+    pub(super) fn complete(&self) {
+        self.state().complete = true;
+    }
+
+    /// Whether every step was shown.
+    pub(super) fn is_complete(&self) -> bool {
+        self.state().complete
     }
 
     /// The account, for programs.

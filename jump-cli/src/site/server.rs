@@ -118,20 +118,3 @@ fn reachable_from_here(listening: &str) -> String {
         _ => listening.to_owned(),
     }
 }
-
-/// Waits for Ctrl-C, SIGTERM or SIGHUP.
-pub(crate) async fn until_told_to_stop() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
-        tokio::select! {
-            result = tokio::signal::ctrl_c() => result,
-            _ = terminate.recv() => Ok(()),
-            _ = hang_up.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
-}

@@ -176,6 +176,28 @@ async fn a_session_ends_with_the_role_the_user_or_the_item() {
             site.admin.run(&["users", "remove", "alice"]).await.ok();
         }
     }
+    // A lost device: its login goes, the user stays.
+    let device = site.add_user("carol").await;
+    site.let_in("carol").await;
+    let mut session = device.spawn(&["ssh", "web", "echo ready; sleep 1000"]);
+    session.wait_for_line("ready", LONG).await.unwrap();
+    let users = site.admin.run(&["users", "list", "--json"]).await.json();
+    let carol = users
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|user| user["name"] == "carol")
+        .unwrap();
+    let login = carol["logins"][0]["id"].to_string();
+    site.admin.run(&["users", "remove-login", &login]).await.ok();
+    assert_eq!(
+        session.wait(LONG).await.unwrap().code(),
+        Some(8),
+        "{}",
+        session.output()
+    );
+    assert_eq!(device.run(&["items", "list"]).await.code, 4);
+
     let mut session = site.admin.spawn(&["ssh", "web", "echo ready; sleep 1000"]);
     session.wait_for_line("ready", LONG).await.unwrap();
     site.admin.run(&["items", "remove", "web"]).await.ok();
