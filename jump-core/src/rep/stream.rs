@@ -17,7 +17,7 @@ use crate::tunnel::{Buffers, RelayedSocket, Scratch, Side, TlsStream};
 
 /// The stream of a session: end-to-end encrypted to the Jumpoint.
 ///
-/// A stream that is cut fails with the reason the broker gave: [`Error::from_io`] takes it out of the I/O error,
+/// A stream that is cut fails with the reason the broker gave: [`Error::from_io`](crate::Error::from_io) takes it out of the I/O error,
 /// with the kind [`SessionEnded`](crate::ErrorKind::SessionEnded) if the session was ended by a decision.
 pub struct SessionStream {
     tls: TlsStream<RelayedSocket>,
