@@ -18,7 +18,7 @@ pub(super) struct Outbox(watch::Receiver<Option<Connection>>);
 
 /// The end into which one session reports; cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Reports(mpsc::Sender<JumpointRequest>);
+pub(super) struct Reports(mpsc::Sender<Box<JumpointRequest>>);
 
 impl Outbox {
     /// An outbox that delivers over whichever connection `current` holds.
@@ -37,12 +37,13 @@ impl Outbox {
 impl Reports {
     /// Queues a report; waits while the queue is full.
     pub(super) async fn report(&self, report: JumpointRequest) {
-        let _ = self.0.send(report).await;
+        // Boxed: a queue holds room for 32 of what it carries, and most sessions report next to nothing.
+        let _ = self.0.send(Box::new(report)).await;
     }
 }
 
 async fn deliver(
-    mut reports: mpsc::Receiver<JumpointRequest>,
+    mut reports: mpsc::Receiver<Box<JumpointRequest>>,
     mut current: watch::Receiver<Option<Connection>>,
 ) {
     while let Some(report) = reports.recv().await {
@@ -55,10 +56,9 @@ async fn deliver(
                 Err(_) => return,
             };
             let Some(connection) = connection else { continue };
-            match connection
-                .request(Request::Jumpoint(JumpointRequest::clone(&report)))
-                .await
-            {
+            let request = Request::Jumpoint(JumpointRequest::clone(&report));
+            // Boxed, so that a session that waits carries none of it.
+            match Box::pin(connection.request(request)).await {
                 Ok(_) => break,
                 // The broker's own storage is in trouble, or the connection is: the report must not be lost.
                 Err(error) if error.is_retryable() || error.kind() == crate::ErrorKind::Storage => {
