@@ -8,7 +8,6 @@ use crate::control::{Connection, Jumped, Message, Notice, OpenSession};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, SessionId, UserId};
 use crate::keys::PublicKey;
-use crate::model::ItemDetails;
 use crate::protocol::Outcome;
 use crate::session::{EndReason, Grant, RecordingMode};
 use crate::store::{SessionRecord, SessionState};
@@ -42,8 +41,8 @@ pub(super) async fn jump(
         found => found?,
     };
     let context = Context {
-        session_started: None,
         max_session: broker.0.settings.max_session,
+        ..Context::default()
     };
     let (decision, allowed) = decide(&world, user, item.id, Action::Start, &context, now);
     let Some(allowed) = allowed else {
@@ -75,9 +74,16 @@ pub(super) async fn jump(
         let message = format!("you have {most} sessions open, which is the limit");
         return Err(Error::new(ErrorKind::ResourceLimit, operation, message));
     };
+    let jumpoint = item.jumpoint.ok_or_else(|| {
+        let message = format!(
+            "a {} item is opened in the rep's own network",
+            item.details.method()
+        );
+        Error::new(ErrorKind::Unsupported, operation, message)
+    })?;
     let offline = || {
         let name = world
-            .jumpoint(item.jumpoint)
+            .jumpoint(jumpoint)
             .map_or("?", |jumpoint| jumpoint.name.as_str());
         Error::new(
             ErrorKind::Unavailable,
@@ -85,7 +91,7 @@ pub(super) async fn jump(
             format!("jumpoint \"{name}\" is offline"),
         )
     };
-    let link = broker.jumpoint_link(item.jumpoint).ok_or_else(offline)?;
+    let link = broker.jumpoint_link(jumpoint).ok_or_else(offline)?;
 
     let session = SessionId::random()?;
     let grant = Grant::issue(session, &allowed, &item, rep_key, link.session_key, now)?;
@@ -101,7 +107,7 @@ pub(super) async fn jump(
         user_name: allowed.user_name().to_owned(),
         item: item.id,
         item_name: item.name.to_string(),
-        jumpoint: item.jumpoint,
+        jumpoint,
         protocol: item.details.protocol().to_owned(),
         started: now,
         state: SessionState::Active,
@@ -111,7 +117,7 @@ pub(super) async fn jump(
         session,
         item: item.id,
         item_name: item.name.to_string(),
-        jumpoint: item.jumpoint,
+        jumpoint,
         reasons: reasons.join("; "),
     };
     broker.log(caller.actor(), None, granted).await?;
@@ -133,17 +139,14 @@ pub(super) async fn jump(
     still_allowed(broker, caller, session)?;
     // The grant names the key of one connection: if that is gone, nobody can serve the session.
     let current = broker
-        .jumpoint_link(item.jumpoint)
+        .jumpoint_link(jumpoint)
         .filter(|current| current.link == link.link && !current.connection.is_closed());
     let Some(link) = current else {
         sessions::end(broker, session, EndReason::JumpointLost)?;
         return Err(offline());
     };
 
-    let credential = match &item.details {
-        ItemDetails::ShellJump(shell) => shell.credential.clone(),
-        ItemDetails::ProtocolTunnel(_) => None,
-    };
+    let credential = item.details.credential().cloned();
     let relay = broker.0.settings.relay_address.clone();
     let open = OpenSession {
         grant: signed.clone(),
