@@ -322,3 +322,159 @@ impl fmt::Display for Schedule {
         write!(f, " {}", self.0.timezone)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn schedule(zone: &str, entries: &[(u8, &str, u8, &str)]) -> Schedule {
+        let entries = entries
+            .iter()
+            .map(|(a, b, c, d)| ScheduleEntry::new(*a, b, *c, d).unwrap());
+        Schedule::new(zone, entries.collect()).unwrap()
+    }
+
+    #[test]
+    fn a_start_is_in_the_window_and_an_end_is_not() {
+        let office = schedule("UTC", &[(0, "08:00", 0, "17:00")]);
+        for (time, open) in [
+            ("2026-11-23T07:59:59.999999999Z", false),
+            ("2026-11-23T08:00:00Z", true),
+            ("2026-11-23T16:59:59.999999999Z", true),
+            ("2026-11-23T17:00:00Z", false),
+            ("2026-11-24T09:00:00Z", false),
+        ] {
+            assert_eq!(office.is_open(at(time)), open, "{time}");
+        }
+        let middle = at("2026-11-23T12:34:56.7Z");
+        assert_eq!(office.next_change(middle), Some(at("2026-11-23T17:00:00Z")));
+        assert_eq!(
+            office.next_change(at("2026-11-23T17:00:00Z")),
+            Some(at("2026-11-30T08:00:00Z"))
+        );
+        assert_eq!(
+            office.next_change(at("2026-11-23T07:59:59.5Z")),
+            Some(at("2026-11-23T08:00:00Z"))
+        );
+    }
+
+    #[test]
+    fn all_week_and_never_do_not_change() {
+        let now = at("2026-03-29T00:30:00Z");
+        let always = schedule(
+            "Europe/Vienna",
+            &[(0, "00:00", 3, "12:00"), (3, "12:00", 6, "24:00")],
+        );
+        assert!(always.is_open(now) && always.next_change(now).is_none());
+        let never = schedule("Europe/Vienna", &[]);
+        assert!(!never.is_open(now) && never.next_change(now).is_none());
+        assert_eq!(never.to_string(), "never Europe/Vienna");
+    }
+
+    #[test]
+    fn a_window_over_the_weeks_end_is_one_window() {
+        let weekend = schedule("UTC", &[(4, "18:00", 0, "06:00")]);
+        let sunday = at("2026-11-22T23:59:00Z");
+        assert_eq!(weekend.next_change(sunday), Some(at("2026-11-23T06:00:00Z")));
+        let monday = at("2026-11-23T05:59:30Z");
+        assert!(weekend.is_open(monday) && weekend.next_change(monday) == Some(at("2026-11-23T06:00:00Z")));
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_is_open_twice() {
+        // 25 October 2026: 03:00 CEST becomes 02:00 CET.
+        let night = schedule("Europe/Vienna", &[(6, "02:15", 6, "02:45")]);
+        let mut edges = vec![];
+        let mut from = at("2026-10-24T12:00:00Z");
+        while let Some(edge) = night
+            .next_change(from)
+            .filter(|edge| *edge < at("2026-10-26T00:00:00Z"))
+        {
+            edges.push(edge.to_string());
+            from = edge;
+        }
+        assert_eq!(
+            edges,
+            [
+                "2026-10-25T00:15:00Z",
+                "2026-10-25T00:45:00Z",
+                "2026-10-25T01:15:00Z",
+                "2026-10-25T01:45:00Z"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_schedule_is_refused() {
+        let refused = |a, b, c, d| ScheduleEntry::new(a, b, c, d).unwrap_err().context().to_owned();
+        assert_eq!(
+            refused(7, "08:00", 0, "09:00"),
+            "a day is 0 (Monday) to 6 (Sunday)"
+        );
+        assert_eq!(refused(0, "8:00", 0, "09:00"), "a time is HH:MM");
+        assert_eq!(refused(0, "08:00", 0, "24:01"), "a time is 00:00 to 24:00");
+        assert_eq!(refused(0, "24:00", 1, "09:00"), "a start_time is before 24:00");
+        assert_eq!(
+            refused(0, "08:00", 0, "08:00"),
+            "an entry ends at another moment than it starts"
+        );
+        let error = Schedule::new("Europe/Atlantis", vec![]).unwrap_err();
+        assert_eq!(error.context(), "there is no time zone `Europe/Atlantis`");
+        let many = vec![ScheduleEntry::new(0, "08:00", 0, "09:00").unwrap(); 101];
+        assert!(Schedule::new("UTC", many).is_err());
+        for json in [
+            r#"{"timezone":"UTC","entries":[],"more":1}"#,
+            r#"{"timezone":"UTC","entries":[{"start_day":0,"start_time":"08:00","end_day":0,"end_time":"08:00"}]}"#,
+            r#"{"timezone":"UTC","entries":[{"start_day":0,"start_time":"+8:00","end_day":0,"end_time":"09:00"}]}"#,
+        ] {
+            assert!(serde_json::from_str::<Schedule>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_schedule_is_written_by_the_documented_names() {
+        let json = r#"{"timezone":"Europe/Vienna","entries":[{"start_day":0,"start_time":"08:00","end_day":4,"end_time":"24:00"}]}"#;
+        let read: Schedule = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), json);
+        assert_eq!(read.to_string(), "Mon 08:00–Fri 24:00 Europe/Vienna");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_next_change_is_where_being_open_changes_and_order_never_matters(
+            entries in proptest::collection::vec((0..7u8, 0..1440u16, 0..7u8, 0..=1440u16), 0..6),
+            zone in proptest::sample::select(vec!["UTC", "Europe/Vienna", "Australia/Lord_Howe", "America/Nuuk"]),
+            second in 1_767_225_600..1_798_761_600i64,
+        ) {
+            let entries: Vec<ScheduleEntry> = entries
+                .into_iter()
+                .map(|(start_day, start, end_day, end)| ScheduleEntry {
+                    start_day,
+                    start_time: TimeOfDay(start),
+                    end_day,
+                    end_time: TimeOfDay(end),
+                })
+                .filter(|entry| entry.minutes().is_ok())
+                .collect();
+            let reversed = Schedule::new(zone, entries.iter().rev().copied().collect()).unwrap();
+            let schedule = Schedule::new(zone, entries).unwrap();
+            let from = Timestamp::from_second(second).unwrap();
+            let now = schedule.is_open(from);
+            let change = schedule.next_change(from);
+            proptest::prop_assert_eq!(change, reversed.next_change(from));
+            // By the minute, for eight days at most.
+            let minute = second - second.rem_euclid(60);
+            let stepped = (1..8 * 24 * 60)
+                .map(|step| Timestamp::from_second(minute + step * 60).unwrap())
+                .find(|at| schedule.is_open(*at) != now);
+            if let Some(stepped) = stepped {
+                proptest::prop_assert_eq!(change, Some(stepped));
+            }
+            proptest::prop_assert_eq!(reversed.is_open(from), now);
+        }
+    }
+}
