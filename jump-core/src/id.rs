@@ -67,6 +67,10 @@ object_ids! {
     RoleId;
     /// A way for a user to log in.
     LoginId;
+    /// An account in the vault.
+    VaultAccountId;
+    /// A group of accounts in the vault.
+    VaultGroupId;
 }
 
 impl RoleId {

@@ -9,6 +9,7 @@ mod accept;
 mod accounting;
 mod builder;
 mod caller;
+mod credentials;
 mod edit;
 mod editing;
 mod enrol;
@@ -22,6 +23,7 @@ mod request;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod vault;
 mod views;
 
 use std::collections::HashMap;
@@ -40,6 +42,7 @@ use crate::session::EndReason;
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
 use crate::tunnel::{Admission, Relay, Tls};
+use crate::vault::{CredentialProvider, Vault};
 
 pub use builder::{BrokerBuilder, BrokerSettings};
 pub use caller::Caller;
@@ -75,6 +78,10 @@ struct Inner {
     refusals: Refusals,
     denials: Denials,
     invitations: Invitations,
+    /// Asked in this order.
+    providers: Vec<Arc<dyn CredentialProvider>>,
+    /// The one that is among them, if the site has a vault.
+    vault: Option<Arc<Vault>>,
 }
 
 impl fmt::Debug for Broker {
