@@ -194,10 +194,7 @@ async fn a_commit_on_what_was_changed_meanwhile_is_refused_and_what_is_no_vault_
         ErrorKind::Conflict
     );
     assert_eq!(two.load(Some(1)).await.unwrap(), None);
-    assert_eq!(
-        two.load(Some(0)).await.unwrap().unwrap().records,
-        vec![record]
-    );
+    assert_eq!(two.load(Some(0)).await.unwrap().unwrap().records, vec![record]);
     let gone = VaultChange::Remove {
         kind: RecordKind::Account,
         id: 7,

@@ -100,7 +100,13 @@ impl User {
             .env("JUMP_HOME", self.home.path())
             .env("HOME", self.home.path())
             .env("USER", ADMIN);
-        for name in ["JUMP_LOG", "JUMP_PROFILE", "SSH_AUTH_SOCK", "RSYNC_RSH"] {
+        for name in [
+            "JUMP_LOG",
+            "JUMP_PROFILE",
+            "JUMP_VAULT_KEY",
+            "SSH_AUTH_SOCK",
+            "RSYNC_RSH",
+        ] {
             command.env_remove(name);
         }
         command

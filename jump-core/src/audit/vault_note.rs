@@ -40,6 +40,8 @@ pub enum VaultNote {
         /// Its name.
         group: Name,
     },
+    /// The vault was encrypted anew under a fresh master key.
+    KeyChanged,
     /// What a user may do was changed.
     Granted {
         /// With which account or group.

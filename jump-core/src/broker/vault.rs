@@ -13,7 +13,7 @@ use crate::id::UserId;
 use crate::keys::SealingPublicKey;
 use crate::model::{ItemDetails, LoginScope, Name, UserName, World, same_name};
 use crate::vault::{
-    Account, AccountGroup, AccountKind, Association, Criteria, Vault, VaultRole, seal_checked_out,
+    Account, AccountGroup, AccountKind, Association, Criteria, MasterKey, Vault, VaultRole, seal_checked_out,
 };
 
 /// Answers one request on behalf of `caller`.
@@ -77,6 +77,15 @@ pub(super) async fn answer(broker: &Broker, caller: &Caller, request: VaultReque
         VaultRequest::RemoveGroup { name } => {
             let note = VaultNote::GroupRemoved { group: name.clone() };
             change(broker, caller, note, vault.remove_group(&name)).await
+        }
+        VaultRequest::RotateKey => {
+            if !vault.keeps_its_key() {
+                let rule =
+                    "the broker was given its master key and cannot keep another: change it where it is kept";
+                return Err(Error::new(ErrorKind::Unsupported, "change the vault's key", rule));
+            }
+            let key = MasterKey::generate()?;
+            change(broker, caller, VaultNote::KeyChanged, vault.rotate_key(&key)).await
         }
         VaultRequest::Grant { on, user, role } => {
             let user = user_named(&world, &user)?;

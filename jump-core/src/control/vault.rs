@@ -67,6 +67,8 @@ pub enum VaultRequest {
         /// The items; `None` is what an account's group says, and no item for a group.
         with: Option<AssociationDraft>,
     },
+    /// Encrypts the vault anew under a fresh master key, which the broker keeps where it has the old one.
+    RotateKey,
     /// Shows a credential to a user who may check it out.
     CheckOut {
         /// Which account's.

@@ -388,6 +388,12 @@ impl Vault {
         }
     }
 
+    /// Whether the vault's key source still has a new key at the next start.
+    #[must_use]
+    pub fn keeps_its_key(&self) -> bool {
+        self.keys.is_lasting()
+    }
+
     /// Encrypts everything anew under another master key and has the key source keep that one. Afterwards nothing that
     /// the old key opens is left in the store.
     ///

@@ -25,6 +25,11 @@ pub trait KeySource: Debug + Send + Sync + 'static {
     /// [`ErrorKind::Storage`] if there is none.
     fn load(&self, accept: &dyn Fn(&MasterKey) -> bool) -> Result<MasterKey>;
 
+    /// Whether a key that is staged here is still here when the program is started the next time.
+    fn is_lasting(&self) -> bool {
+        true
+    }
+
     /// Keeps the key that the vault is about to change to beside the one that it has.
     ///
     /// # Errors
@@ -70,6 +75,10 @@ impl KeySource for GivenKey {
         known
             .find(|key| accept(key))
             .map_or_else(|| Err(wrong_key()), copy)
+    }
+
+    fn is_lasting(&self) -> bool {
+        false
     }
 
     fn stage(&self, key: &MasterKey) -> Result<()> {
