@@ -76,6 +76,9 @@ enum Verb {
         user: UserName,
     },
     /// Say with which items an account goes
+    ///
+    /// Of several kinds of criteria an item has to fit all, of one kind one entry. Patterns are TEXT, TEXT*, *TEXT or
+    /// *TEXT*; case does not matter.
     #[command(arg_required_else_help = true)]
     Associate {
         #[command(flatten)]

@@ -1,15 +1,14 @@
 //! The items that an account goes with, on the command line.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use jump_core::control::{AssociationDraft, CriteriaDraft};
 use jump_core::model::Name;
 use jump_core::vault::{Pattern, Patterns};
 
 use crate::error::{Failure, usage};
 
-/// Kinds of criteria that are given must all fit; of one kind, one entry must. Patterns are TEXT, TEXT*, *TEXT or
-/// *TEXT*; case does not matter.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("criteria").multiple(true)))]
 pub(super) struct AssociationArguments {
     /// Every item
     #[arg(long, conflicts_with_all = ["none", "inherit", "criteria"])]
