@@ -140,7 +140,7 @@ async fn v10_secrets_and_old_keys_are_found_nowhere_after_three_changes_of_the_k
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort();
-    assert_eq!(files, ["vault.db", "vault.key"]);
+    assert_eq!(files, ["vault.db", "vault.key", "vault.key.lock"]);
     #[cfg(unix)]
     for file in files {
         use std::os::unix::fs::PermissionsExt;

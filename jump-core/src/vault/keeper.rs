@@ -399,12 +399,39 @@ impl Vault {
     ///
     /// # Errors
     /// What the store or the key source says. If the key source fails last, the vault has the new key, and the source
-    /// finds it.
+    /// finds it. [`ErrorKind::Conflict`] if another process changes the key or the vault at the same time. After a
+    /// cancelled call other processes cannot change the key until this vault's is changed again or closed.
     pub async fn rotate_key(&self, new: &MasterKey) -> Result<()> {
         let turn = self.turn().await?;
         let changes = turn.state()?.under(new)?;
-        self.keys.stage(new)?;
-        turn.commit(changes).await?;
-        self.keys.install()
+        let key = MasterKey::from_text(new.to_text().expose())?;
+        self.with_keys(move |keys| keys.stage(&key)).await?;
+        match turn.commit(changes).await {
+            Ok(()) => self.with_keys(KeySource::install).await,
+            // Of any other failure nobody knows whether it came before the change or after it: the next call finds out.
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.keys.abandon();
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has the key source write, on a thread that may wait for the disk.
+    async fn with_keys(
+        &self,
+        write: impl FnOnce(&dyn KeySource) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let keys = self.keys.clone();
+        tokio::task::spawn_blocking(move || write(&*keys))
+            .await
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::Internal,
+                    "change the vault's key",
+                    "the call was stopped",
+                )
+                .with_source(error)
+            })?
     }
 }

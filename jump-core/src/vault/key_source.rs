@@ -1,7 +1,7 @@
 //! Where a vault's master key comes from.
 
 use std::fmt::Debug;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -30,10 +30,12 @@ pub trait KeySource: Debug + Send + Sync + 'static {
         true
     }
 
-    /// Keeps the key that the vault is about to change to beside the one that it has.
+    /// Keeps the key that the vault is about to change to beside the one that it has, and keeps others from staging
+    /// theirs until it is installed or abandoned.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`]; the vault then keeps its key.
+    /// [`ErrorKind::Conflict`] if another process is changing the key now; [`ErrorKind::Storage`]. The vault then keeps
+    /// its key.
     fn stage(&self, key: &MasterKey) -> Result<()>;
 
     /// Forgets the old key: the vault has changed to the staged one.
@@ -41,6 +43,9 @@ pub trait KeySource: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`ErrorKind::Storage`]; the staged key is still found by [`KeySource::load`].
     fn install(&self) -> Result<()>;
+
+    /// Says that the vault has not changed to the staged key and will not.
+    fn abandon(&self);
 }
 
 fn wrong_key() -> Error {
@@ -94,14 +99,23 @@ impl KeySource for GivenKey {
         }
         Ok(())
     }
+
+    fn abandon(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1 = None;
+    }
 }
 
 /// A key in a file that only its owner may read (mode 0600, checked on Unix).
 ///
 /// While the key is changed the next one is in a second file beside it, named like it with `.new` at the end; a change
-/// that was interrupted is finished when the key is read next.
+/// that was interrupted is finished when the key is read next. A third, empty one, `.lock`, keeps two processes from
+/// changing the key at once.
 #[derive(Debug)]
-pub struct KeyFile(PathBuf);
+pub struct KeyFile {
+    path: PathBuf,
+    /// Held while a key is staged.
+    turn: Mutex<Option<File>>,
+}
 
 fn failed(path: &Path, error: io::Error) -> Error {
     let kind = match error.kind() {
@@ -117,7 +131,10 @@ impl KeyFile {
     /// The key in the file at `path`.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
+        Self {
+            path: path.into(),
+            turn: Mutex::new(None),
+        }
     }
 
     /// Writes the key to a new file at `path`, readable by its owner only.
@@ -127,13 +144,58 @@ impl KeyFile {
     pub fn create(path: impl Into<PathBuf>, key: &MasterKey) -> Result<Self> {
         let path = path.into();
         write_new(&path, key).map_err(|error| failed(&path, error))?;
-        Ok(Self(path))
+        Ok(Self::new(path))
+    }
+
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(ending);
+        path.into()
     }
 
     fn staged(&self) -> PathBuf {
-        let mut path = self.0.clone().into_os_string();
-        path.push(".new");
-        path.into()
+        self.beside(".new")
+    }
+
+    /// Takes the turn to change the key.
+    fn take_turn(&self) -> Result<()> {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if turn.is_some() {
+            return Ok(());
+        }
+        let path = self.beside(".lock");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(|error| failed(&path, error))?;
+        match file.try_lock() {
+            Ok(()) => {
+                *turn = Some(file);
+                Ok(())
+            }
+            Err(TryLockError::WouldBlock) => Err(Error::new(
+                ErrorKind::Conflict,
+                "use the vault's key file",
+                "another process is changing the key: try again when it is done",
+            )
+            .retryable(true)),
+            Err(TryLockError::Error(error)) => Err(failed(&path, error)),
+        }
+    }
+
+    fn end_turn(&self) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Puts the staged key, if there is one, into the place of the other.
+    fn replace(&self) -> Result<()> {
+        // Nothing is written over before it is sure that the new key can be read.
+        read(&self.staged())?;
+        wipe(&self.path);
+        fs::rename(self.staged(), &self.path)
+            .and_then(|()| sync_folder(&self.path))
+            .map_err(|error| failed(&self.path, error))
     }
 }
 
@@ -189,7 +251,7 @@ fn read(path: &Path) -> Result<MasterKey> {
 
 impl KeySource for KeyFile {
     fn load(&self, accept: &dyn Fn(&MasterKey) -> bool) -> Result<MasterKey> {
-        let current = read(&self.0);
+        let current = read(&self.path);
         if let Ok(key) = current
             && accept(&key)
         {
@@ -198,14 +260,26 @@ impl KeySource for KeyFile {
         if let Ok(next) = read(&self.staged())
             && accept(&next)
         {
-            self.install()?;
+            // If its own process is still at it, that one puts it in its place.
+            if self.take_turn().is_ok() {
+                let replaced = self.replace();
+                self.end_turn();
+                // Somebody else was quicker.
+                replaced.or_else(|error| match error.kind() {
+                    ErrorKind::NotFound => Ok(()),
+                    _ => Err(error),
+                })?;
+            }
             return Ok(next);
         }
-        // Why the key itself could not be read says more than that it is the wrong one.
-        read(&self.0).and_then(|_| Err(wrong_key()))
+        // The change may have been finished between the two looks. Why the key itself cannot be read says more than
+        // that it is the wrong one.
+        let key = read(&self.path)?;
+        if accept(&key) { Ok(key) } else { Err(wrong_key()) }
     }
 
     fn stage(&self, key: &MasterKey) -> Result<()> {
+        self.take_turn()?;
         let staged = self.staged();
         match fs::remove_file(&staged) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&staged, error)),
@@ -215,10 +289,14 @@ impl KeySource for KeyFile {
     }
 
     fn install(&self) -> Result<()> {
-        wipe(&self.0);
-        fs::rename(self.staged(), &self.0)
-            .and_then(|()| sync_folder(&self.0))
-            .map_err(|error| failed(&self.0, error))
+        let replaced = self.replace();
+        self.end_turn();
+        replaced
+    }
+
+    fn abandon(&self) {
+        let _ = fs::remove_file(self.staged());
+        self.end_turn();
     }
 }
 

@@ -484,7 +484,9 @@ async fn a_key_file_is_for_its_owner_and_a_change_that_was_interrupted_is_finish
     let vault = open().await.unwrap();
 
     // Stopped before the vault was changed: the old key is the key.
-    file.stage(&MasterKey::generate().unwrap()).unwrap();
+    KeyFile::new(&path)
+        .stage(&MasterKey::generate().unwrap())
+        .unwrap();
     open().await.unwrap();
     // Stopped after it: the staged key is.
     let second = MasterKey::generate().unwrap();
@@ -497,21 +499,38 @@ async fn a_key_file_is_for_its_owner_and_a_change_that_was_interrupted_is_finish
         .rotate_key(&second)
         .await
         .unwrap();
-    file.stage(&second).unwrap();
+    KeyFile::new(&path).stage(&second).unwrap();
     open().await.unwrap();
     assert_eq!(
         std::fs::read_to_string(&path).unwrap().trim(),
         second.to_text().expose()
     );
-    assert_eq!(
-        (mode(), std::fs::read_dir(folder.path()).unwrap().count()),
-        (0o600, 1)
-    );
+    assert_eq!(mode(), 0o600);
     // The vault that was open all the time follows.
     vault.accounts().await.unwrap();
     vault.rotate_key(&MasterKey::generate().unwrap()).await.unwrap();
     open().await.unwrap();
     assert_eq!(mode(), 0o600);
+    let mut files: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["vault.key", "vault.key.lock"]);
+
+    // One process at a time, and a key is lost neither by a change that did not happen nor by one too many.
+    let other = KeyFile::new(&path);
+    other.stage(&MasterKey::generate().unwrap()).unwrap();
+    let error = vault
+        .rotate_key(&MasterKey::generate().unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    other.abandon();
+    assert!(other.install().is_err());
+    open().await.unwrap();
+    vault.rotate_key(&MasterKey::generate().unwrap()).await.unwrap();
+    open().await.unwrap();
 
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
     let error = open().await.unwrap_err();
