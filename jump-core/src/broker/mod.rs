@@ -3,7 +3,7 @@
 //! A [`Broker`] is a value; a process may run many, and they share nothing. It authenticates peers by the keys they
 //! prove, decides with [`access::decide`](crate::access::decide), turns allowed decisions into signed grants, keeps
 //! the registry of live sessions, and re-decides every live session after each change of the site. It never sees a
-//! session's bytes nor a target's credential.
+//! session's bytes, nor a target's credential unless it is in its own vault.
 
 mod accept;
 mod accounting;
