@@ -20,7 +20,17 @@ use crate::id::VaultAccountId;
 use crate::keys::{SealingKey, base64_bytes, random_bytes};
 use crate::secret::Secret;
 
-/// The key from which all of a vault's keys are derived: 256 random bits.
+/// The key from which all of a vault's keys are derived: 256 random bits. It cannot be cloned, printed or serialized by
+/// accident.
+///
+/// ```compile_fail
+/// let key = jump_core::vault::MasterKey::generate().unwrap();
+/// let copy = key.clone();
+/// ```
+/// ```compile_fail
+/// let key = jump_core::vault::MasterKey::generate().unwrap();
+/// serde_json::to_string(&key);
+/// ```
 pub struct MasterKey(Secret<[u8; 32]>);
 
 impl fmt::Debug for MasterKey {
