@@ -18,6 +18,11 @@ macro_rules! object_ids {
         pub struct $name(u32);
 
         impl $name {
+            /// The lowest there can be.
+            pub const LOWEST: Self = Self(1);
+            /// The highest there can be.
+            pub const HIGHEST: Self = Self(i32::MAX as u32);
+
             /// The id with this number, if it is in range.
             pub fn new(number: u32) -> Result<Self> {
                 if number == 0 || number > i32::MAX as u32 {
@@ -67,6 +72,16 @@ object_ids! {
     RoleId;
     /// A way for a user to log in.
     LoginId;
+    /// A Jump Policy.
+    PolicyId;
+    /// A session policy.
+    SessionPolicyId;
+    /// A group policy.
+    GroupPolicyId;
+    /// A team.
+    TeamId;
+    /// An approval request.
+    ApprovalId;
     /// An account in the vault.
     VaultAccountId;
     /// A group of accounts in the vault.

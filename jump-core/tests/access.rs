@@ -10,8 +10,8 @@ use jump_core::ErrorKind;
 use jump_core::access::{Action, Context, Decision, Effect, Gate, Reason, RoleSource, Verdict, decide};
 use jump_core::id::{GroupId, ItemId, JumpointId, RoleId, UserId};
 use jump_core::model::{
-    Change, Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethods, Jumpoint, Membership, Name, Role,
-    RolePermission, ShellJump, User, UserName, World,
+    Change, Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethods, Jumpoint, Membership, Name, Placement,
+    Role, RolePermission, ShellJump, User, UserName, World,
 };
 use jump_core::time::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -33,11 +33,14 @@ fn shell_item() -> JumpItem {
     JumpItem {
         id: item(),
         name: Name::new("web-1").unwrap(),
-        group: group(),
-        jumpoint: jumpoint(),
+        placement: Placement::Shared(group()),
+        jumpoint: Some(jumpoint()),
         hostname: Hostname::new("10.0.0.5").unwrap(),
         tag: Default::default(),
         comments: Default::default(),
+        jump_policy: None,
+        session_policy: None,
+        copy_of: None,
         recording: Default::default(),
         max_duration_seconds: None,
         details: ItemDetails::ShellJump(ShellJump::ssh(22)),
@@ -47,13 +50,14 @@ fn shell_item() -> JumpItem {
 /// The changes that together let user 1 start sessions on item 1.
 fn permitting(role: Option<RoleId>, default_role: RoleId) -> Vec<Change> {
     let mut alice = User::new(user(), UserName::new("alice").unwrap());
-    alice.allowed_methods = JumpMethods::all();
-    alice.default_role = default_role;
+    alice.allowed_methods = Some(JumpMethods::all());
+    alice.default_role = Some(default_role);
     vec![
         Change::PutUser(alice),
         Change::PutGroup(JumpGroup {
             id: group(),
             name: Name::new("web").unwrap(),
+            code_name: None,
             comments: Default::default(),
         }),
         Change::PutJumpoint(Jumpoint::new(jumpoint(), Name::new("berlin").unwrap())),
@@ -62,6 +66,7 @@ fn permitting(role: Option<RoleId>, default_role: RoleId) -> Vec<Change> {
             user: user(),
             group: group(),
             role,
+            policy: None,
         }),
         Change::GrantJumpoint {
             user: user(),
@@ -141,7 +146,7 @@ fn each_gate_denies_by_itself_and_says_so() {
                 unreachable!()
             };
             Change::PutUser(User {
-                allowed_methods: JumpMethods::NONE,
+                allowed_methods: Some(JumpMethods::NONE),
                 ..user.clone()
             })
         }),
@@ -183,6 +188,7 @@ fn each_gate_denies_by_itself_and_says_so() {
                 user: user(),
                 group: group(),
                 role: Some(Role::AUDITOR),
+                policy: None,
             }),
         ),
         (
@@ -191,6 +197,7 @@ fn each_gate_denies_by_itself_and_says_so() {
                 user: user(),
                 group: group(),
                 role: None,
+                policy: None,
             }),
         ),
     ];
@@ -213,7 +220,7 @@ fn the_membership_role_wins_over_the_users_default() {
     assert!(matches!(
         decision.reasons.last(),
         Some(Reason::RolePermits {
-            source: RoleSource::UserDefault,
+            source: RoleSource::UserDefault { by: None },
             ..
         })
     ));
@@ -243,6 +250,7 @@ fn the_time_limit_counts_from_the_start_of_the_session() {
     let context = Context {
         session_started: Some(began),
         max_session: SignedDuration::from_hours(1),
+        ..Context::default()
     };
     let (decision, allowed) = decide(&world, user(), item(), Action::Start, &context, later);
     assert_eq!(
@@ -292,6 +300,7 @@ fn a_failed_change_leaves_the_world_as_it_was() {
     let renamed = Change::PutGroup(JumpGroup {
         id: group(),
         name: Name::new("x").unwrap(),
+        code_name: None,
         comments: Default::default(),
     });
     assert!(
@@ -332,6 +341,7 @@ fn names_that_differ_in_case_only_are_taken() {
         Change::PutGroup(JumpGroup {
             id: GroupId::new(id).unwrap(),
             name: Name::new(name).unwrap(),
+            code_name: None,
             comments: Default::default(),
         })
     };

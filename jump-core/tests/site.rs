@@ -436,7 +436,7 @@ fn draft(group: &str, item: &str) -> Edit {
     Edit::AddItem(Box::new(ItemDraft {
         name: name(item),
         group: name(group),
-        jumpoint: name("berlin"),
+        jumpoint: Some(name("berlin")),
         hostname: Hostname::new("10.0.0.9").unwrap(),
         tag: Default::default(),
         comments: Default::default(),

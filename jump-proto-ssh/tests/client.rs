@@ -245,7 +245,8 @@ async fn what_is_not_permitted_is_denied_and_what_the_target_refuses_is_unsuppor
         .unwrap();
     let setup = Setup::for_sshd(&sshd).permissions(|permissions| {
         permissions.shell = false;
-        permissions.file_transfer = false;
+        permissions.file_upload = false;
+        permissions.file_download = false;
     });
     let (session, _running) = setup.session(right_password()).await;
     assert_eq!(

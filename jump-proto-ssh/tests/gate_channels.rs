@@ -256,7 +256,8 @@ async fn what_the_grant_does_not_permit_is_refused_and_reported() {
     let sshd = Sshd::start().await.unwrap();
     let setup = Setup::for_sshd(&sshd).permissions(|permissions| {
         permissions.shell = false;
-        permissions.file_transfer = false;
+        permissions.file_upload = false;
+        permissions.file_download = false;
     });
     let (rep, running) = setup.rep(right_password()).await;
     for ask in 0..5 {

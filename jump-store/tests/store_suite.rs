@@ -298,7 +298,7 @@ async fn every_field_survives(store: AnyStore) {
     let mut admin = user(5, "root");
     admin.administrator = true;
     admin.enabled = false;
-    admin.default_role = Role::AUDITOR;
+    admin.default_role = Some(Role::AUDITOR);
     changes.push(Change::PutUser(admin.clone()));
     store.commit(0, &changes).await.unwrap();
     let world = store.load().await.unwrap();

@@ -450,7 +450,7 @@ impl RunningSite {
         let draft = ItemDraft {
             name: Name::new(name)?,
             group: Name::new("web")?,
-            jumpoint: Name::new("berlin")?,
+            jumpoint: Some(Name::new("berlin")?),
             hostname: Hostname::new(target.ip().to_string())?,
             tag: Default::default(),
             comments: Default::default(),
@@ -475,7 +475,7 @@ impl RunningSite {
             .ok_or_else(unexpected)?;
         let binding = CredentialBinding {
             item: item.id,
-            jumpoint: item.jumpoint_id,
+            jumpoint: item.jumpoint_id.ok_or_else(unexpected)?,
             target,
         };
         let sealed = credential.seal(&item.sealing_key.ok_or_else(unexpected)?, &binding)?;

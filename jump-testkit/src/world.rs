@@ -8,7 +8,7 @@ use jump_core::id::{GroupId, ItemId, JumpointId, SessionId, UserId};
 use jump_core::keys::{SealingKey, SigningKey};
 use jump_core::model::{
     Change, Comments, Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethods, Jumpoint, Membership, Name,
-    PortForward, ProtocolTunnel, Role, ShellJump, Tag, User, UserName, World,
+    Placement, PortForward, ProtocolTunnel, Role, ShellJump, Tag, User, UserName, World,
 };
 use jump_core::session::{Grant, RecordingMode, SignedGrant};
 use jump_core::time::Timestamp;
@@ -78,7 +78,7 @@ impl Site {
             jumpoint_session_key: SigningKey::generate()?,
         };
         let mut alice = User::new(site.alice, UserName::new("alice")?);
-        alice.allowed_methods = JumpMethods::all();
+        alice.allowed_methods = Some(JumpMethods::all());
         let mut jumpoint = Jumpoint::new(site.jumpoint, Name::new("branch")?);
         jumpoint.key = Some(site.jumpoint_key.public());
         jumpoint.sealing_key = Some(site.sealing_key.public());
@@ -96,6 +96,7 @@ impl Site {
             Change::PutGroup(JumpGroup {
                 id: site.group,
                 name: Name::new("servers")?,
+                code_name: None,
                 comments: Comments::default(),
             }),
             Change::PutJumpoint(jumpoint),
@@ -107,6 +108,7 @@ impl Site {
                 user: site.alice,
                 group: site.group,
                 role: Some(Role::ADMINISTRATOR),
+                policy: None,
             }),
             Change::PutItem(site.item(site.shell, "shell", shell.ip().to_string(), shell_details)?),
             Change::PutItem(site.item(site.tunnel, "tunnel", host.to_string(), tunnel_details)?),
@@ -119,11 +121,14 @@ impl Site {
         Ok(JumpItem {
             id,
             name: Name::new(name)?,
-            group: self.group,
-            jumpoint: self.jumpoint,
+            placement: Placement::Shared(self.group),
+            jumpoint: Some(self.jumpoint),
             hostname: Hostname::new(host)?,
             tag: Tag::default(),
             comments: Comments::default(),
+            jump_policy: None,
+            session_policy: None,
+            copy_of: None,
             recording: RecordingMode::default(),
             max_duration_seconds: None,
             details,

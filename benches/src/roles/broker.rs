@@ -185,6 +185,8 @@ async fn add(broker: &Broker, item: &Item) -> Result<ItemView> {
             ItemDetails::ShellJump(ShellJump {
                 protocol: ShellProtocol::Ssh,
                 port: item.address.port(),
+                terminal: Default::default(),
+                username: Default::default(),
                 keep_alive_seconds: 0,
                 host_key: HostKeyPolicy {
                     pinned: pinned.collect::<Result<_>>()?,
@@ -205,7 +207,7 @@ async fn add(broker: &Broker, item: &Item) -> Result<ItemView> {
     let draft = ItemDraft {
         name: Name::new(item.name.as_str())?,
         group: Name::new(GROUP)?,
-        jumpoint: Name::new(JUMPOINT)?,
+        jumpoint: Some(Name::new(JUMPOINT)?),
         hostname: Hostname::new(item.address.ip().to_string())?,
         tag: Default::default(),
         comments: Default::default(),
@@ -228,13 +230,14 @@ async fn set_credential(broker: &Broker, added: &ItemView, shell: &Account) -> R
     let missing = || wrong("the item is not complete");
     let world = broker.world();
     let item = world.item(added.id).ok_or_else(missing)?;
+    let jumpoint = item.jumpoint.ok_or_else(missing)?;
     let sealing_key = world
-        .jumpoint(item.jumpoint)
+        .jumpoint(jumpoint)
         .and_then(|jumpoint| jumpoint.sealing_key)
         .ok_or_else(missing)?;
     let binding = CredentialBinding {
         item: item.id,
-        jumpoint: item.jumpoint,
+        jumpoint,
         target: item.targets()?.pop().ok_or_else(missing)?,
     };
     let credential = Credential {

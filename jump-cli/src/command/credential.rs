@@ -96,7 +96,9 @@ pub(crate) fn binding(item: &ItemView) -> Result<CredentialBinding, Failure> {
     let target = TargetAddress::new(Hostname::new(&item.hostname)?, shell.port)?;
     Ok(CredentialBinding {
         item: item.id,
-        jumpoint: item.jumpoint_id,
+        jumpoint: item
+            .jumpoint_id
+            .ok_or_else(|| usage("this item goes through no jumpoint, so nothing injects a credential"))?,
         target,
     })
 }

@@ -102,6 +102,8 @@ async fn add_item(stage: &Stage, admin: &Rep) -> Result<ItemView, Failure> {
     let details = ItemDetails::ShellJump(ShellJump {
         protocol: ShellProtocol::Ssh,
         port: address.port(),
+        terminal: Default::default(),
+        username: Default::default(),
         keep_alive_seconds: 0,
         host_key: HostKeyPolicy {
             pinned: vec![stage.target_key.clone()],
@@ -113,7 +115,7 @@ async fn add_item(stage: &Stage, admin: &Rep) -> Result<ItemView, Failure> {
     let draft = ItemDraft {
         name: Name::new(ITEM)?,
         group: Name::new(GROUP)?,
-        jumpoint: Name::new(JUMPOINT)?,
+        jumpoint: Some(Name::new(JUMPOINT)?),
         hostname: Hostname::new(address.ip().to_string())?,
         tag: Tag::default(),
         comments: Comments::default(),

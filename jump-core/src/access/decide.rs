@@ -4,10 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Allowed, Decision, Effect, Obligations, Reason, RoleSource, Verdict};
-use crate::id::{GroupId, ItemId, RoleId, UserId};
-use crate::model::{ItemDetails, JumpItem, Role, RolePermission, User, World};
-use crate::session::SessionPermissions;
+use super::policy::{self, Ends};
+use super::role::{Applying, allowed_methods, applying};
+use super::{Allowed, Decision, Effect, Limit, Obligations, Place, Reason, Verdict, permissions};
+use crate::id::{ItemId, UserId};
+use crate::model::{JumpItem, JumpPolicy, Placement, RolePermission, User, World};
+use crate::session::RecordingMode;
 use crate::time::{SignedDuration, Timestamp};
 
 /// What a user wants to do with an item.
@@ -40,14 +42,52 @@ pub struct Context {
     pub session_started: Option<Timestamp>,
     /// The site's limit on a session's length, where the item sets none.
     pub max_session: SignedDuration,
+    /// What the user supplied and somebody checked.
+    pub given: Given,
+    /// The other sessions that run.
+    pub live: Live,
+}
+
+/// What a user supplied to be let in. Each is true only after it was checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// A reason that is not empty.
+    pub reason: bool,
+    /// A ticket id that the ticket system approved.
+    pub ticket: bool,
+    /// A second factor.
+    pub second_factor: bool,
+    /// The choice to override an advisory schedule.
+    pub schedule_override: bool,
+}
+
+impl Given {
+    /// Everything.
+    pub const ALL: Self = Self {
+        reason: true,
+        ticket: true,
+        second_factor: true,
+        schedule_override: true,
+    };
+}
+
+/// How many other sessions run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Live {
+    /// On the same item.
+    pub on_item: u32,
+    /// On the item that it is a copy of, and on other copies of that.
+    pub on_copies: u32,
 }
 
 impl Default for Context {
-    /// No session yet; at most 12 hours.
+    /// No session yet; at most 12 hours; nothing supplied; no other session.
     fn default() -> Self {
         Self {
             session_started: None,
             max_session: SignedDuration::from_hours(12),
+            given: Given::default(),
+            live: Live::default(),
         }
     }
 }
@@ -65,53 +105,76 @@ pub fn decide(
     context: &Context,
     now: Timestamp,
 ) -> (Decision, Option<Allowed>) {
-    let mut reasons = Vec::with_capacity(4);
+    let mut reasons = Vec::with_capacity(6);
     let user = check_user(world, user, &mut reasons);
     let item = world.item(item);
     if item.is_none() {
         reasons.push(Reason::UnknownItem);
     }
     let (Some(user), Some(item)) = (user, item) else {
-        return (
-            Decision {
-                effect: Effect::Deny,
-                obligations: None,
-                reasons,
-            },
-            None,
-        );
+        return (denied(reasons), None);
     };
-    if action == Action::Start {
-        check_method(user, item, &mut reasons);
-        check_jumpoint(world, user, item, &mut reasons);
+    let role = applying(world, user, item.placement);
+    if action != Action::Start {
+        check_role(world, item, role, action, &mut reasons);
+        if shut(&reasons) {
+            return (denied(reasons), None);
+        }
+        let decision = Decision {
+            effect: Effect::Allow,
+            obligations: None,
+            reasons,
+        };
+        return (decision, None);
     }
-    check_role(world, user, item, action, &mut reasons);
-
-    if reasons.iter().any(|reason| reason.verdict() == Verdict::Stop) {
-        return (
-            Decision {
-                effect: Effect::Deny,
-                obligations: None,
-                reasons,
-            },
-            None,
-        );
+    check_method(world, user, item, &mut reasons);
+    check_jumpoint(world, user, item, &mut reasons);
+    let policy_id = role.policy.or(item.jump_policy);
+    check_role(world, item, role, action, &mut reasons);
+    let policy = policy_id.and_then(|id| world.policy(id));
+    if policy_id.is_some() && policy.is_none() {
+        reasons.push(Reason::UnknownPolicy);
     }
-    let obligations = obligations(item, context, now);
-    let allowed = (action == Action::Start).then(|| Allowed {
+    let ends = policy.map_or_else(Ends::default, |policy| {
+        policy::check(world, user.id, item, policy, context, now, &mut reasons)
+    });
+    policy::check_simultaneous(world, item, policy, context, &mut reasons);
+    if shut(&reasons) {
+        return (denied(reasons), None);
+    }
+    let obligations = obligations(
+        world,
+        user,
+        item,
+        policy.map(|policy| &**policy),
+        &ends,
+        context,
+        now,
+    );
+    let allowed = Allowed {
         user: user.id,
         user_name: user.name.clone(),
         item: item.id,
-        obligations,
-    });
-    (
-        Decision {
-            effect: Effect::Allow,
-            obligations: allowed.as_ref().map(|_| obligations),
-            reasons,
-        },
-        allowed,
-    )
+        obligations: obligations.clone(),
+    };
+    let decision = Decision {
+        effect: Effect::Allow,
+        obligations: Some(obligations),
+        reasons,
+    };
+    (decision, Some(allowed))
+}
+
+fn shut(reasons: &[Reason]) -> bool {
+    reasons.iter().any(|reason| reason.verdict() == Verdict::Stop)
+}
+
+fn denied(reasons: Vec<Reason>) -> Decision {
+    Decision {
+        effect: Effect::Deny,
+        obligations: None,
+        reasons,
+    }
 }
 
 fn check_user<'w>(world: &'w World, user: UserId, reasons: &mut Vec<Reason>) -> Option<&'w User> {
@@ -128,21 +191,31 @@ fn check_user<'w>(world: &'w World, user: UserId, reasons: &mut Vec<Reason>) -> 
     Some(user)
 }
 
-fn check_method(user: &User, item: &JumpItem, reasons: &mut Vec<Reason>) {
+fn check_method(world: &World, user: &User, item: &JumpItem, reasons: &mut Vec<Reason>) {
     let method = item.details.method();
-    reasons.push(if user.allowed_methods.contains(method) {
-        Reason::MethodAllowed { method }
+    let (methods, by) = allowed_methods(world, user);
+    reasons.push(if methods.contains(method) {
+        Reason::MethodAllowed { method, by }
     } else {
-        Reason::MethodNotAllowed { method }
+        Reason::MethodNotAllowed { method, by }
     });
 }
 
 fn check_jumpoint(world: &World, user: &User, item: &JumpItem, reasons: &mut Vec<Reason>) {
-    let Some(jumpoint) = world.jumpoint(item.jumpoint) else {
+    let method = item.details.method();
+    let Some(id) = item.jumpoint else {
+        reasons.push(if method.needs_jumpoint() {
+            Reason::UnknownJumpoint
+        } else {
+            Reason::NoJumpointNeeded
+        });
+        return;
+    };
+    let Some(jumpoint) = world.jumpoint(id) else {
         reasons.push(Reason::UnknownJumpoint);
         return;
     };
-    let (name, method) = (jumpoint.name.clone(), item.details.method());
+    let name = jumpoint.name.clone();
     reasons.push(if !jumpoint.enabled {
         Reason::JumpointDisabled { jumpoint: name }
     } else if !World::jumpoint_allows(jumpoint, method) {
@@ -157,33 +230,14 @@ fn check_jumpoint(world: &World, user: &User, item: &JumpItem, reasons: &mut Vec
     });
 }
 
-/// The role that applies to a user in a group: most specific first.
-fn applying_role(world: &World, user: &User, group: GroupId) -> (RoleId, RoleSource) {
-    match world.membership(user.id, group) {
-        Some(membership) => match membership.role {
-            Some(role) => (role, RoleSource::Membership),
-            None => (user.default_role, RoleSource::UserDefault),
-        },
-        None => (Role::NO_ACCESS, RoleSource::NotAMember),
-    }
-}
-
-/// Whether the role that applies to an enabled user in a group has the permission; for what is not about an item
-/// that exists already, such as adding one.
-#[must_use]
-pub fn role_permits(world: &World, user: UserId, group: GroupId, permission: RolePermission) -> bool {
-    world.user(user).filter(|user| user.enabled).is_some_and(|user| {
-        let (role, _) = applying_role(world, user, group);
-        world.group(group).is_some()
-            && world
-                .role(role)
-                .is_some_and(|role| role.permissions.contains(permission))
-    })
-}
-
-fn check_role(world: &World, user: &User, item: &JumpItem, action: Action, reasons: &mut Vec<Reason>) {
-    let (role, source) = applying_role(world, user, item.group);
-    let (Some(role), Some(group)) = (world.role(role), world.group(item.group)) else {
+fn check_role(world: &World, item: &JumpItem, applying: Applying, action: Action, reasons: &mut Vec<Reason>) {
+    let place = match item.placement {
+        Placement::Shared(group) => world.group(group).map(|group| Place::Group(group.name.clone())),
+        Placement::Personal { personal } => world
+            .user(personal)
+            .map(|user| Place::Personal(user.name.clone())),
+    };
+    let (Some(role), Some(group)) = (world.role(applying.role), place) else {
         reasons.push(Reason::UnknownRole);
         return;
     };
@@ -199,7 +253,7 @@ fn check_role(world: &World, user: &User, item: &JumpItem, action: Action, reaso
             None => (RolePermission::Start, false),
         },
     };
-    let (role, group) = (role.name.clone(), group.name.clone());
+    let (role, source) = (role.name.clone(), applying.source);
     reasons.push(if permitted {
         Reason::RolePermits {
             role,
@@ -217,25 +271,42 @@ fn check_role(world: &World, user: &User, item: &JumpItem, action: Action, reaso
     });
 }
 
-fn obligations(item: &JumpItem, context: &Context, now: Timestamp) -> Obligations {
-    let permissions = match &item.details {
-        ItemDetails::ShellJump(shell) => shell.permissions,
-        // The permitted ports are in the grant's addresses; nothing else can happen in a tunnel.
-        ItemDetails::ProtocolTunnel(_) => SessionPermissions {
-            shell: false,
-            exec: false,
-            file_transfer: false,
-            port_forwarding: true,
-        },
-    };
-    let limit = item.max_duration_seconds.map_or(context.max_session, |seconds| {
-        SignedDuration::from_secs(i64::from(seconds))
-    });
+fn obligations(
+    world: &World,
+    user: &User,
+    item: &JumpItem,
+    policy: Option<&JumpPolicy>,
+    ends: &Ends,
+    context: &Context,
+    now: Timestamp,
+) -> Obligations {
+    let seconds = |seconds: u32| SignedDuration::from_secs(i64::from(seconds));
+    let mut longest = item.max_duration_seconds.map_or(context.max_session, seconds);
+    if let Some(limit) = policy.and_then(|policy| policy.max_duration_seconds) {
+        longest = longest.min(seconds(limit));
+    }
     let start = context.session_started.unwrap_or(now);
-    let until = start.checked_add(limit).unwrap_or(Timestamp::MAX);
+    let mut until = start.checked_add(longest).unwrap_or(Timestamp::MAX);
+    let mut limit = Limit::Duration;
+    for (end, cause) in [(ends.schedule, Limit::Schedule), (ends.approval, Limit::Approval)] {
+        if let Some(end) = end.filter(|end| *end < until) {
+            until = end;
+            limit = cause;
+        }
+    }
+    let recording = match policy {
+        Some(policy) if policy.recordings_disabled => RecordingMode::Off,
+        Some(policy) => policy.recording_mode.unwrap_or(item.recording),
+        None => item.recording,
+    };
+    let (permissions, commands) = permissions::resolve(world, user, item);
     Obligations {
-        recording: item.recording,
+        recording,
         permissions,
+        commands,
         until,
+        limit,
+        idle_limit_seconds: policy.and_then(|policy| policy.idle_limit_seconds),
+        policy: policy.map(|policy| policy.id),
     }
 }

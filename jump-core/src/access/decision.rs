@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ItemId, UserId};
-use crate::model::{JumpMethod, Name, RolePermission, UserName};
+use super::Reason;
+use crate::id::{ItemId, PolicyId, UserId};
+use crate::model::{CommandFilter, UserName};
 use crate::session::{RecordingMode, SessionPermissions};
 use crate::time::Timestamp;
 
@@ -44,194 +45,77 @@ pub enum Gate {
     Jumpoint,
     /// The Jump Item Role.
     Role,
+    /// The Jump Policy's schedule.
+    Schedule,
+    /// The Jump Policy's approval.
+    Approval,
+    /// What the Jump Policy asks for at the door: reason, ticket, second factor.
+    Requirement,
+    /// Other sessions on the same item.
+    Simultaneity,
 }
 
-/// Through which rule a role reached the user: the most specific one wins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a user can supply to be let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum RoleSource {
-    /// A role set directly on the membership in the item's group.
-    Membership,
-    /// The membership says "user's default".
-    UserDefault,
-    /// The user is not in the item's group, so No Access applies.
-    NotAMember,
+pub enum Need {
+    /// A reason.
+    Reason,
+    /// A ticket id that the ticket system approves.
+    Ticket,
+    /// A second factor.
+    SecondFactor,
+    /// The choice to override an advisory schedule.
+    ScheduleOverride,
+    /// Somebody's approval.
+    Approval,
 }
 
-/// Why one gate is open or shut.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "rule", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Reason {
-    /// No such user.
-    UnknownUser,
-    /// The user is enabled.
-    UserEnabled {
-        /// Who.
-        user: UserName,
-    },
-    /// The user is disabled.
-    UserDisabled {
-        /// Who.
-        user: UserName,
-    },
-    /// No such item.
-    UnknownItem,
-    /// The method is among the user's allowed ones.
-    MethodAllowed {
-        /// Which.
-        method: JumpMethod,
-    },
-    /// The method is not among the user's allowed ones.
-    MethodNotAllowed {
-        /// Which.
-        method: JumpMethod,
-    },
-    /// The item names a Jumpoint that does not exist.
-    UnknownJumpoint,
-    /// The Jumpoint is enabled, has the method switched on and is granted to the user.
-    JumpointGranted {
-        /// Which.
-        jumpoint: Name,
-    },
-    /// The Jumpoint is disabled.
-    JumpointDisabled {
-        /// Which.
-        jumpoint: Name,
-    },
-    /// The Jumpoint has the method switched off.
-    JumpointMethodOff {
-        /// Which.
-        jumpoint: Name,
-        /// The method.
-        method: JumpMethod,
-    },
-    /// The user is not granted the Jumpoint.
-    JumpointNotGranted {
-        /// Which.
-        jumpoint: Name,
-    },
-    /// The role that applies has the permission.
-    RolePermits {
-        /// The role.
-        role: Name,
-        /// The item's group.
-        group: Name,
-        /// How it reached the user.
-        source: RoleSource,
-        /// The permission.
-        permission: RolePermission,
-    },
-    /// The role that applies lacks the permission.
-    RoleLacks {
-        /// The role.
-        role: Name,
-        /// The item's group.
-        group: Name,
-        /// How it reached the user.
-        source: RoleSource,
-        /// The permission.
-        permission: RolePermission,
-    },
-    /// The role that applies, or the group, does not exist.
-    UnknownRole,
-}
-
-impl Reason {
-    /// The gate this is about.
-    #[must_use]
-    pub const fn gate(&self) -> Gate {
-        match self {
-            Reason::UnknownUser | Reason::UserEnabled { .. } | Reason::UserDisabled { .. } => Gate::User,
-            Reason::UnknownItem => Gate::Item,
-            Reason::MethodAllowed { .. } | Reason::MethodNotAllowed { .. } => Gate::Method,
-            Reason::UnknownJumpoint
-            | Reason::JumpointGranted { .. }
-            | Reason::JumpointDisabled { .. }
-            | Reason::JumpointMethodOff { .. }
-            | Reason::JumpointNotGranted { .. } => Gate::Jumpoint,
-            Reason::RolePermits { .. } | Reason::RoleLacks { .. } | Reason::UnknownRole => Gate::Role,
-        }
-    }
-
-    /// Whether it lets the action pass.
-    #[must_use]
-    pub const fn verdict(&self) -> Verdict {
-        match self {
-            Reason::UserEnabled { .. }
-            | Reason::MethodAllowed { .. }
-            | Reason::JumpointGranted { .. }
-            | Reason::RolePermits { .. } => Verdict::Pass,
-            _ => Verdict::Stop,
-        }
-    }
-}
-
-impl fmt::Display for Reason {
+impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let role = |f: &mut fmt::Formatter<'_>, role: &Name, group: &Name, source: &RoleSource| match source {
-            RoleSource::Membership => {
-                write!(f, "role \"{role}\" (set on the membership in group \"{group}\")")
-            }
-            RoleSource::UserDefault => {
-                write!(
-                    f,
-                    "role \"{role}\" (the user's default, as the membership in group \"{group}\" says)"
-                )
-            }
-            RoleSource::NotAMember => write!(f, "role \"{role}\" (the user is not in group \"{group}\")"),
-        };
-        match self {
-            Reason::UnknownUser => f.write_str("there is no such user"),
-            Reason::UserEnabled { user } => write!(f, "user \"{user}\" is enabled"),
-            Reason::UserDisabled { user } => write!(f, "user \"{user}\" is disabled"),
-            Reason::UnknownItem => f.write_str("there is no such jump item"),
-            Reason::MethodAllowed { method } => write!(f, "{method} is an allowed method of the user"),
-            Reason::MethodNotAllowed { method } => write!(f, "{method} is not an allowed method of the user"),
-            Reason::UnknownJumpoint => f.write_str("the item's jumpoint does not exist"),
-            Reason::JumpointGranted { jumpoint } => {
-                write!(f, "jumpoint \"{jumpoint}\" is granted to the user")
-            }
-            Reason::JumpointDisabled { jumpoint } => write!(f, "jumpoint \"{jumpoint}\" is disabled"),
-            Reason::JumpointMethodOff { jumpoint, method } => {
-                write!(f, "{method} is switched off on jumpoint \"{jumpoint}\"")
-            }
-            Reason::JumpointNotGranted { jumpoint } => {
-                write!(f, "jumpoint \"{jumpoint}\" is not granted to the user")
-            }
-            Reason::RolePermits {
-                role: name,
-                group,
-                source,
-                permission,
-            } => {
-                role(f, name, group, source)?;
-                write!(f, " has {permission}")
-            }
-            Reason::RoleLacks {
-                role: name,
-                group,
-                source,
-                permission,
-            } => {
-                role(f, name, group, source)?;
-                write!(f, " lacks {permission}")
-            }
-            Reason::UnknownRole => f.write_str("the role or group that applies does not exist"),
-        }
+        f.write_str(match self {
+            Need::Reason => "a reason",
+            Need::Ticket => "a ticket id",
+            Need::SecondFactor => "a second factor",
+            Need::ScheduleOverride => "the choice to override its schedule",
+            Need::Approval => "an approval",
+        })
     }
+}
+
+/// What ends a session that nobody ends before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// The longest duration of a session.
+    Duration,
+    /// The end of a strict schedule's window.
+    Schedule,
+    /// The end of an approval.
+    Approval,
 }
 
 /// What must hold while an allowed session runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Obligations {
     /// How it is recorded.
     pub recording: RecordingMode,
     /// What may happen in it.
     pub permissions: SessionPermissions,
+    /// Which commands may run without a shell; `None` is any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<CommandFilter>,
     /// When it ends at the latest.
     pub until: Timestamp,
+    /// What ends it then.
+    pub limit: Limit,
+    /// After how many seconds without a byte from the rep it ends; `None` is never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_limit_seconds: Option<u32>,
+    /// The Jump Policy that applies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyId>,
 }
 
 /// The answer: effect, obligations, and a reason per gate in the order the gates were checked.
@@ -256,6 +140,17 @@ impl Decision {
             .map(ToString::to_string)
             .collect();
         stops.join("; ")
+    }
+
+    /// What the user would have to supply, if nothing else is in the way; empty if it is allowed, or if supplying it
+    /// would not help.
+    #[must_use]
+    pub fn needs(&self) -> Vec<Need> {
+        let stops = self
+            .reasons
+            .iter()
+            .filter(|reason| reason.verdict() == Verdict::Stop);
+        stops.map(Reason::need).collect::<Option<_>>().unwrap_or_default()
     }
 }
 

@@ -6,6 +6,13 @@
 
 mod decide;
 mod decision;
+mod permissions;
+mod policy;
+mod reason;
+mod role;
 
-pub use decide::{Action, Context, decide, role_permits};
-pub use decision::{Allowed, Decision, Effect, Gate, Obligations, Reason, RoleSource, Verdict};
+pub use decide::{Action, Context, Given, Live, decide};
+pub use decision::{Allowed, Decision, Effect, Gate, Limit, Need, Obligations, Verdict};
+pub use permissions::{ExplainedPermission, PermissionRule, explain_permissions};
+pub use reason::{Place, Reason, RoleSource};
+pub use role::role_permits;

@@ -58,12 +58,14 @@ pub(super) struct Picked {
 
 /// What providers are asked about an item; `None` if its type uses no credential, or there is nobody to seal to.
 fn query<'a>(world: &'a World, user: UserId, item: &'a JumpItem) -> Result<Option<CredentialQuery<'a>>> {
-    if matches!(item.details, ItemDetails::ProtocolTunnel(_)) {
+    let uses_none = matches!(
+        item.details,
+        ItemDetails::ProtocolTunnel(_) | ItemDetails::JumpClient(_)
+    );
+    let Some(jumpoint) = item.jumpoint.filter(|_| !uses_none) else {
         return Ok(None);
-    }
-    let sealing_key = world
-        .jumpoint(item.jumpoint)
-        .and_then(|jumpoint| jumpoint.sealing_key);
+    };
+    let sealing_key = world.jumpoint(jumpoint).and_then(|jumpoint| jumpoint.sealing_key);
     let (Some(sealing_key), Some(target)) = (sealing_key, item.targets()?.into_iter().next()) else {
         return Ok(None);
     };
@@ -73,7 +75,7 @@ fn query<'a>(world: &'a World, user: UserId, item: &'a JumpItem) -> Result<Optio
         item: ItemFacts::from(item),
         protocol: item.details.protocol(),
         target,
-        jumpoint: item.jumpoint,
+        jumpoint,
         sealing_key,
     }))
 }
@@ -143,12 +145,8 @@ pub(super) async fn pick(
         let rule = "there is no such credential for this item, or you may not use it";
         return Err(Error::new(ErrorKind::NotFound, "choose a credential", rule));
     }
-    let sealed = match &item.details {
-        ItemDetails::ShellJump(shell) => shell.credential.clone(),
-        ItemDetails::ProtocolTunnel(_) => None,
-    };
     Ok(Picked {
-        sealed,
+        sealed: item.details.credential().cloned(),
         injected: None,
     })
 }

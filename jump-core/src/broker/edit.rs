@@ -10,8 +10,8 @@ use crate::control::{BrokerEndpoint, Edit, Invitation, ItemDraft, Response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{GroupId, ItemId, JumpointId, UserId};
 use crate::model::{
-    Change, ItemDetails, JumpGroup, JumpItem, Jumpoint, LoginScope, Membership, Name, Role, RolePermission,
-    User, UserName, World, same_name,
+    Change, JumpGroup, JumpItem, Jumpoint, LoginScope, Membership, Name, Role, RolePermission, User,
+    UserName, World,
 };
 use crate::session::SealedCredential;
 use crate::store::{EnrolmentToken, IdKind, TokenPurpose};
@@ -44,13 +44,13 @@ pub(super) async fn edit(broker: &Broker, caller: &Caller, edit: Edit) -> Result
             allowed_methods,
             default_role,
         } => {
-            let default_role = default_role.map_or(Ok(Role::NO_ACCESS), |role| {
-                role_named(&world, &role).map(|role| role.id)
-            })?;
+            let default_role = default_role
+                .map(|role| role_named(&world, &role).map(|role| role.id))
+                .transpose()?;
             let id = UserId::new(broker.0.store.next_id(IdKind::User).await?)?;
             let user = User {
                 administrator,
-                allowed_methods,
+                allowed_methods: Some(allowed_methods),
                 default_role,
                 ..User::new(id, name)
             };
@@ -64,7 +64,10 @@ pub(super) async fn edit(broker: &Broker, caller: &Caller, edit: Edit) -> Result
         Edit::RemoveLogin { login } => Change::RemoveLogin(login),
         Edit::AddGroup { name, comments } => {
             let id = GroupId::new(broker.0.store.next_id(IdKind::Group).await?)?;
-            Change::PutGroup(JumpGroup { id, name, comments })
+            Change::PutGroup(JumpGroup {
+                comments,
+                ..JumpGroup::new(id, name)
+            })
         }
         Edit::RemoveGroup { name } => Change::RemoveGroup(group_named(&world, &name)?.id),
         Edit::AddMember { group, user, role } => Change::PutMembership(Membership {
@@ -73,6 +76,7 @@ pub(super) async fn edit(broker: &Broker, caller: &Caller, edit: Edit) -> Result
             role: role
                 .map(|role| role_named(&world, &role).map(|role| role.id))
                 .transpose()?,
+            policy: None,
         }),
         Edit::RemoveMember { group, user } => Change::RemoveMembership {
             user: user_named(&world, &user)?.id,
@@ -174,13 +178,17 @@ async fn add_item(broker: &Broker, caller: &Caller, editing: Editing, draft: Ite
     let may_use = |jumpoint: &Arc<Jumpoint>| {
         administrator || user.is_some_and(|user| world.may_use_jumpoint(user, jumpoint.id))
     };
-    let jumpoint = jumpoint_named(&world, &draft.jumpoint)
-        .ok()
-        .filter(may_use)
-        .ok_or_else(|| missing("jumpoint", draft.jumpoint.as_str()))?;
-    if let ItemDetails::ShellJump(shell) = &draft.details
-        && shell.credential.is_some()
-    {
+    let jumpoint = match &draft.jumpoint {
+        None => None,
+        Some(name) => Some(
+            jumpoint_named(&world, name)
+                .ok()
+                .filter(may_use)
+                .ok_or_else(|| missing("jumpoint", name.as_str()))?
+                .id,
+        ),
+    };
+    if draft.details.credential().is_some() {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
             "add an item",
@@ -189,16 +197,14 @@ async fn add_item(broker: &Broker, caller: &Caller, editing: Editing, draft: Ite
     }
     let id = ItemId::new(broker.0.store.next_id(IdKind::Item).await?)?;
     let item = JumpItem {
-        id,
-        name: draft.name,
-        group: group.id,
-        jumpoint: jumpoint.id,
-        hostname: draft.hostname,
         tag: draft.tag,
         comments: draft.comments,
+        jump_policy: None,
+        session_policy: None,
+        copy_of: None,
         recording: draft.recording,
         max_duration_seconds: draft.max_duration_seconds,
-        details: draft.details,
+        ..JumpItem::new(id, draft.name, group.id, jumpoint, draft.hostname, draft.details)
     };
     editing
         .commit(caller.actor(), vec![Change::PutItem(item)])
@@ -218,14 +224,14 @@ async fn set_credential(
     let world = editing.world();
     let mut item = JumpItem::clone(item_lookup::with_id(&world, caller, id, broker.now())?);
     must_manage(broker, caller, &world, id, RolePermission::EditIdentity)?;
-    let ItemDetails::ShellJump(shell) = &mut item.details else {
-        return Err(Error::new(
+    let place = item.details.credential_mut().ok_or_else(|| {
+        Error::new(
             ErrorKind::InvalidArgument,
             "set a credential",
             "this type of item uses none",
-        ));
-    };
-    shell.credential = credential;
+        )
+    })?;
+    *place = credential;
     done(editing, caller, Change::PutItem(item)).await
 }
 
@@ -317,28 +323,22 @@ fn user_named(world: &World, name: &UserName) -> Result<Arc<User>> {
 }
 
 fn group_named(world: &World, name: &Name) -> Result<Arc<JumpGroup>> {
-    let matches = |group: &&Arc<JumpGroup>| same_name(group.name.as_str(), name.as_str());
     world
-        .groups()
-        .find(matches)
+        .group_named(name.as_str())
         .cloned()
         .ok_or_else(|| missing("group", name.as_str()))
 }
 
 fn jumpoint_named(world: &World, name: &Name) -> Result<Arc<Jumpoint>> {
-    let matches = |jumpoint: &&Arc<Jumpoint>| same_name(jumpoint.name.as_str(), name.as_str());
     world
-        .jumpoints()
-        .find(matches)
+        .jumpoint_named(name.as_str())
         .cloned()
         .ok_or_else(|| missing("jumpoint", name.as_str()))
 }
 
 fn role_named(world: &World, name: &Name) -> Result<Arc<Role>> {
-    let matches = |role: &&Arc<Role>| same_name(role.name.as_str(), name.as_str());
     world
-        .roles()
-        .find(matches)
+        .role_named(name.as_str())
         .cloned()
         .ok_or_else(|| missing("role", name.as_str()))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::access::{Action, Context, Effect, decide};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, UserId};
-use crate::model::{JumpItem, World, same_name};
+use crate::model::{JumpItem, Placement, World};
 use crate::time::Timestamp;
 
 use super::Caller;
@@ -82,24 +82,29 @@ fn find(world: &World, text: &str, visible: impl Fn(ItemId) -> bool) -> Result<A
     {
         return Ok(item.clone());
     }
-    // Either part may hold a slash: what is looked for is a name, or a group and a name with a slash between them.
-    let called = |item: &JumpItem| {
-        same_name(item.name.as_str(), text)
-            || world.group(item.group).is_some_and(|group| {
-                text.match_indices('/').any(|(slash, _)| {
-                    text.get(..slash)
-                        .is_some_and(|text| same_name(group.name.as_str(), text))
-                        && text
-                            .get(slash + 1..)
-                            .is_some_and(|text| same_name(item.name.as_str(), text))
-                })
-            })
-    };
-    let mut found = world.items().filter(|item| called(item) && visible(item.id));
+    // Either part may hold a slash: what is looked for is a name, or a group and a name with a slash between them. A
+    // personal list is `@` and its owner's name.
+    let mut found: Vec<Arc<JumpItem>> = world.items_named(text).cloned().collect();
+    for (slash, _) in text.match_indices('/') {
+        let (Some(place), Some(name)) = (text.get(..slash), text.get(slash + 1..)) else {
+            continue;
+        };
+        let group = world.group_named(place).map(|group| Placement::Shared(group.id));
+        let list = place
+            .strip_prefix('@')
+            .and_then(|name| world.user_named(name))
+            .map(|user| Placement::personal(user.id));
+        let placed = group.into_iter().chain(list);
+        found.extend(placed.filter_map(|place| world.item_in(place, name)).cloned());
+    }
+    found.retain(|item| visible(item.id));
+    found.sort_by_key(|item| item.id);
+    found.dedup_by_key(|item| item.id);
+    let mut found = found.into_iter();
     let first = found.next().ok_or_else(not_found)?;
     if found.next().is_some() {
         let message = format!("several items are called \"{text}\": say group/name, or the id");
         return Err(Error::new(ErrorKind::Conflict, "find a jump item", message));
     }
-    Ok(first.clone())
+    Ok(first)
 }

@@ -42,8 +42,8 @@ pub(super) async fn jump(
         found => found?,
     };
     let context = Context {
-        session_started: None,
         max_session: broker.0.settings.max_session,
+        ..Context::default()
     };
     let (decision, allowed) = decide(&world, user, item.id, Action::Start, &context, now);
     let Some(allowed) = allowed else {
@@ -75,9 +75,16 @@ pub(super) async fn jump(
         let message = format!("you have {most} sessions open, which is the limit");
         return Err(Error::new(ErrorKind::ResourceLimit, operation, message));
     };
+    let jumpoint = item.jumpoint.ok_or_else(|| {
+        let message = format!(
+            "a {} item is opened in the rep's own network",
+            item.details.method()
+        );
+        Error::new(ErrorKind::Unsupported, operation, message)
+    })?;
     let offline = || {
         let name = world
-            .jumpoint(item.jumpoint)
+            .jumpoint(jumpoint)
             .map_or("?", |jumpoint| jumpoint.name.as_str());
         Error::new(
             ErrorKind::Unavailable,
@@ -85,7 +92,7 @@ pub(super) async fn jump(
             format!("jumpoint \"{name}\" is offline"),
         )
     };
-    let link = broker.jumpoint_link(item.jumpoint).ok_or_else(offline)?;
+    let link = broker.jumpoint_link(jumpoint).ok_or_else(offline)?;
     let picked = Box::pin(credentials::pick(broker, caller, &world, user, &item, credential)).await?;
     // A provider may have taken its time.
     let now = broker.now();
@@ -104,7 +111,7 @@ pub(super) async fn jump(
         user_name: allowed.user_name().to_owned(),
         item: item.id,
         item_name: item.name.to_string(),
-        jumpoint: item.jumpoint,
+        jumpoint,
         protocol: item.details.protocol().to_owned(),
         started: now,
         state: SessionState::Active,
@@ -114,7 +121,7 @@ pub(super) async fn jump(
         session,
         item: item.id,
         item_name: item.name.to_string(),
-        jumpoint: item.jumpoint,
+        jumpoint,
         reasons: reasons.join("; "),
     };
     broker.log(caller.actor(), None, granted).await?;
@@ -142,7 +149,7 @@ pub(super) async fn jump(
     still_allowed(broker, caller, session)?;
     // The grant names the key of one connection: if that is gone, nobody can serve the session.
     let current = broker
-        .jumpoint_link(item.jumpoint)
+        .jumpoint_link(jumpoint)
         .filter(|current| current.link == link.link && !current.connection.is_closed());
     let Some(link) = current else {
         sessions::end(broker, session, EndReason::JumpointLost)?;

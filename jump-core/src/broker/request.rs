@@ -132,8 +132,8 @@ fn why(
     let asked = asked.ok_or_else(|| no_user(user.as_ref().map_or("", UserName::as_str)))?;
     let item = item_lookup::find_visible(&world, caller, item, now)?;
     let context = Context {
-        session_started: None,
         max_session: broker.0.settings.max_session,
+        ..Context::default()
     };
     let at = at.unwrap_or(now);
     let (decision, _) = decide(&world, asked.id, item.id, Action::Start, &context, at);

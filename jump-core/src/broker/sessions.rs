@@ -158,6 +158,7 @@ fn recheck(broker: &Broker, world: &World, live: &LiveSession, now: Timestamp) -
     let context = Context {
         session_started: Some(live.record.started),
         max_session: broker.0.settings.max_session,
+        ..Context::default()
     };
     let (decision, allowed) = decide(world, grant.user(), grant.item(), Action::Start, &context, now);
     let Some(allowed) = allowed else {
@@ -166,24 +167,29 @@ fn recheck(broker: &Broker, world: &World, live: &LiveSession, now: Timestamp) -
     let Some(item) = world.item(grant.item()) else {
         return revoked("the item was removed");
     };
+    let now_due = allowed.obligations();
     let granted = Obligations {
         recording: grant.recording(),
         permissions: grant.permissions(),
-        until: allowed.obligations().until,
+        commands: grant.commands().cloned(),
+        idle_limit_seconds: grant.idle_limit_seconds(),
+        until: now_due.until,
+        limit: now_due.limit,
+        policy: now_due.policy,
     };
-    let same_place = item.jumpoint == grant.jumpoint()
+    let same_place = item.jumpoint == Some(grant.jumpoint())
         && item.details.protocol() == grant.protocol()
         && item
             .targets()
             .is_ok_and(|targets| targets == grant.target().addresses);
-    if !same_place || *allowed.obligations() != granted {
+    if !same_place || *now_due != granted {
         return revoked("the item was changed");
     }
     let identity = world.jumpoint(grant.jumpoint()).and_then(|jumpoint| jumpoint.key);
     if identity != Some(live.jumpoint_identity) {
         return revoked("the jumpoint was enrolled anew");
     }
-    (now >= allowed.obligations().until).then_some(EndReason::Expired)
+    (now >= now_due.until).then_some(EndReason::Expired)
 }
 
 /// Why a session that was just put into the registry may not go on, if so: it was ended meanwhile, or what the

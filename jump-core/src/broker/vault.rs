@@ -11,9 +11,10 @@ use crate::control::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::UserId;
 use crate::keys::SealingPublicKey;
-use crate::model::{ItemDetails, LoginScope, Name, UserName, World, same_name};
+use crate::model::{ItemDetails, LoginScope, Name, UserName, World};
 use crate::vault::{
-    Account, AccountGroup, AccountKind, Association, Criteria, MasterKey, Vault, VaultRole, seal_checked_out,
+    Account, AccountGroup, AccountKind, Association, Criteria, MasterKey, Vault, VaultRole, same_name,
+    seal_checked_out,
 };
 
 /// Answers one request on behalf of `caller`.
@@ -237,9 +238,7 @@ fn association(
         jump_items,
     } = *draft;
     let group = |wanted: &Name| {
-        let named = world
-            .groups()
-            .find(|group| same_name(group.name.as_str(), wanted.as_str()));
+        let named = world.group_named(wanted.as_str());
         named.map(|group| group.id).ok_or_else(|| {
             let message = format!("there is no group named `{wanted}`");
             Error::new(ErrorKind::NotFound, "use the vault", message)
@@ -248,11 +247,11 @@ fn association(
     let item = |wanted: &String| {
         let item = item_lookup::find_visible(world, caller, wanted, broker.now())?;
         match &item.details {
-            ItemDetails::ShellJump(_) => Ok(item.id),
-            ItemDetails::ProtocolTunnel(_) => Err(Error::new(
+            ItemDetails::ShellJump(_) | ItemDetails::RemoteRdp(_) | ItemDetails::JumpClient(_) => Ok(item.id),
+            _ => Err(Error::new(
                 ErrorKind::InvalidArgument,
                 "use the vault",
-                "items of this type use no credential",
+                "items of this type cannot be named directly: use criteria",
             )),
         }
     };

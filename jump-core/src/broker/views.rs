@@ -3,36 +3,50 @@
 use super::Broker;
 use crate::control::{GroupView, ItemView, JumpointView, LoginView, MemberView, SessionView, UserView};
 use crate::id::JumpointId;
-use crate::model::{ItemDetails, JumpItem, World};
+use crate::model::{JumpItem, Placement, World};
 use crate::store::SessionRecord;
 
 pub(super) fn item(broker: &Broker, world: &World, item: &JumpItem) -> ItemView {
-    let jumpoint = world.jumpoint(item.jumpoint);
+    let jumpoint = item.jumpoint.and_then(|id| world.jumpoint(id));
     let mut details = item.details.clone();
-    let has_credential = match &mut details {
-        // Sealed or not, it is nobody's business but the Jumpoint's.
-        ItemDetails::ShellJump(shell) => shell.credential.take().is_some(),
-        ItemDetails::ProtocolTunnel(_) => false,
-    };
+    // Sealed or not, it is nobody's business but the Jumpoint's.
+    let has_credential = details
+        .credential_mut()
+        .is_some_and(|credential| credential.take().is_some());
     ItemView {
         id: item.id,
         name: item.name.to_string(),
-        group: world
-            .group(item.group)
-            .map(|group| group.name.to_string())
-            .unwrap_or_default(),
+        group: place(world, item.placement),
         jumpoint: jumpoint
             .map(|jumpoint| jumpoint.name.to_string())
             .unwrap_or_default(),
         jumpoint_id: item.jumpoint,
         sealing_key: jumpoint.and_then(|jumpoint| jumpoint.sealing_key),
-        online: broker.is_online(item.jumpoint),
+        online: item.jumpoint.is_some_and(|jumpoint| broker.is_online(jumpoint)),
         hostname: item.hostname.to_string(),
         tag: item.tag.to_string(),
+        comments: item.comments.to_string(),
+        jump_policy: item
+            .jump_policy
+            .and_then(|id| world.policy(id))
+            .map(|policy| policy.name.to_string()),
+        session_policy: item
+            .session_policy
+            .and_then(|id| world.session_policy(id))
+            .map(|policy| policy.name.to_string()),
         recording: item.recording,
         has_credential,
         details,
     }
+}
+
+/// What people call a place: the group's name, or `@` and the name of the personal list's owner.
+pub(super) fn place(world: &World, placement: Placement) -> String {
+    match placement {
+        Placement::Shared(group) => world.group(group).map(|group| group.name.to_string()),
+        Placement::Personal { personal } => world.user(personal).map(|user| format!("@{}", user.name)),
+    }
+    .unwrap_or_default()
 }
 
 pub(super) fn users(world: &World) -> Vec<UserView> {
@@ -43,21 +57,19 @@ pub(super) fn users(world: &World) -> Vec<UserView> {
             name: user.name.to_string(),
             enabled: user.enabled,
             administrator: user.administrator,
-            allowed_methods: user.allowed_methods,
-            default_role: world
-                .role(user.default_role)
+            allowed_methods: user.allowed_methods.unwrap_or_default(),
+            default_role: user
+                .default_role
+                .and_then(|role| world.role(role))
                 .map(|role| role.name.to_string())
                 .unwrap_or_default(),
             jumpoints: world
-                .jumpoint_grants()
-                .filter(|(granted, _)| *granted == user.id)
-                .filter_map(|(_, jumpoint)| {
-                    world.jumpoint(jumpoint).map(|jumpoint| jumpoint.name.to_string())
-                })
+                .jumpoints_granted_to(user.id)
+                .filter_map(|jumpoint| world.jumpoint(jumpoint))
+                .map(|jumpoint| jumpoint.name.to_string())
                 .collect(),
             logins: world
-                .logins()
-                .filter(|login| login.user == user.id)
+                .logins_of(user.id)
                 .map(|login| LoginView {
                     id: login.id,
                     label: login.label.to_string(),
@@ -80,8 +92,7 @@ pub(super) fn groups(world: &World) -> Vec<GroupView> {
         .groups()
         .map(|group| {
             let mut members: Vec<MemberView> = world
-                .memberships()
-                .filter(|membership| membership.group == group.id)
+                .members_of(group.id)
                 .filter_map(|membership| {
                     Some(MemberView {
                         user: world.user(membership.user)?.name.to_string(),
@@ -97,7 +108,7 @@ pub(super) fn groups(world: &World) -> Vec<GroupView> {
                 id: group.id,
                 name: group.name.to_string(),
                 comments: group.comments.to_string(),
-                items: world.items().filter(|item| item.group == group.id).count(),
+                items: world.items_in(Placement::Shared(group.id)).count(),
                 members,
             }
         })
@@ -115,7 +126,7 @@ pub(super) fn jumpoints(world: &World, online: &[JumpointId]) -> Vec<JumpointVie
             enabled: jumpoint.enabled,
             online: online.contains(&jumpoint.id),
             key: jumpoint.key,
-            items: world.items().filter(|item| item.jumpoint == jumpoint.id).count(),
+            items: world.items_behind(jumpoint.id).count(),
         })
         .collect();
     jumpoints.sort_by(|a, b| a.name.cmp(&b.name));

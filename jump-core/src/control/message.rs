@@ -357,8 +357,9 @@ pub struct ItemDraft {
     pub name: Name,
     /// The name of its group.
     pub group: Name,
-    /// The name of its Jumpoint.
-    pub jumpoint: Name,
+    /// The name of its Jumpoint, if its type needs one.
+    #[serde(default)]
+    pub jumpoint: Option<Name>,
     /// Its host.
     pub hostname: Hostname,
     /// Its tag.

@@ -17,12 +17,12 @@ pub struct ItemView {
     pub id: ItemId,
     /// Its name.
     pub name: String,
-    /// The name of its group.
+    /// The name of its group; for one on a personal list, `@` and the name of its owner.
     pub group: String,
-    /// The name of its Jumpoint.
+    /// The name of its Jumpoint; empty if it needs none.
     pub jumpoint: String,
     /// The Jumpoint's id.
-    pub jumpoint_id: JumpointId,
+    pub jumpoint_id: Option<JumpointId>,
     /// The key to which a credential for it is sealed, once its Jumpoint enrolled.
     pub sealing_key: Option<SealingPublicKey>,
     /// Whether the Jumpoint is connected.
@@ -31,6 +31,15 @@ pub struct ItemView {
     pub hostname: String,
     /// Its tag.
     pub tag: String,
+    /// Its comments.
+    #[serde(default)]
+    pub comments: String,
+    /// The name of its Jump Policy.
+    #[serde(default)]
+    pub jump_policy: Option<String>,
+    /// The name of its session policy.
+    #[serde(default)]
+    pub session_policy: Option<String>,
     /// How it is recorded.
     pub recording: RecordingMode,
     /// Whether a credential is stored for it.

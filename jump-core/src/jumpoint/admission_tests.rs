@@ -20,7 +20,7 @@ use crate::id::{GroupId, ItemId, JumpointId, SessionId, UserId};
 use crate::keys::{PublicKey, SigningKey};
 use crate::model::{
     Change, Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethods, Jumpoint as JumpointRecord, Membership,
-    Name, Role, ShellJump, User, UserName, World,
+    Name, Placement, Role, ShellJump, User, UserName, World,
 };
 use crate::protocol::Registry;
 use crate::session::{EndReason, Grant};
@@ -78,15 +78,18 @@ fn open_for(
     );
     let jumpoint = JumpointId::new(jumpoint).unwrap();
     let mut alice = User::new(user, UserName::new("alice").unwrap());
-    alice.allowed_methods = JumpMethods::all();
+    alice.allowed_methods = Some(JumpMethods::all());
     let shell = JumpItem {
         id: item,
         name: Name::new("web-1").unwrap(),
-        group,
-        jumpoint,
+        placement: Placement::Shared(group),
+        jumpoint: Some(jumpoint),
         hostname: Hostname::new("10.0.0.5").unwrap(),
         tag: Default::default(),
         comments: Default::default(),
+        jump_policy: None,
+        session_policy: None,
+        copy_of: None,
         recording: Default::default(),
         max_duration_seconds,
         details: ItemDetails::ShellJump(ShellJump::ssh(22)),
@@ -98,6 +101,7 @@ fn open_for(
             Change::PutGroup(JumpGroup {
                 id: group,
                 name: Name::new("web").unwrap(),
+                code_name: None,
                 comments: Default::default(),
             }),
             Change::PutJumpoint(JumpointRecord::new(jumpoint, Name::new("berlin").unwrap())),
@@ -106,6 +110,7 @@ fn open_for(
                 user,
                 group,
                 role: Some(Role::START_SESSIONS_ONLY),
+                policy: None,
             }),
             Change::GrantJumpoint { user, jumpoint },
         ])

@@ -2,8 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{HostKey, JumpGroup, JumpItem, Jumpoint, Login, Membership, User};
-use crate::id::{GroupId, ItemId, JumpointId, LoginId, UserId};
+use super::{
+    ApprovalRequest, GroupPolicy, HostKey, JumpGroup, JumpItem, JumpPolicy, Jumpoint, Login, Membership,
+    Role, SessionPolicy, SiteSettings, Team, User,
+};
+use crate::id::{
+    ApprovalId, GroupId, GroupPolicyId, ItemId, JumpointId, LoginId, PolicyId, RoleId, SessionPolicyId,
+    TeamId, UserId,
+};
 
 /// One edit of the [`World`](super::World). Several are applied together or not at all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +18,7 @@ use crate::id::{GroupId, ItemId, JumpointId, LoginId, UserId};
 pub enum Change {
     /// Adds or replaces a user.
     PutUser(User),
-    /// Removes a user and its memberships and Jumpoint grants.
+    /// Removes a user, its personal list, memberships, Jumpoint grants, logins and approval requests.
     RemoveUser(UserId),
     /// Adds or replaces a Jump Group.
     PutGroup(JumpGroup),
@@ -53,6 +59,32 @@ pub enum Change {
     PutLogin(Login),
     /// Removes a login: what was started through it ends.
     RemoveLogin(LoginId),
+    /// Adds or replaces a custom role.
+    PutRole(Role),
+    /// Removes a custom role that nothing refers to.
+    RemoveRole(RoleId),
+    /// Adds or replaces a Jump Policy.
+    PutPolicy(JumpPolicy),
+    /// Removes a Jump Policy that nothing refers to, and the approval requests for it.
+    RemovePolicy(PolicyId),
+    /// Adds or replaces a session policy.
+    PutSessionPolicy(SessionPolicy),
+    /// Removes a session policy that nothing refers to.
+    RemoveSessionPolicy(SessionPolicyId),
+    /// Adds or replaces a group policy.
+    PutGroupPolicy(GroupPolicy),
+    /// Removes a group policy.
+    RemoveGroupPolicy(GroupPolicyId),
+    /// Adds or replaces a team.
+    PutTeam(Team),
+    /// Removes a team.
+    RemoveTeam(TeamId),
+    /// Adds an approval request, or replaces one that may become what this one is.
+    PutApproval(ApprovalRequest),
+    /// Forgets an approval request.
+    RemoveApproval(ApprovalId),
+    /// Changes what holds for the whole site.
+    PutSite(SiteSettings),
     /// Pins a host key that was seen first on an item whose policy allows it. No effect but an error if a
     /// different key is pinned already.
     PinHostKey {

@@ -5,9 +5,12 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Comments, HostKeyPolicy, Hostname, JumpMethod, Name, Tag, TargetAddress};
+use super::{
+    Comments, Field, HostKeyPolicy, Hostname, IntelVpro, JumpClient, JumpMethod, Name, Placement, PushJump,
+    Rdp, Tag, TargetAddress, Terminal, Vnc,
+};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{GroupId, ItemId, JumpointId};
+use crate::id::{ItemId, JumpointId, PolicyId, SessionPolicyId};
 use crate::session::{RecordingMode, SealedCredential, SessionPermissions};
 
 /// A Jump Item: the envelope that all types share, and the details of its type.
@@ -16,12 +19,14 @@ use crate::session::{RecordingMode, SealedCredential, SessionPermissions};
 pub struct JumpItem {
     /// Its id, unique over all types.
     pub id: ItemId,
-    /// Its name, unique in its Jump Group.
+    /// Its name, unique in its Jump Group or personal list.
     pub name: Name,
-    /// The Jump Group that owns it.
-    pub group: GroupId,
-    /// The Jumpoint through which it is reached.
-    pub jumpoint: JumpointId,
+    /// The Jump Group or personal list that owns it.
+    #[serde(rename = "group")]
+    pub placement: Placement,
+    /// The Jumpoint through which it is reached; `None` for the types that need none.
+    #[serde(default)]
+    pub jumpoint: Option<JumpointId>,
     /// The host, as the Jumpoint resolves it.
     pub hostname: Hostname,
     /// A word to search by.
@@ -30,6 +35,15 @@ pub struct JumpItem {
     /// Anything worth knowing.
     #[serde(default)]
     pub comments: Comments,
+    /// The Jump Policy, where the membership sets none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jump_policy: Option<PolicyId>,
+    /// What may happen in a session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_policy: Option<SessionPolicyId>,
+    /// The item that this is a copy of. Copies of copies name the first; it need not exist any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<ItemId>,
     /// What happens when a session's recording fails or cannot keep up.
     #[serde(default)]
     pub recording: RecordingMode,
@@ -49,6 +63,22 @@ pub enum ItemDetails {
     ShellJump(ShellJump),
     /// TCP to permitted ports.
     ProtocolTunnel(ProtocolTunnel),
+    /// RDP in the rep's own network.
+    LocalRdp(Rdp),
+    /// RDP through a Jumpoint.
+    RemoteRdp(Rdp),
+    /// VNC in the rep's own network.
+    LocalVnc(Vnc),
+    /// VNC through a Jumpoint.
+    RemoteVnc(Vnc),
+    /// An agent that is pushed to a host of the rep's own network.
+    LocalJump(PushJump),
+    /// An agent that is pushed to a host through a Jumpoint.
+    RemoteJump(PushJump),
+    /// Intel vPro.
+    IntelVpro(IntelVpro),
+    /// An installed agent.
+    JumpClient(JumpClient),
 }
 
 /// A Shell Jump: a shell, commands and files on one host.
@@ -59,6 +89,12 @@ pub struct ShellJump {
     pub protocol: ShellProtocol,
     /// The target's TCP port.
     pub port: u16,
+    /// The terminal that the shell is told it has, where the rep's client names none.
+    #[serde(default)]
+    pub terminal: Terminal,
+    /// The user name where no credential is injected, at most 128 characters.
+    #[serde(default)]
+    pub username: Field,
     /// Seconds between keep-alive packets to the target, 0..=300; 0 is off.
     #[serde(default)]
     pub keep_alive_seconds: u16,
@@ -80,6 +116,8 @@ impl ShellJump {
         Self {
             protocol: ShellProtocol::Ssh,
             port,
+            terminal: Terminal::default(),
+            username: Field::default(),
             keep_alive_seconds: 0,
             host_key: HostKeyPolicy::default(),
             permissions: SessionPermissions::default(),
@@ -95,6 +133,8 @@ impl ShellJump {
 pub enum ShellProtocol {
     /// SSH version 2 (RFC 4251); default port 22.
     Ssh,
+    /// Telnet (RFC 854); default port 23. Nothing on its way to the target is encrypted.
+    Telnet,
 }
 
 /// A Protocol Tunnel Jump: local ports that lead to ports of one remote host.
@@ -129,10 +169,18 @@ impl ItemDetails {
         match self {
             ItemDetails::ShellJump(_) => JumpMethod::ShellJump,
             ItemDetails::ProtocolTunnel(_) => JumpMethod::ProtocolTunnel,
+            ItemDetails::LocalRdp(_) => JumpMethod::LocalRdp,
+            ItemDetails::RemoteRdp(_) => JumpMethod::RemoteRdp,
+            ItemDetails::LocalVnc(_) => JumpMethod::LocalVnc,
+            ItemDetails::RemoteVnc(_) => JumpMethod::RemoteVnc,
+            ItemDetails::LocalJump(_) => JumpMethod::LocalJump,
+            ItemDetails::RemoteJump(_) => JumpMethod::RemoteJump,
+            ItemDetails::IntelVpro(_) => JumpMethod::IntelVpro,
+            ItemDetails::JumpClient(_) => JumpMethod::JumpClient,
         }
     }
 
-    /// The key of the backend that serves the item: `ssh`, `tunnel`.
+    /// The key of the backend that serves the item: `ssh`, `telnet`, `tunnel`, `rdp`, `vnc`, `push`, `vpro`, `client`.
     #[must_use]
     pub const fn protocol(&self) -> &'static str {
         match self {
@@ -140,7 +188,66 @@ impl ItemDetails {
                 protocol: ShellProtocol::Ssh,
                 ..
             }) => "ssh",
+            ItemDetails::ShellJump(ShellJump {
+                protocol: ShellProtocol::Telnet,
+                ..
+            }) => "telnet",
             ItemDetails::ProtocolTunnel(_) => "tunnel",
+            ItemDetails::LocalRdp(_) | ItemDetails::RemoteRdp(_) => "rdp",
+            ItemDetails::LocalVnc(_) | ItemDetails::RemoteVnc(_) => "vnc",
+            ItemDetails::LocalJump(_) | ItemDetails::RemoteJump(_) => "push",
+            ItemDetails::IntelVpro(_) => "vpro",
+            ItemDetails::JumpClient(_) => "client",
+        }
+    }
+
+    /// The credential that is injected, sealed to the Jumpoint.
+    #[must_use]
+    pub const fn credential(&self) -> Option<&SealedCredential> {
+        match self {
+            ItemDetails::ShellJump(ShellJump { credential, .. })
+            | ItemDetails::LocalRdp(Rdp { credential, .. })
+            | ItemDetails::RemoteRdp(Rdp { credential, .. })
+            | ItemDetails::LocalVnc(Vnc { credential, .. })
+            | ItemDetails::RemoteVnc(Vnc { credential, .. })
+            | ItemDetails::LocalJump(PushJump { credential })
+            | ItemDetails::RemoteJump(PushJump { credential })
+            | ItemDetails::IntelVpro(IntelVpro { credential, .. }) => credential.as_ref(),
+            ItemDetails::ProtocolTunnel(_) | ItemDetails::JumpClient(_) => None,
+        }
+    }
+
+    /// Where that credential is kept; `None` if the type uses none.
+    pub const fn credential_mut(&mut self) -> Option<&mut Option<SealedCredential>> {
+        match self {
+            ItemDetails::ShellJump(ShellJump { credential, .. })
+            | ItemDetails::LocalRdp(Rdp { credential, .. })
+            | ItemDetails::RemoteRdp(Rdp { credential, .. })
+            | ItemDetails::LocalVnc(Vnc { credential, .. })
+            | ItemDetails::RemoteVnc(Vnc { credential, .. })
+            | ItemDetails::LocalJump(PushJump { credential })
+            | ItemDetails::RemoteJump(PushJump { credential })
+            | ItemDetails::IntelVpro(IntelVpro { credential, .. }) => Some(credential),
+            ItemDetails::ProtocolTunnel(_) | ItemDetails::JumpClient(_) => None,
+        }
+    }
+
+    /// What the item's own switches leave possible in a session; session policies narrow it further.
+    #[must_use]
+    pub const fn possible(&self) -> SessionPermissions {
+        match self {
+            ItemDetails::ShellJump(shell) => shell.permissions,
+            // The permitted ports are in the grant's addresses; nothing else can happen in a tunnel.
+            ItemDetails::ProtocolTunnel(_) => SessionPermissions {
+                port_forwarding: true,
+                ..SessionPermissions::NONE
+            },
+            _ => SessionPermissions {
+                shell: false,
+                exec: false,
+                port_forwarding: false,
+                ..SessionPermissions::ALL
+            },
         }
     }
 }
@@ -152,6 +259,53 @@ impl fmt::Display for ItemDetails {
 }
 
 impl JumpItem {
+    /// An item with this envelope and nothing else set.
+    #[must_use]
+    pub fn new(
+        id: ItemId,
+        name: Name,
+        placement: impl Into<Placement>,
+        jumpoint: impl Into<Option<JumpointId>>,
+        hostname: Hostname,
+        details: ItemDetails,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            placement: placement.into(),
+            jumpoint: jumpoint.into(),
+            hostname,
+            tag: Tag::default(),
+            comments: Comments::default(),
+            jump_policy: None,
+            session_policy: None,
+            copy_of: None,
+            recording: RecordingMode::default(),
+            max_duration_seconds: None,
+            details,
+        }
+    }
+
+    /// The item that this and its copies have in common.
+    #[must_use]
+    pub fn original(&self) -> ItemId {
+        self.copy_of.unwrap_or(self.id)
+    }
+
+    /// The address of a sealed credential: the first target.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if the item leads nowhere.
+    pub fn credential_target(&self) -> Result<TargetAddress> {
+        self.targets()?.into_iter().next().ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidArgument,
+                "find a credential's target",
+                "this type of item uses no credential",
+            )
+        })
+    }
+
     /// Checks every field that its own type does not check already.
     ///
     /// # Errors
@@ -160,6 +314,20 @@ impl JumpItem {
         let wrong = |rule| Err(Error::new(ErrorKind::InvalidArgument, "check a jump item", rule));
         if self.max_duration_seconds == Some(0) {
             return wrong("max_duration_seconds is at least 1");
+        }
+        let method = self.details.method();
+        if method.needs_jumpoint() && self.jumpoint.is_none() {
+            return wrong("this type of item needs a jumpoint");
+        }
+        if !method.needs_jumpoint() && self.jumpoint.is_some() {
+            return wrong("this type of item goes through no jumpoint");
+        }
+        if self
+            .details
+            .credential()
+            .is_some_and(|credential| !credential.is_plausible())
+        {
+            return wrong("a sealed credential is at most 64 KiB");
         }
         match &self.details {
             ItemDetails::ShellJump(shell) => {
@@ -172,13 +340,10 @@ impl JumpItem {
                 if shell.host_key.pinned.len() > 16 {
                     return wrong("at most 16 host keys are pinned");
                 }
-                if shell
-                    .credential
-                    .as_ref()
-                    .is_some_and(|credential| !credential.is_plausible())
-                {
-                    return wrong("a sealed credential is at most 64 KiB");
+                if shell.username.as_str().chars().count() > 128 {
+                    return wrong("username has at most 128 characters");
                 }
+                Ok(())
             }
             ItemDetails::ProtocolTunnel(tunnel) => {
                 if tunnel.listen_address.octets()[..3] != [127, 0, 0] {
@@ -190,9 +355,13 @@ impl JumpItem {
                 if tunnel.forwards.iter().any(|forward| forward.remote == 0) {
                     return wrong("a remote port is 1 to 65535");
                 }
+                Ok(())
             }
+            ItemDetails::LocalRdp(rdp) | ItemDetails::RemoteRdp(rdp) => rdp.validate(),
+            ItemDetails::LocalVnc(vnc) | ItemDetails::RemoteVnc(vnc) => vnc.validate(),
+            ItemDetails::IntelVpro(vpro) => vpro.validate(self.hostname.as_str()),
+            ItemDetails::LocalJump(_) | ItemDetails::RemoteJump(_) | ItemDetails::JumpClient(_) => Ok(()),
         }
-        Ok(())
     }
 
     /// The addresses a session on this item may reach; nothing else is ever dialled.
@@ -204,6 +373,18 @@ impl JumpItem {
                 .iter()
                 .map(|forward| TargetAddress::new(self.hostname.clone(), forward.remote))
                 .collect(),
+            ItemDetails::LocalRdp(Rdp { port, .. })
+            | ItemDetails::RemoteRdp(Rdp { port, .. })
+            | ItemDetails::LocalVnc(Vnc { port, .. })
+            | ItemDetails::RemoteVnc(Vnc { port, .. })
+            | ItemDetails::IntelVpro(IntelVpro { port, .. }) => {
+                Ok(vec![TargetAddress::new(self.hostname.clone(), *port)?])
+            }
+            // Microsoft-DS, by which an agent is pushed.
+            ItemDetails::LocalJump(_) | ItemDetails::RemoteJump(_) => {
+                Ok(vec![TargetAddress::new(self.hostname.clone(), 445)?])
+            }
+            ItemDetails::JumpClient(_) => Ok(Vec::new()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Comments, Name};
+use super::{CodeName, Comments, Name};
 use crate::id::JumpointId;
 use crate::keys::{PublicKey, SealingPublicKey};
 
@@ -14,6 +14,9 @@ pub struct Jumpoint {
     pub id: JumpointId,
     /// Its name, unique in the site.
     pub name: Name,
+    /// What imports and scripts call it, unique among Jumpoints; `None` is [`CodeName::of`] its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_name: Option<CodeName>,
     /// What it is for.
     #[serde(default)]
     pub comments: Comments,
@@ -36,6 +39,7 @@ impl Jumpoint {
         Self {
             id,
             name,
+            code_name: None,
             comments: Comments::default(),
             enabled: true,
             shell_jump_enabled: true,
@@ -43,5 +47,11 @@ impl Jumpoint {
             key: None,
             sealing_key: None,
         }
+    }
+
+    /// Its code name, given or made from the name.
+    #[must_use]
+    pub fn code_name(&self) -> CodeName {
+        self.code_name.clone().unwrap_or_else(|| CodeName::of(&self.name))
     }
 }

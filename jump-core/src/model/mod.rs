@@ -3,27 +3,46 @@
 //! Every value is checked when it is made, so code that holds one need not check again. Field names, limits and
 //! defaults follow the documented reference behaviour of the product category.
 
+mod approval;
 mod change;
 mod group;
+mod group_policy;
 mod host_key;
 mod item;
+mod item_types;
+mod jump_policy;
 mod jumpoint;
 mod login;
 mod name;
 mod role;
+mod schedule;
+mod session_policy;
+mod site;
 mod target;
+mod team;
 mod user;
 mod world;
 
+pub use approval::{ApprovalRequest, ApprovalState};
 pub use change::Change;
-pub use group::{JumpGroup, Membership};
+pub use group::{JumpGroup, Membership, Placement};
+pub use group_policy::{GroupPolicy, PolicyMembership, RoleSlots, Setting};
 pub use host_key::{HostKey, HostKeyPolicy};
 pub use item::{ItemDetails, JumpItem, PortForward, ProtocolTunnel, ShellJump, ShellProtocol};
+pub use item_types::{
+    ConnectionType, IntelVpro, JumpClient, PushJump, Rdp, RdpQuality, SecureApp, Terminal, Vnc,
+};
+pub use jump_policy::{
+    Approval, ApprovalScope, JumpPolicy, Notification, SimultaneousJumps, SimultaneousRdp,
+};
 pub use jumpoint::Jumpoint;
 pub use login::{Login, LoginScope};
-pub(crate) use name::same_name;
-pub use name::{Comments, Hostname, Name, Tag, UserName};
+pub use name::{CodeName, Comments, Description, Field, Hostname, Name, Remark, Tag, UserName};
 pub use role::{Role, RolePermission, RolePermissions};
+pub use schedule::{Schedule, ScheduleEntry, TimeOfDay};
+pub use session_policy::{CommandFilter, SessionPolicy};
+pub use site::SiteSettings;
 pub use target::TargetAddress;
+pub use team::{Team, TeamRole};
 pub use user::{JumpMethod, JumpMethods, User};
 pub use world::{Revision, World};

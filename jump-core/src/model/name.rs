@@ -86,6 +86,16 @@ pub(crate) fn same_name(a: &str, b: &str) -> bool {
     folding(a).eq(folding(b))
 }
 
+fn prose(text: &str, longest: usize) -> std::result::Result<(), &'static str> {
+    if text.chars().count() > longest {
+        return Err("it is too long");
+    }
+    if text.chars().any(|c| !matches!(c, '\n' | '\t') && text::acts(c)) {
+        return Err("it holds a control or invisible character");
+    }
+    Ok(())
+}
+
 fn visible(text: &str, longest: usize) -> std::result::Result<(), &'static str> {
     if text.chars().count() > longest {
         return Err("it is too long");
@@ -116,6 +126,53 @@ text_field! {
         }
         Ok(())
     }
+}
+
+text_field! {
+    /// A code name: 1 to 64 of `a-z A-Z 0-9 _ -`; what imports and scripts refer to an object by. Case does not matter.
+    CodeName, "a code name", |text| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        if text.is_empty() || text.len() > 64 || !text.chars().all(allowed) {
+            return Err("a code name is 1 to 64 of a-z A-Z 0-9 _ -");
+        }
+        Ok(())
+    }
+}
+
+impl CodeName {
+    /// The code name that an object gets when it is given none: its name in lower case, other characters as `_`, cut
+    /// to 64.
+    #[must_use]
+    pub fn of(name: &Name) -> Self {
+        let code: String = name
+            .as_str()
+            .chars()
+            .take(64)
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '-' {
+                    c.to_ascii_lowercase()
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        Self(Arc::from(code))
+    }
+}
+
+text_field! {
+    /// A description: 0 to 4096 characters; line breaks and tabs are allowed, other controls are not.
+    Description, "a description", |text| prose(text, 4096)
+}
+
+text_field! {
+    /// A reason or an answer to a request: 0 to 2048 characters, as [`Description`] otherwise.
+    Remark, "a remark", |text| prose(text, 2048)
+}
+
+text_field! {
+    /// A field of an item's type, such as a user name or a domain on the target: 0 to 512 characters on one line.
+    Field, "a field", |text| visible(text, 512)
 }
 
 text_field! {
@@ -165,17 +222,17 @@ text_field! {
     }
 }
 
-impl Default for Tag {
-    fn default() -> Self {
-        Self(Arc::from(""))
-    }
+macro_rules! empty_by_default {
+    ($($name:ident),+) => {$(
+        impl Default for $name {
+            fn default() -> Self {
+                Self(Arc::from(""))
+            }
+        }
+    )+};
 }
 
-impl Default for Comments {
-    fn default() -> Self {
-        Self(Arc::from(""))
-    }
-}
+empty_by_default!(Tag, Comments, Description, Remark, Field);
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Name;
+use super::{Description, Name};
 use crate::error::Result;
 use crate::id::RoleId;
 
@@ -125,6 +125,9 @@ pub struct Role {
     pub id: RoleId,
     /// Its name.
     pub name: Name,
+    /// What it is for.
+    #[serde(default)]
+    pub description: Description,
     /// What it allows.
     pub permissions: RolePermissions,
 }
@@ -138,6 +141,12 @@ impl Role {
     pub const ADMINISTRATOR: RoleId = RoleId::builtin(3);
     /// "Auditor": view reports, nothing else.
     pub const AUDITOR: RoleId = RoleId::builtin(4);
+
+    /// Whether a role is one of the four built-in ones.
+    #[must_use]
+    pub const fn is_built_in(id: RoleId) -> bool {
+        id.get() <= 4
+    }
 
     /// The four built-in roles; every world has them and they cannot be changed.
     pub fn built_in() -> Result<Vec<Role>> {
@@ -160,6 +169,7 @@ impl Role {
             Ok(Role {
                 id,
                 name: Name::new(name)?,
+                description: Description::default(),
                 permissions,
             })
         })

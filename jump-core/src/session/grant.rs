@@ -9,7 +9,7 @@ use crate::access::Allowed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, JumpointId, SessionId, UserId};
 use crate::keys::{PublicKey, Signature, SigningKey, base64_bytes};
-use crate::model::{HostKeyPolicy, ItemDetails, JumpItem, TargetAddress};
+use crate::model::{CommandFilter, HostKeyPolicy, ItemDetails, JumpItem, TargetAddress};
 use crate::time::{SignedDuration, Timestamp};
 
 const DOMAIN: &str = "jump session grant v1";
@@ -51,6 +51,10 @@ pub struct Grant {
     protocol: String,
     target: GrantTarget,
     permissions: SessionPermissions,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    commands: Option<CommandFilter>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    idle_limit_seconds: Option<u32>,
     recording: RecordingMode,
     issued: Timestamp,
     until: Timestamp,
@@ -78,10 +82,18 @@ impl Grant {
                 "the decision was about another item",
             ));
         }
+        let jumpoint = item.jumpoint.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unsupported,
+                "issue a grant",
+                "this type of item goes through no jumpoint",
+            )
+        })?;
         let (host_key, keep_alive_seconds) = match &item.details {
             ItemDetails::ShellJump(shell) => (shell.host_key.clone(), shell.keep_alive_seconds),
-            ItemDetails::ProtocolTunnel(_) => (HostKeyPolicy::default(), 0),
+            _ => (HostKeyPolicy::default(), 0),
         };
+        let obligations = allowed.obligations();
         Ok(Self {
             id: GrantId::random()?,
             session,
@@ -89,17 +101,19 @@ impl Grant {
             user_name: allowed.user_name().to_owned(),
             item: item.id,
             item_name: item.name.to_string(),
-            jumpoint: item.jumpoint,
+            jumpoint,
             protocol: item.details.protocol().to_owned(),
             target: GrantTarget {
                 addresses: item.targets()?,
                 host_key,
                 keep_alive_seconds,
             },
-            permissions: allowed.obligations().permissions,
-            recording: allowed.obligations().recording,
+            permissions: obligations.permissions,
+            commands: obligations.commands.clone(),
+            idle_limit_seconds: obligations.idle_limit_seconds,
+            recording: obligations.recording,
             issued: now,
-            until: allowed.obligations().until,
+            until: obligations.until,
             rep_key,
             jumpoint_key,
         })
@@ -170,6 +184,16 @@ impl Grant {
     #[must_use]
     pub const fn permissions(&self) -> SessionPermissions {
         self.permissions
+    }
+    /// Which commands may run in it without a shell; `None` is any.
+    #[must_use]
+    pub const fn commands(&self) -> Option<&CommandFilter> {
+        self.commands.as_ref()
+    }
+    /// After how many seconds without a byte from the rep it ends; `None` is never.
+    #[must_use]
+    pub const fn idle_limit_seconds(&self) -> Option<u32> {
+        self.idle_limit_seconds
     }
     /// How it is recorded.
     #[must_use]

@@ -4,29 +4,136 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What the rep may do inside a session. Each gate enforces what its protocol has a message for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SessionPermissions {
-    /// An interactive shell.
-    pub shell: bool,
-    /// Running a command without a shell.
-    pub exec: bool,
-    /// The file transfer subsystem. A shell or command can move files as well: this is a convenience for honest
-    /// users, not a boundary.
-    pub file_transfer: bool,
-    /// Connections from the target to other hosts through the session (`direct-tcpip`). Off by default.
-    pub port_forwarding: bool,
+macro_rules! session_permissions {
+    ($($(#[doc = $doc:literal])+ $variant:ident, $field:ident = $default:literal;)+) => {
+        /// One thing that may happen in a session, or not.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum SessionPermission {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl SessionPermission {
+            /// Every permission.
+            pub const ALL: &'static [SessionPermission] = &[$(SessionPermission::$variant,)+];
+
+            /// Its name, such as `file_upload`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(SessionPermission::$variant => stringify!($field),)+
+                }
+            }
+        }
+
+        /// What the rep may do inside a session. Each gate enforces what its protocol has a message for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(from = "Written")]
+        pub struct SessionPermissions {
+            $($(#[doc = $doc])+ pub $field: bool,)+
+        }
+
+        impl SessionPermissions {
+            /// Nothing may happen.
+            pub const NONE: Self = Self { $($field: false,)+ };
+            /// Everything may happen.
+            pub const ALL: Self = Self { $($field: true,)+ };
+
+            /// Whether it may happen.
+            #[must_use]
+            pub const fn get(&self, permission: SessionPermission) -> bool {
+                match permission {
+                    $(SessionPermission::$variant => self.$field,)+
+                }
+            }
+
+            /// Says whether it may happen.
+            pub const fn set(&mut self, permission: SessionPermission, allowed: bool) {
+                match permission {
+                    $(SessionPermission::$variant => self.$field = allowed,)+
+                }
+            }
+        }
+
+        impl Default for SessionPermissions {
+            /// All but forwarding connections and sharing the session.
+            fn default() -> Self {
+                Self { $($field: $default,)+ }
+            }
+        }
+
+        /// As it is written: what is missing is at its default, and `file_transfer` stands for both directions.
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Written {
+            #[serde(default)]
+            file_transfer: Option<bool>,
+            $(#[serde(default)] $field: Option<bool>,)+
+        }
+
+        impl From<Written> for SessionPermissions {
+            fn from(written: Written) -> Self {
+                let mut permissions = Self::default();
+                if let Some(both) = written.file_transfer {
+                    permissions.file_upload = both;
+                    permissions.file_download = both;
+                }
+                $(if let Some(allowed) = written.$field {
+                    permissions.$field = allowed;
+                })+
+                permissions
+            }
+        }
+    };
 }
 
-impl Default for SessionPermissions {
-    fn default() -> Self {
-        Self {
-            shell: true,
-            exec: true,
-            file_transfer: true,
-            port_forwarding: false,
+session_permissions! {
+    /// An interactive shell.
+    Shell, shell = true;
+    /// Running a command without a shell.
+    Exec, exec = true;
+    /// Files from the rep to the target. A shell or command can move files as well: without it honest users and tools are
+    /// kept from doing so by accident, others are not.
+    FileUpload, file_upload = true;
+    /// Files from the target to the rep, with the same limit.
+    FileDownload, file_download = true;
+    /// Connections from the target to other hosts through the session (`direct-tcpip`). Off by default.
+    PortForwarding, port_forwarding = false;
+    /// Keys and pointer reach the target; without it the screen can only be viewed.
+    KeyboardMouse, keyboard_mouse = true;
+    /// The rep's clipboard reaches the target.
+    ClipboardToTarget, clipboard_to_target = true;
+    /// The target's clipboard reaches the rep.
+    ClipboardFromTarget, clipboard_from_target = true;
+    /// Pictures of the screen may be taken through the library.
+    Screenshot, screenshot = true;
+    /// Others may be let into the session. Off by default.
+    Sharing, sharing = false;
+}
+
+impl SessionPermissions {
+    /// Whether files may move in at least one direction.
+    #[must_use]
+    pub const fn moves_files(&self) -> bool {
+        self.file_upload || self.file_download
+    }
+
+    /// What both allow.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        for permission in SessionPermission::ALL {
+            if !other.get(*permission) {
+                self.set(*permission, false);
+            }
         }
+        self
+    }
+}
+
+impl fmt::Display for SessionPermission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

@@ -58,7 +58,7 @@ impl Store for MemoryStore {
         }
         let revision = inner.world.apply(changes)?;
         for (kind, id) in changes.iter().filter_map(IdKind::of_put) {
-            let last = inner.ids.entry(kind).or_insert(0);
+            let last = inner.ids.entry(kind).or_insert(kind.reserved());
             *last = id.max(*last);
         }
         Ok(revision)
@@ -66,7 +66,7 @@ impl Store for MemoryStore {
 
     async fn next_id(&self, kind: IdKind) -> Result<u32> {
         let mut inner = self.lock();
-        let last = inner.ids.entry(kind).or_insert(0);
+        let last = inner.ids.entry(kind).or_insert(kind.reserved());
         if *last >= i32::MAX as u32 {
             return Err(Error::new(
                 ErrorKind::ResourceLimit,

@@ -30,9 +30,63 @@ pub enum IdKind {
     Item,
     /// Logins.
     Login,
+    /// Custom roles.
+    Role,
+    /// Jump Policies.
+    Policy,
+    /// Session policies.
+    SessionPolicy,
+    /// Group policies.
+    GroupPolicy,
+    /// Teams.
+    Team,
+    /// Approval requests.
+    Approval,
 }
 
 impl IdKind {
+    /// Every kind.
+    pub const ALL: &'static [IdKind] = &[
+        Self::User,
+        Self::Group,
+        Self::Jumpoint,
+        Self::Item,
+        Self::Login,
+        Self::Role,
+        Self::Policy,
+        Self::SessionPolicy,
+        Self::GroupPolicy,
+        Self::Team,
+        Self::Approval,
+    ];
+
+    /// The last number that is taken from the beginning: the built-in roles have 1 to 4.
+    #[must_use]
+    pub const fn reserved(self) -> u32 {
+        match self {
+            Self::Role => 4,
+            _ => 0,
+        }
+    }
+
+    /// Its name, such as `jump_policy`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Group => "group",
+            Self::Jumpoint => "jumpoint",
+            Self::Item => "item",
+            Self::Login => "login",
+            Self::Role => "role",
+            Self::Policy => "policy",
+            Self::SessionPolicy => "session_policy",
+            Self::GroupPolicy => "group_policy",
+            Self::Team => "team",
+            Self::Approval => "approval",
+        }
+    }
+
     /// The kind and number of the object that a change adds or replaces; `None` if it does neither. A store never
     /// gives such a number again.
     #[must_use]
@@ -43,6 +97,12 @@ impl IdKind {
             Change::PutJumpoint(jumpoint) => Some((Self::Jumpoint, jumpoint.id.get())),
             Change::PutItem(item) => Some((Self::Item, item.id.get())),
             Change::PutLogin(login) => Some((Self::Login, login.id.get())),
+            Change::PutRole(role) => Some((Self::Role, role.id.get())),
+            Change::PutPolicy(policy) => Some((Self::Policy, policy.id.get())),
+            Change::PutSessionPolicy(policy) => Some((Self::SessionPolicy, policy.id.get())),
+            Change::PutGroupPolicy(policy) => Some((Self::GroupPolicy, policy.id.get())),
+            Change::PutTeam(team) => Some((Self::Team, team.id.get())),
+            Change::PutApproval(request) => Some((Self::Approval, request.id.get())),
             _ => None,
         }
     }

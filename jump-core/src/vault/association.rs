@@ -32,7 +32,7 @@ impl<'a> From<&'a JumpItem> for ItemFacts<'a> {
     fn from(item: &'a JumpItem) -> Self {
         Self {
             id: item.id,
-            group: Some(item.group),
+            group: item.placement.group(),
             host: item.hostname.as_str(),
             name: item.name.as_str(),
             tag: item.tag.as_str(),
@@ -194,8 +194,17 @@ fn wrong(rule: &'static str) -> Error {
 }
 
 /// Character by character, so that a text folds alike wherever it stands.
+fn folding(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().flat_map(char::to_lowercase)
+}
+
 fn folded(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).collect()
+    folding(text).collect()
+}
+
+/// Whether two texts are the same name: case does not matter.
+pub(crate) fn same_name(a: &str, b: &str) -> bool {
+    folding(a).eq(folding(b))
 }
 
 impl Pattern {

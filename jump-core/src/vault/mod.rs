@@ -24,6 +24,7 @@ mod tests;
 mod transit;
 
 pub use account::{Account, AccountDraft, AccountGroup, AccountKind, Checkout, VaultRole};
+pub(crate) use association::same_name;
 pub use association::{Association, Criteria, ItemFacts, Pattern, Patterns, Specificity};
 pub use cipher::MasterKey;
 pub use keeper::{GroupOrAccount, Vault};

@@ -5,11 +5,11 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::association::{ItemFacts, Specificity};
+use super::association::{ItemFacts, Specificity, same_name};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{JumpointId, UserId};
 use crate::keys::SealingPublicKey;
-use crate::model::{TargetAddress, same_name};
+use crate::model::TargetAddress;
 use crate::session::{CredentialBinding, SealedCredential};
 
 /// For what a credential is wanted.

@@ -7,14 +7,13 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::account::{Account, AccountGroup, Checkout, StoredAccount, StoredSecret, VaultRole};
-use super::association::{Association, ItemFacts, Specificity};
+use super::association::{Association, ItemFacts, Specificity, same_name};
 use super::cipher::{Keys, MasterKey};
 use super::key_source::KeySource;
 use super::store::{RecordKind, VaultChange, VaultImage, VaultRecord};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{UserId, VaultAccountId, VaultGroupId};
 use crate::keys::random_bytes;
-use crate::model::same_name;
 use crate::secret::Secret;
 use crate::session::{Credential, CredentialSecret};
 

@@ -139,7 +139,7 @@ impl SshSession {
             .request_subsystem(true, "sftp")
             .await
             .map_err(|error| self.notes.failure(what, error))?;
-        self.answer(&mut channel, what, self.permissions.file_transfer)
+        self.answer(&mut channel, what, self.permissions.moves_files())
             .await?;
         self.notes.forget(channel.id());
         sftp::Files::start(channel.into_stream()).await

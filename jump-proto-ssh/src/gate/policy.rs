@@ -15,17 +15,51 @@ pub(super) fn env_allowed(name: &str, value: &str) -> bool {
     named && value.len() <= 256 && value.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// Whether a command is the far end of a file transfer tool: `scp -t`, `sftp-server`, `rsync --server`.
-pub(super) fn moves_files(command: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(command);
-    let program = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
-    // Any word counts, so that `env scp`, `exec rsync` or `cd x && scp` are seen too.
-    let words: Vec<String> = text
-        .split(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')' | '\'' | '"' | '`'))
-        .map(program)
-        .collect();
-    let has = |name: &str| words.iter().any(|word| word == name);
-    has("scp") || has("sftp-server") || (has("rsync") && has("--server"))
+/// Which way a command moves files, if it is the far end of a file transfer tool: `scp -t`, `sftp-server`,
+/// `rsync --server`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transfer {
+    Upload,
+    Download,
+    Either,
+}
+
+impl Transfer {
+    fn of(command: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(command);
+        let program = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
+        // Any word counts, so that `env scp`, `exec rsync` or `cd x && scp` are seen too.
+        let words: Vec<String> = text
+            .split(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')' | '\'' | '"' | '`'))
+            .map(program)
+            .collect();
+        let has = |name: &str| words.iter().any(|word| word == name);
+        if has("sftp-server") {
+            return Some(Transfer::Either);
+        }
+        if has("scp") {
+            return Some(match (has("-t"), has("-f")) {
+                (true, false) => Transfer::Upload,
+                (false, true) => Transfer::Download,
+                _ => Transfer::Either,
+            });
+        }
+        (has("rsync") && has("--server")).then(|| {
+            if has("--sender") {
+                Transfer::Download
+            } else {
+                Transfer::Upload
+            }
+        })
+    }
+
+    fn allowed(self, permissions: SessionPermissions) -> bool {
+        match self {
+            Transfer::Upload => permissions.file_upload,
+            Transfer::Download => permissions.file_download,
+            Transfer::Either => permissions.file_upload && permissions.file_download,
+        }
+    }
 }
 
 /// Whether a shell may be opened, or what to say instead.
@@ -41,17 +75,18 @@ pub(super) fn exec(permissions: SessionPermissions, command: &[u8]) -> Result<()
     if !permissions.exec {
         return Err("a command".to_owned());
     }
-    if !permissions.file_transfer && moves_files(command) {
-        return Err("file transfer by a command".to_owned());
+    match Transfer::of(command) {
+        Some(transfer) if !transfer.allowed(permissions) => Err("file transfer by a command".to_owned()),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether a subsystem (RFC 4254 §6.5) may be opened, or what to say instead. Any but `sftp` is a command of the
 /// target's choosing.
 pub(super) fn subsystem(permissions: SessionPermissions, name: &str) -> Result<(), String> {
     let allowed = if name == "sftp" {
-        permissions.file_transfer
+        // SFTP goes both ways: it is refused unless both are allowed.
+        Transfer::Either.allowed(permissions)
     } else {
         permissions.exec
     };
@@ -88,20 +123,32 @@ mod tests {
     }
 
     #[test]
-    fn file_transfer_commands_are_recognised() {
-        for command in [
-            "scp -t /tmp",
-            "/usr/bin/scp -f x",
-            "rsync --server -e.LsfxC . /tmp",
-            "env scp -t .",
-            "/usr/lib/openssh/sftp-server",
-            "cd /; scp -t .",
+    fn file_transfer_commands_and_their_direction_are_recognised() {
+        for (command, transfer) in [
+            ("scp -t /tmp", Transfer::Upload),
+            ("/usr/bin/scp -f x", Transfer::Download),
+            ("rsync --server -e.LsfxC . /tmp", Transfer::Upload),
+            ("rsync --server --sender -e.LsfxC . /tmp", Transfer::Download),
+            ("env scp -t .", Transfer::Upload),
+            ("/usr/lib/openssh/sftp-server", Transfer::Either),
+            ("cd /; scp -t .", Transfer::Upload),
+            ("scp a b", Transfer::Either),
         ] {
-            assert!(moves_files(command.as_bytes()), "{command}");
+            assert_eq!(Transfer::of(command.as_bytes()), Some(transfer), "{command}");
         }
         for command in ["ls", "rsync -n a b", "echo scpx", "man-scp"] {
-            assert!(!moves_files(command.as_bytes()), "{command}");
+            assert_eq!(Transfer::of(command.as_bytes()), None, "{command}");
         }
+    }
+
+    #[test]
+    fn one_direction_alone_can_be_allowed() {
+        let up = SessionPermissions {
+            file_download: false,
+            ..SessionPermissions::default()
+        };
+        assert!(exec(up, b"scp -t /tmp").is_ok() && exec(up, b"scp -f /etc/passwd").is_err());
+        assert!(subsystem(up, "sftp").is_err());
     }
 
     #[test]
@@ -109,12 +156,12 @@ mod tests {
         let files_only = SessionPermissions {
             shell: false,
             exec: false,
-            file_transfer: true,
-            port_forwarding: false,
+            ..SessionPermissions::default()
         };
         assert!(subsystem(files_only, "sftp").is_ok() && subsystem(files_only, "netconf").is_err());
         let no_files = SessionPermissions {
-            file_transfer: false,
+            file_upload: false,
+            file_download: false,
             ..SessionPermissions::default()
         };
         assert!(subsystem(no_files, "sftp").is_err() && subsystem(no_files, "netconf").is_ok());

@@ -186,7 +186,7 @@ impl Inner {
             )
             .and_then(|mut statement| {
                 statement
-                    .query_row(params![world::id_kind(kind), LAST_ID], |row| row.get(0))
+                    .query_row(params![kind.name(), LAST_ID], |row| row.get(0))
                     .optional()
             })
             .map_err(database)?

@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::database;
 
 /// Each step takes a file from the version of its index to the next one. Steps are added at the end, none is changed.
-const MIGRATIONS: &[&str] = &[include_str!("0001_begin.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("0001_begin.sql"), include_str!("0002_model.sql")];
 
 /// Brings the file to the newest version, one step at a time, each whole or not at all.
 ///

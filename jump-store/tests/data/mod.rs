@@ -11,8 +11,8 @@ use jump_core::id::{GroupId, ItemId, JumpointId, LoginId, SessionId, UserId};
 use jump_core::keys::{SealingKey, SealingPublicKey, SigningKey};
 use jump_core::model::{
     Change, Comments, HostKey, HostKeyPolicy, Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethods,
-    Jumpoint, Login, LoginScope, Membership, Name, PortForward, ProtocolTunnel, Revision, Role, ShellJump,
-    ShellProtocol, Tag, TargetAddress, User, UserName, World,
+    Jumpoint, Login, LoginScope, Membership, Name, Placement, PortForward, ProtocolTunnel, Revision, Role,
+    ShellJump, ShellProtocol, Tag, TargetAddress, User, UserName, World,
 };
 use jump_core::secret::Secret;
 use jump_core::session::{
@@ -30,7 +30,7 @@ pub(crate) const OTHER_HOST_KEY: &str =
 pub(crate) fn user(id: u32, name: &str) -> User {
     let name = UserName::new(if name.is_empty() { "x" } else { name }).unwrap();
     let mut user = User::new(UserId::new(id).unwrap(), name);
-    user.allowed_methods = JumpMethods::all();
+    user.allowed_methods = Some(JumpMethods::all());
     user
 }
 
@@ -42,6 +42,7 @@ pub(crate) fn group(id: u32, name: &str) -> JumpGroup {
     JumpGroup {
         id: GroupId::new(id).unwrap(),
         name: named(name),
+        code_name: None,
         comments: Comments::new("what for").unwrap(),
     }
 }
@@ -74,16 +75,21 @@ pub(crate) fn item(id: u32, group: u32, jumpoint: u32, name: &str) -> JumpItem {
     JumpItem {
         id: ItemId::new(id).unwrap(),
         name: named(name),
-        group: GroupId::new(group).unwrap(),
-        jumpoint: JumpointId::new(jumpoint).unwrap(),
+        placement: Placement::Shared(GroupId::new(group).unwrap()),
+        jumpoint: Some(JumpointId::new(jumpoint).unwrap()),
         hostname: Hostname::new("10.0.0.1").unwrap(),
         tag: Tag::default(),
         comments: Comments::new("line\none \"two\" 'three' \\").unwrap(),
+        jump_policy: None,
+        session_policy: None,
+        copy_of: None,
         recording: RecordingMode::FailClosed,
         max_duration_seconds: None,
         details: ItemDetails::ShellJump(ShellJump {
             protocol: ShellProtocol::Ssh,
             port: 2222,
+            terminal: Default::default(),
+            username: Default::default(),
             keep_alive_seconds: 30,
             host_key: HostKeyPolicy {
                 pinned: Vec::new(),
@@ -123,6 +129,7 @@ fn membership(user: u32, group: u32, role: Option<jump_core::id::RoleId>) -> Cha
         user: UserId::new(user).unwrap(),
         group: GroupId::new(group).unwrap(),
         role,
+        policy: None,
     })
 }
 

@@ -8,7 +8,7 @@ use jump_core::ErrorKind;
 use jump_core::control::{ItemDraft, RepRequest, Response};
 use jump_core::model::{
     Comments, HostKey, HostKeyPolicy, Hostname, ItemDetails, Name, PortForward, ProtocolTunnel, ShellJump,
-    ShellProtocol, Tag,
+    Tag,
 };
 use jump_core::rep::Rep;
 use jump_core::session::{RecordingMode, SessionPermissions};
@@ -97,15 +97,13 @@ impl ShellArguments {
             ..SessionPermissions::default()
         };
         let details = ItemDetails::ShellJump(ShellJump {
-            protocol: ShellProtocol::Ssh,
-            port: self.port,
             keep_alive_seconds: self.keep_alive,
             host_key: HostKeyPolicy {
                 pinned: self.host_key.clone(),
                 trust_first_use: self.trust_first_use,
             },
             permissions,
-            credential: None,
+            ..ShellJump::ssh(self.port)
         });
         self.envelope.draft(rep, details).await
     }
@@ -161,7 +159,7 @@ impl Envelope {
         Ok(ItemDraft {
             name: self.name.clone(),
             group: self.group.clone(),
-            jumpoint,
+            jumpoint: Some(jumpoint),
             hostname: self.host.clone(),
             tag: self.tag.clone().unwrap_or_default(),
             comments: self.comments.clone().unwrap_or_default(),

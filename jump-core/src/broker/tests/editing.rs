@@ -18,7 +18,7 @@ fn add_item() -> Edit {
     Edit::AddItem(Box::new(ItemDraft {
         name: name("web-2"),
         group: name("web"),
-        jumpoint: name("berlin"),
+        jumpoint: Some(name("berlin")),
         hostname: Hostname::new("10.0.0.6").unwrap(),
         tag: Default::default(),
         comments: Default::default(),

@@ -19,7 +19,7 @@ use crate::id::{GroupId, ItemId, JumpointId, LoginId, SessionId, UserId};
 use crate::keys::{PublicKey, SigningKey};
 use crate::model::{
     Change, Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethods, Jumpoint, Login, LoginScope, Membership,
-    Name, Revision, Role, ShellJump, User, UserName, World,
+    Name, Placement, Revision, Role, ShellJump, User, UserName, World,
 };
 use crate::session::RecordingMode;
 use crate::store::{EnrolmentToken, IdKind, MemoryStore, SessionRecord, Store, TokenHash};
@@ -196,7 +196,7 @@ impl Scene {
             .unwrap();
         let (user, group) = (UserId::new(1).unwrap(), GroupId::new(1).unwrap());
         let mut alice = User::new(user, UserName::new("alice").unwrap());
-        alice.allowed_methods = JumpMethods::all();
+        alice.allowed_methods = Some(JumpMethods::all());
         let mut berlin = Jumpoint::new(jumpoint(), name("berlin"));
         berlin.key = Some(SigningKey::generate().unwrap().public());
         let key = SigningKey::generate().unwrap().public();
@@ -213,17 +213,21 @@ impl Scene {
             Change::PutGroup(JumpGroup {
                 id: group,
                 name: name("web"),
+                code_name: None,
                 comments: Default::default(),
             }),
             Change::PutJumpoint(berlin),
             Change::PutItem(JumpItem {
                 id: item(),
                 name: name("web-1"),
-                group,
-                jumpoint: jumpoint(),
+                placement: Placement::Shared(group),
+                jumpoint: Some(jumpoint()),
                 hostname: Hostname::new("10.0.0.5").unwrap(),
                 tag: Default::default(),
                 comments: Default::default(),
+                jump_policy: None,
+                session_policy: None,
+                copy_of: None,
                 recording: RecordingMode::Off,
                 max_duration_seconds: None,
                 details: ItemDetails::ShellJump(ShellJump::ssh(22)),
@@ -232,6 +236,7 @@ impl Scene {
                 user,
                 group,
                 role: Some(Role::ADMINISTRATOR),
+                policy: None,
             }),
             Change::GrantJumpoint {
                 user,

@@ -1,0 +1,139 @@
+//! Everything a decision depends on, in memory and indexed.
+
+mod edit;
+mod read;
+
+use imbl::{HashMap, HashSet, OrdMap, OrdSet};
+use std::sync::Arc;
+
+use super::{
+    ApprovalRequest, Change, GroupPolicy, JumpGroup, JumpItem, JumpPolicy, Jumpoint, Login, Membership,
+    Placement, Role, SessionPolicy, SiteSettings, Team, User,
+};
+use crate::error::Result;
+use crate::id::{
+    ApprovalId, GroupId, GroupPolicyId, ItemId, JumpointId, LoginId, PolicyId, RoleId, SessionPolicyId,
+    TeamId, UserId,
+};
+use crate::keys::PublicKey;
+
+/// Counts the writes to a world; a decision made at one revision is checked again at the next.
+pub type Revision = u64;
+
+/// The facts of one site: a value with no clock, lock or connection in it.
+///
+/// It keeps itself consistent: every reference leads somewhere, names that must be unique are, and removing an
+/// object removes what depends on it. A clone shares what it has in common with the original, so that an edit of a
+/// site with a million items costs as much as one of a small site.
+#[derive(Clone, Debug)]
+pub struct World {
+    revision: Revision,
+    site: SiteSettings,
+    roles: HashMap<RoleId, Arc<Role>>,
+    users: HashMap<UserId, Arc<User>>,
+    groups: HashMap<GroupId, Arc<JumpGroup>>,
+    jumpoints: HashMap<JumpointId, Arc<Jumpoint>>,
+    items: HashMap<ItemId, Arc<JumpItem>>,
+    memberships: HashMap<(UserId, GroupId), Membership>,
+    jumpoint_grants: HashSet<(UserId, JumpointId)>,
+    logins: HashMap<LoginId, Login>,
+    policies: HashMap<PolicyId, Arc<JumpPolicy>>,
+    session_policies: HashMap<SessionPolicyId, Arc<SessionPolicy>>,
+    group_policies: HashMap<GroupPolicyId, Arc<GroupPolicy>>,
+    teams: HashMap<TeamId, Arc<Team>>,
+    approvals: HashMap<ApprovalId, Arc<ApprovalRequest>>,
+    // Indexes: all of them follow from the above.
+    login_keys: HashMap<PublicKey, LoginId>,
+    user_names: HashMap<String, UserId>,
+    group_names: HashMap<String, GroupId>,
+    group_codes: HashMap<String, GroupId>,
+    jumpoint_names: HashMap<String, JumpointId>,
+    jumpoint_codes: HashMap<String, JumpointId>,
+    jumpoint_keys: HashMap<PublicKey, JumpointId>,
+    item_names: OrdMap<(Placement, String), ItemId>,
+    items_named: OrdSet<(String, ItemId)>,
+    items_behind: OrdSet<(JumpointId, ItemId)>,
+    members: OrdSet<(GroupId, UserId)>,
+    memberships_of: OrdSet<(UserId, GroupId)>,
+    jumpoints_of: OrdSet<(UserId, JumpointId)>,
+    logins_of: OrdSet<(UserId, LoginId)>,
+    group_policies_of: OrdSet<(UserId, u32, GroupPolicyId)>,
+    teams_of: OrdSet<(UserId, TeamId)>,
+    approvals_of: OrdSet<(ItemId, ApprovalId)>,
+}
+
+impl World {
+    /// A world with the built-in roles and nothing else, at revision 0.
+    pub fn new() -> Result<Self> {
+        let roles = Role::built_in()?
+            .into_iter()
+            .map(|role| (role.id, Arc::new(role)))
+            .collect();
+        Ok(Self {
+            revision: 0,
+            site: SiteSettings::default(),
+            roles,
+            users: HashMap::new(),
+            groups: HashMap::new(),
+            jumpoints: HashMap::new(),
+            items: HashMap::new(),
+            memberships: HashMap::new(),
+            jumpoint_grants: HashSet::new(),
+            logins: HashMap::new(),
+            policies: HashMap::new(),
+            session_policies: HashMap::new(),
+            group_policies: HashMap::new(),
+            teams: HashMap::new(),
+            approvals: HashMap::new(),
+            login_keys: HashMap::new(),
+            user_names: HashMap::new(),
+            group_names: HashMap::new(),
+            group_codes: HashMap::new(),
+            jumpoint_names: HashMap::new(),
+            jumpoint_codes: HashMap::new(),
+            jumpoint_keys: HashMap::new(),
+            item_names: OrdMap::new(),
+            items_named: OrdSet::new(),
+            items_behind: OrdSet::new(),
+            members: OrdSet::new(),
+            memberships_of: OrdSet::new(),
+            jumpoints_of: OrdSet::new(),
+            logins_of: OrdSet::new(),
+            group_policies_of: OrdSet::new(),
+            teams_of: OrdSet::new(),
+            approvals_of: OrdSet::new(),
+        })
+    }
+
+    /// A world rebuilt by a store: `changes` in an order in which references lead backwards, then `revision`.
+    pub fn restore(changes: impl IntoIterator<Item = Change>, revision: Revision) -> Result<Self> {
+        let mut world = Self::new()?;
+        for change in changes {
+            world.apply_one(&change)?;
+        }
+        world.revision = revision;
+        Ok(world)
+    }
+
+    /// The number of writes so far.
+    #[must_use]
+    pub const fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Applies all changes and raises the revision by one, or applies none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for a reference that leads nowhere,
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) for a name that is taken or an object that is still
+    /// referred to, [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a field out of range.
+    pub fn apply(&mut self, changes: &[Change]) -> Result<Revision> {
+        let mut next = self.clone();
+        for change in changes {
+            next.apply_one(change)?;
+        }
+        next.revision += 1;
+        *self = next;
+        Ok(self.revision)
+    }
+}

@@ -1,0 +1,263 @@
+//! Looking things up.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use super::World;
+use crate::id::{
+    ApprovalId, GroupId, GroupPolicyId, ItemId, JumpointId, LoginId, PolicyId, RoleId, SessionPolicyId,
+    TeamId, UserId,
+};
+use crate::keys::PublicKey;
+use crate::model::name::{folded, same_name};
+use crate::model::{
+    ApprovalRequest, GroupPolicy, JumpGroup, JumpItem, JumpMethod, JumpPolicy, Jumpoint, Login, Membership,
+    Placement, Role, SessionPolicy, SiteSettings, Team, TeamRole, User,
+};
+
+macro_rules! objects {
+    ($($what:literal: $one:ident, $all:ident, $field:ident, $id:ty => $object:ty;)+) => {
+        impl World {
+            $(
+                #[doc = concat!("The ", $what, " with this id.")]
+                #[must_use]
+                pub fn $one(&self, id: $id) -> Option<&Arc<$object>> {
+                    self.$field.get(&id)
+                }
+
+                #[doc = concat!("Every ", $what, ", in no order.")]
+                pub fn $all(&self) -> impl Iterator<Item = &Arc<$object>> {
+                    self.$field.values()
+                }
+            )+
+        }
+    };
+}
+
+objects! {
+    "role": role, roles, roles, RoleId => Role;
+    "user": user, users, users, UserId => User;
+    "Jump Group": group, groups, groups, GroupId => JumpGroup;
+    "Jumpoint": jumpoint, jumpoints, jumpoints, JumpointId => Jumpoint;
+    "Jump Item": item, items, items, ItemId => JumpItem;
+    "Jump Policy": policy, policies, policies, PolicyId => JumpPolicy;
+    "session policy": session_policy, session_policies, session_policies, SessionPolicyId => SessionPolicy;
+    "group policy": group_policy, group_policies, group_policies, GroupPolicyId => GroupPolicy;
+    "team": team, teams, teams, TeamId => Team;
+    "approval request": approval, approvals, approvals, ApprovalId => ApprovalRequest;
+}
+
+/// The ids from the lowest to the highest that there can be.
+macro_rules! every {
+    ($id:ty) => {
+        <$id>::LOWEST..=<$id>::HIGHEST
+    };
+}
+
+fn with<A: Copy, B: Copy>(first: A, second: &RangeInclusive<B>) -> RangeInclusive<(A, B)> {
+    (first, *second.start())..=(first, *second.end())
+}
+
+impl World {
+    /// What holds for the whole site.
+    #[must_use]
+    pub const fn site(&self) -> &SiteSettings {
+        &self.site
+    }
+
+    /// The user with this login name; case does not matter.
+    #[must_use]
+    pub fn user_named(&self, name: &str) -> Option<&Arc<User>> {
+        self.user(*self.user_names.get(&folded(name))?)
+    }
+
+    /// The Jump Group with this name or code name, name first; case does not matter.
+    #[must_use]
+    pub fn group_named(&self, name: &str) -> Option<&Arc<JumpGroup>> {
+        let name = folded(name);
+        let id = self
+            .group_names
+            .get(&name)
+            .or_else(|| self.group_codes.get(&name))?;
+        self.group(*id)
+    }
+
+    /// The Jumpoint with this name or code name, name first; case does not matter.
+    #[must_use]
+    pub fn jumpoint_named(&self, name: &str) -> Option<&Arc<Jumpoint>> {
+        let name = folded(name);
+        let id = self
+            .jumpoint_names
+            .get(&name)
+            .or_else(|| self.jumpoint_codes.get(&name))?;
+        self.jumpoint(*id)
+    }
+
+    /// The role with this name; case does not matter.
+    #[must_use]
+    pub fn role_named(&self, name: &str) -> Option<&Arc<Role>> {
+        self.roles().find(|role| same_name(role.name.as_str(), name))
+    }
+
+    /// The Jump Policy with this name or code name; case does not matter.
+    #[must_use]
+    pub fn policy_named(&self, name: &str) -> Option<&Arc<JumpPolicy>> {
+        self.policies().find(|policy| {
+            same_name(policy.name.as_str(), name) || same_name(policy.code_name().as_str(), name)
+        })
+    }
+
+    /// The session policy with this name or code name; case does not matter.
+    #[must_use]
+    pub fn session_policy_named(&self, name: &str) -> Option<&Arc<SessionPolicy>> {
+        self.session_policies().find(|policy| {
+            same_name(policy.name.as_str(), name) || same_name(policy.code_name().as_str(), name)
+        })
+    }
+
+    /// The group policy with this name; case does not matter.
+    #[must_use]
+    pub fn group_policy_named(&self, name: &str) -> Option<&Arc<GroupPolicy>> {
+        self.group_policies()
+            .find(|policy| same_name(policy.name.as_str(), name))
+    }
+
+    /// The team with this name; case does not matter.
+    #[must_use]
+    pub fn team_named(&self, name: &str) -> Option<&Arc<Team>> {
+        self.teams().find(|team| same_name(team.name.as_str(), name))
+    }
+
+    /// The items in a group or on a personal list, by name.
+    pub fn items_in(&self, placement: Placement) -> impl Iterator<Item = &Arc<JumpItem>> {
+        self.item_names
+            .range((placement, String::new())..)
+            .take_while(move |((place, _), _)| *place == placement)
+            .filter_map(|(_, id)| self.items.get(id))
+    }
+
+    /// The items with this name, in whichever group; case does not matter.
+    pub fn items_named(&self, name: &str) -> impl Iterator<Item = &Arc<JumpItem>> {
+        let name = folded(name);
+        self.items_named
+            .range((name.clone(), ItemId::LOWEST)..=(name, ItemId::HIGHEST))
+            .filter_map(|(_, id)| self.items.get(id))
+    }
+
+    /// The item with this name in a group or on a personal list; case does not matter.
+    #[must_use]
+    pub fn item_in(&self, placement: Placement, name: &str) -> Option<&Arc<JumpItem>> {
+        self.item(*self.item_names.get(&(placement, folded(name)))?)
+    }
+
+    /// The items behind a Jumpoint, by id.
+    pub fn items_behind(&self, jumpoint: JumpointId) -> impl Iterator<Item = &Arc<JumpItem>> {
+        self.items_behind
+            .range(with(jumpoint, &every!(ItemId)))
+            .filter_map(|(_, id)| self.items.get(id))
+    }
+
+    /// A user's direct membership in a group.
+    #[must_use]
+    pub fn membership(&self, user: UserId, group: GroupId) -> Option<&Membership> {
+        self.memberships.get(&(user, group))
+    }
+
+    /// Every direct membership, in no order.
+    pub fn memberships(&self) -> impl Iterator<Item = &Membership> {
+        self.memberships.values()
+    }
+
+    /// The direct memberships in a group, by user.
+    pub fn members_of(&self, group: GroupId) -> impl Iterator<Item = &Membership> {
+        self.members
+            .range(with(group, &every!(UserId)))
+            .filter_map(|(group, user)| self.memberships.get(&(*user, *group)))
+    }
+
+    /// The groups of which a user is a direct member, by id.
+    pub fn groups_of(&self, user: UserId) -> impl Iterator<Item = GroupId> {
+        self.memberships_of
+            .range(with(user, &every!(GroupId)))
+            .map(|(_, group)| *group)
+    }
+
+    /// Whether the user may use the Jumpoint: granted directly, or by a group policy.
+    #[must_use]
+    pub fn may_use_jumpoint(&self, user: UserId, jumpoint: JumpointId) -> bool {
+        self.jumpoint_grants.contains(&(user, jumpoint))
+            || self
+                .group_policies_of(user)
+                .any(|policy| policy.jumpoints.contains(&jumpoint))
+    }
+
+    /// Every direct Jumpoint grant, in no order.
+    pub fn jumpoint_grants(&self) -> impl Iterator<Item = (UserId, JumpointId)> {
+        self.jumpoint_grants.iter().copied()
+    }
+
+    /// The Jumpoints that are granted directly to a user, by id.
+    pub fn jumpoints_granted_to(&self, user: UserId) -> impl Iterator<Item = JumpointId> {
+        self.jumpoints_of
+            .range(with(user, &every!(JumpointId)))
+            .map(|(_, jumpoint)| *jumpoint)
+    }
+
+    /// The group policies that are about a user, from the top down.
+    pub fn group_policies_of(&self, user: UserId) -> impl DoubleEndedIterator<Item = &Arc<GroupPolicy>> {
+        self.group_policies_of
+            .range((user, 0, GroupPolicyId::LOWEST)..=(user, u32::MAX, GroupPolicyId::HIGHEST))
+            .filter_map(|(_, _, id)| self.group_policies.get(id))
+    }
+
+    /// The teams of a user, and its role in each.
+    pub fn teams_of(&self, user: UserId) -> impl Iterator<Item = (&Arc<Team>, TeamRole)> {
+        self.teams_of
+            .range(with(user, &every!(TeamId)))
+            .filter_map(move |(_, id)| {
+                let team = self.teams.get(id)?;
+                Some((team, *team.members.get(&user)?))
+            })
+    }
+
+    /// The approval requests for an item, by id.
+    pub fn approvals_for(&self, item: ItemId) -> impl Iterator<Item = &Arc<ApprovalRequest>> {
+        self.approvals_of
+            .range(with(item, &every!(ApprovalId)))
+            .filter_map(|(_, id)| self.approvals.get(id))
+    }
+
+    /// A login.
+    #[must_use]
+    pub fn login(&self, id: LoginId) -> Option<&Login> {
+        self.logins.get(&id)
+    }
+
+    /// The login that proves this key.
+    #[must_use]
+    pub fn login_with_key(&self, key: &PublicKey) -> Option<&Login> {
+        self.logins.get(self.login_keys.get(key)?)
+    }
+
+    /// Every login, in no order.
+    pub fn logins(&self) -> impl Iterator<Item = &Login> {
+        self.logins.values()
+    }
+
+    /// The logins of a user, by id.
+    pub fn logins_of(&self, user: UserId) -> impl Iterator<Item = &Login> {
+        self.logins_of
+            .range(with(user, &every!(LoginId)))
+            .filter_map(|(_, id)| self.logins.get(id))
+    }
+
+    /// Whether sessions of this method may go through the Jumpoint, by its own switches.
+    #[must_use]
+    pub const fn jumpoint_allows(jumpoint: &Jumpoint, method: JumpMethod) -> bool {
+        match method {
+            JumpMethod::ShellJump => jumpoint.shell_jump_enabled,
+            JumpMethod::ProtocolTunnel => jumpoint.protocol_tunnel_enabled,
+            _ => true,
+        }
+    }
+}
