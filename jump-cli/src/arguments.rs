@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::command::{
     audit, broker, cp, demo, export, groups, items, jumpoint, jumpoints, login, play, proxy, relay, sessions,
-    ssh, ssh_config, tunnel, up, users, why,
+    ssh, ssh_config, tunnel, up, users, vault, why,
 };
 use crate::error::EXIT_CODES;
 
@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Users(users::Arguments),
     /// Manage Jumpoints
     Jumpoints(jumpoints::Arguments),
+    /// Manage the vault: credentials that Jumpoints inject
+    Vault(vault::Arguments),
     /// Open a shell on an item, or run a command there
     Ssh(ssh::Arguments),
     /// Copy a file to or from an item
@@ -144,6 +146,18 @@ mod tests {
                 "--password",
                 "x",
             ],
+            &["jump", "vault", "add", "web", "--user", "u", "--password", "x"],
+            &[
+                "jump",
+                "vault",
+                "set",
+                "web",
+                "--user",
+                "u",
+                "--password-stdin",
+                "x",
+            ],
+            &["jump", "vault", "rotate-key", "--new-key-stdin", "x"],
         ] {
             assert!(Arguments::try_parse_from(line).is_err(), "{line:?}");
         }

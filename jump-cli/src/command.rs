@@ -21,6 +21,7 @@ pub(crate) mod ssh_config;
 pub(crate) mod tunnel;
 pub(crate) mod up;
 pub(crate) mod users;
+pub(crate) mod vault;
 pub(crate) mod why;
 
 use std::process::ExitCode;
@@ -59,6 +60,7 @@ pub(crate) async fn run(arguments: arguments::Arguments, output: &Output) -> Res
         Command::Groups(arguments) => Box::pin(groups::run(context, arguments)).await,
         Command::Users(arguments) => Box::pin(users::run(context, arguments)).await,
         Command::Jumpoints(arguments) => Box::pin(jumpoints::run(context, arguments)).await,
+        Command::Vault(arguments) => Box::pin(vault::run(context, arguments)).await,
         Command::Cp(arguments) => Box::pin(cp::run(context, arguments)).await,
         Command::Proxy(arguments) => Box::pin(proxy::run(context, arguments)).await,
         Command::SshConfig(arguments) => Box::pin(ssh_config::run(context, arguments)).await,

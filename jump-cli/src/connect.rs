@@ -4,12 +4,19 @@ use std::sync::Arc;
 
 use jump_core::ErrorKind;
 use jump_core::protocol::Registry;
-use jump_core::rep::Rep;
+use jump_core::rep::{JumpOptions, Rep};
 use jump_proto_ssh::SshBackend;
 use jump_proto_tunnel::TunnelBackend;
 
 use crate::error::Failure;
 use crate::state::{Home, LoginFile};
+
+/// The options of a session with the credential of this name.
+pub(crate) fn with_credential(credential: Option<String>) -> JumpOptions {
+    let mut options = JumpOptions::default();
+    options.credential = credential;
+    options
+}
 
 /// Every protocol that the command speaks.
 pub(crate) fn backends() -> Registry {

@@ -5,9 +5,11 @@ mod folder;
 mod narrator;
 mod server;
 mod setup;
+mod vault;
 
 pub(crate) use addresses::public_address;
 pub(crate) use folder::SiteFolder;
 pub(crate) use narrator::Narrator;
 pub(crate) use server::{BrokerOptions, SiteServer};
 pub(crate) use setup::{add_jumpoint, administrator_name, invite, set_up};
+pub(crate) use vault::KEY_VARIABLE;

@@ -82,6 +82,10 @@ object_ids! {
     TeamId;
     /// An approval request.
     ApprovalId;
+    /// An account in the vault.
+    VaultAccountId;
+    /// A group of accounts in the vault.
+    VaultGroupId;
 }
 
 impl RoleId {

@@ -29,5 +29,6 @@ pub mod stream;
 pub mod text;
 pub mod time;
 pub mod tunnel;
+pub mod vault;
 
 pub use error::{Error, ErrorKind, Result};

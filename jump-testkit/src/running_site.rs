@@ -20,6 +20,7 @@ use jump_core::secret::Secret;
 use jump_core::session::{Credential, CredentialBinding, RecordingMode, SessionPermissions};
 use jump_core::store::{MemoryStore, Store};
 use jump_core::tunnel::{Admission, MemoryTransport, Relay, TcpTransport, Transport};
+use jump_core::vault::{CredentialProvider, Vault};
 use jump_core::{Error, ErrorKind, Result};
 use tokio::task::JoinHandle;
 
@@ -38,6 +39,10 @@ pub struct SiteOptions {
     pub relay_apart: bool,
     /// How long sessions outlive the broker's connection. Two seconds.
     pub lease: Duration,
+    /// Its vault; none by default.
+    pub vault: Option<Arc<Vault>>,
+    /// Who is asked for credentials before the vault is.
+    pub providers: Vec<Arc<dyn CredentialProvider>>,
 }
 
 impl SiteOptions {
@@ -51,6 +56,8 @@ impl SiteOptions {
             relay_apart: false,
             heartbeat: Duration::from_secs(1),
             lease: Duration::from_secs(2),
+            vault: None,
+            providers: Vec::new(),
         }
     }
 
@@ -100,6 +107,8 @@ struct Restart {
     recording_key: SealingPublicKey,
     heartbeat: Duration,
     lease: Duration,
+    vault: Option<Arc<Vault>>,
+    providers: Vec<Arc<dyn CredentialProvider>>,
 }
 
 impl Restart {
@@ -118,6 +127,12 @@ impl Restart {
         });
         if self.relay.is_some() {
             builder = builder.without_relay();
+        }
+        for provider in &self.providers {
+            builder = builder.credential_provider(provider.clone());
+        }
+        if let Some(vault) = &self.vault {
+            builder = builder.vault(vault.clone());
         }
         builder.start().await
     }
@@ -180,6 +195,8 @@ impl RunningSite {
             recording_key: recording_key.public(),
             heartbeat: options.heartbeat,
             lease: options.lease,
+            vault: options.vault,
+            providers: options.providers,
         };
         let broker = restart.broker(&address, store.clone(), audit.clone()).await?;
         let served = broker.clone();

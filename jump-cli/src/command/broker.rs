@@ -32,6 +32,9 @@ pub(crate) struct BrokerArguments {
     /// The address that invitations name, if it is not the one above
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) public_address: Option<String>,
+    /// The file with the vault's master key [default: JUMP_VAULT_KEY, or vault.key in the site's folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vault_key: Option<PathBuf>,
 }
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
@@ -41,6 +44,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         listen: arguments.broker.listen,
         public_address: arguments.broker.public_address,
         relay: arguments.relay,
+        vault_key: arguments.broker.vault_key,
     };
     let mut stop = Stop::listen()?;
     let mut server = SiteServer::start(&folder, &options, *output).await?;

@@ -35,6 +35,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         listen: arguments.broker.listen,
         public_address: arguments.broker.public_address,
         relay: None,
+        vault_key: arguments.broker.vault_key,
     };
     let mut stop = Stop::listen()?;
     let mut server = SiteServer::start(&folder, &options, *output).await?;

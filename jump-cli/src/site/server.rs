@@ -1,5 +1,6 @@
 //! A broker on a site's folder, from its start to its clean end.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub(crate) struct BrokerOptions {
     pub(crate) listen: String,
     pub(crate) public_address: Option<String>,
     pub(crate) relay: Option<String>,
+    /// The file with the vault's master key, if it is not in the usual place.
+    pub(crate) vault_key: Option<PathBuf>,
 }
 
 /// A running broker.
@@ -55,6 +58,9 @@ impl SiteServer {
         });
         if options.relay.is_some() {
             builder = builder.without_relay();
+        }
+        if let Some(vault) = folder.vault(options.vault_key.as_deref()).await? {
+            builder = builder.vault(vault);
         }
         let broker = builder.start().await?;
         let serving = tokio::spawn({

@@ -18,3 +18,4 @@ mod native_clients;
 mod secrets;
 mod support;
 mod tunnels;
+mod vault;

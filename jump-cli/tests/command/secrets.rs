@@ -9,7 +9,7 @@ use jump_testkit::sshd::{PASSWORD, Sshd, USER};
 
 use crate::support::{Site, User, finish, host_and_port};
 
-fn files_under(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_under(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

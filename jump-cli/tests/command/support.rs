@@ -100,7 +100,13 @@ impl User {
             .env("JUMP_HOME", self.home.path())
             .env("HOME", self.home.path())
             .env("USER", ADMIN);
-        for name in ["JUMP_LOG", "JUMP_PROFILE", "SSH_AUTH_SOCK", "RSYNC_RSH"] {
+        for name in [
+            "JUMP_LOG",
+            "JUMP_PROFILE",
+            "JUMP_VAULT_KEY",
+            "SSH_AUTH_SOCK",
+            "RSYNC_RSH",
+        ] {
             command.env_remove(name);
         }
         command
@@ -133,7 +139,17 @@ impl Site {
 
     /// The same with a log filter for the server.
     pub(crate) async fn start_logging(filter: Option<&str>) -> Self {
+        Self::start_for(User::new(), filter).await
+    }
+
+    /// The same with a vault.
+    pub(crate) async fn start_with_vault(filter: Option<&str>) -> Self {
         let admin = User::new();
+        admin.run(&["vault", "init"]).await.ok();
+        Self::start_for(admin, filter).await
+    }
+
+    async fn start_for(admin: User, filter: Option<&str>) -> Self {
         let mut up = admin.command(&["up", "--listen", "127.0.0.1:0"]);
         if let Some(filter) = filter {
             up.env("JUMP_LOG", filter);

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::VaultNote;
 use crate::error::ErrorKind;
-use crate::id::{ItemId, JumpointId, LoginId, SessionId, UserId};
-use crate::model::Change;
+use crate::id::{ItemId, JumpointId, LoginId, SessionId, UserId, VaultAccountId};
+use crate::model::{Change, Name};
 use crate::protocol::SessionEvent;
 use crate::session::EndReason;
 use crate::time::Timestamp;
@@ -116,6 +117,54 @@ pub enum AuditKind {
         /// The reasons.
         reasons: String,
     },
+    /// A provider's credential is about to be given to the Jumpoint of a session that was granted.
+    CredentialInjectionAttempt {
+        /// The session.
+        session: SessionId,
+        /// On what.
+        item: ItemId,
+        /// Who keeps the credential.
+        provider: String,
+        /// Its id there.
+        credential: String,
+        /// Its name.
+        name: String,
+    },
+    /// A provider failed, so that no session started, or the target refused its credential.
+    CredentialInjectionFailed {
+        /// The session, if it was granted.
+        session: Option<SessionId>,
+        /// On what.
+        item: ItemId,
+        /// Who keeps the credential.
+        provider: String,
+        /// Its id there, if it came to that.
+        credential: Option<String>,
+        /// Its name.
+        name: Option<String>,
+        /// The kind of the error.
+        kind: ErrorKind,
+        /// Its message.
+        message: String,
+    },
+    /// A user is about to be shown a credential of the vault.
+    CredentialCheckedOut {
+        /// Which account's.
+        account: VaultAccountId,
+        /// Its name.
+        name: Name,
+        /// When the check-out ends by itself.
+        until: Timestamp,
+    },
+    /// A check-out was ended.
+    CredentialCheckedIn {
+        /// Of the account of this name.
+        name: Name,
+        /// Whose.
+        user: UserId,
+    },
+    /// The vault was changed.
+    VaultChanged(VaultNote),
     /// Something happened inside a session.
     SessionEvent {
         /// The session.

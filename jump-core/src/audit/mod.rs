@@ -4,6 +4,7 @@ mod event;
 mod file;
 mod line;
 mod memory;
+mod vault_note;
 mod verify;
 mod writer;
 
@@ -19,6 +20,7 @@ use crate::error::Result;
 pub use event::{Actor, AuditEvent, AuditKind, RecordingNote};
 pub use file::FileAuditLog;
 pub use memory::MemoryAuditLog;
+pub use vault_note::VaultNote;
 pub use verify::{LogEntry, LogReader, Verified, verify_log};
 
 /// Takes events. An event is on stable storage when `append` returns `Ok`; a session is not started, and no

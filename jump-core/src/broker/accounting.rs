@@ -3,6 +3,8 @@
 //! A Jumpoint repeats what was not confirmed, and nothing is confirmed before it is kept. What the broker itself has
 //! to say is tried again until it is kept: a session whose end could not be stored must not count as active for ever.
 
+use std::collections::VecDeque;
+
 use super::Broker;
 use super::presence::not_running;
 use crate::audit::{Actor, AuditKind, RecordingNote};
@@ -23,8 +25,8 @@ const LONGEST_REASON: usize = 1000;
 #[derive(Clone, Debug)]
 pub(super) struct Unaccounted {
     record: SessionRecord,
-    event: AuditKind,
-    logged: bool,
+    /// What is not in the log yet, in its order.
+    events: VecDeque<AuditKind>,
     /// Whether somebody is at it.
     busy: bool,
 }
@@ -82,7 +84,16 @@ async fn try_finish(
             bytes_from_rep: outcome.bytes_from_rep,
             bytes_from_target: outcome.bytes_from_target,
         };
-        let event = AuditKind::SessionEnded {
+        // What the target refused was the credential's doing.
+        let refused = match (&reason, &live.injected) {
+            (EndReason::Failed { kind, message }, Some(injected))
+                if *kind == ErrorKind::TargetAuthentication =>
+            {
+                Some(injected.refused(session, live.record.item, message))
+            }
+            _ => None,
+        };
+        let ended = AuditKind::SessionEnded {
             session,
             reason,
             bytes_from_rep: outcome.bytes_from_rep,
@@ -93,8 +104,7 @@ async fn try_finish(
             session,
             Unaccounted {
                 record: SessionRecord { state, ..live.record },
-                event,
-                logged: false,
+                events: refused.into_iter().chain([ended]).collect(),
                 busy: false,
             },
         );
@@ -115,14 +125,14 @@ async fn account(broker: &Broker, session: SessionId) -> Result<()> {
             end.clone()
         }
     };
-    let mut logged = end.logged;
+    let mut events = end.events;
     let kept = async {
-        if !logged {
+        while let Some(event) = events.front() {
             let actor = Actor::Jumpoint {
                 jumpoint: end.record.jumpoint,
             };
-            broker.log(actor, None, end.event).await?;
-            logged = true;
+            broker.log(actor, None, event.clone()).await?;
+            events.pop_front();
         }
         broker.0.store.put_session(&end.record).await
     };
@@ -131,7 +141,7 @@ async fn account(broker: &Broker, session: SessionId) -> Result<()> {
     if kept.is_ok() {
         registry.unaccounted.remove(&session);
     } else if let Some(end) = registry.unaccounted.get_mut(&session) {
-        (end.logged, end.busy) = (logged, false);
+        (end.events, end.busy) = (events, false);
     }
     kept
 }

@@ -17,6 +17,7 @@ use crate::keys::{SealingPublicKey, SigningKey};
 use crate::store::Store;
 use crate::time::{Clock, SignedDuration, SystemClock};
 use crate::tunnel::{Admission, Relay, Tls};
+use crate::vault::{CredentialProvider, Vault};
 
 /// What a broker can be told besides its parts.
 #[derive(Clone, Debug)]
@@ -102,6 +103,8 @@ pub struct BrokerBuilder {
     own_relay: bool,
     admission: Admission,
     settings: BrokerSettings,
+    providers: Vec<Arc<dyn CredentialProvider>>,
+    vault: Option<Arc<Vault>>,
 }
 
 impl BrokerBuilder {
@@ -115,6 +118,8 @@ impl BrokerBuilder {
             own_relay: true,
             admission: Admission::new(1024, 256),
             settings: BrokerSettings::default(),
+            providers: Vec::new(),
+            vault: None,
         }
     }
 
@@ -144,6 +149,22 @@ impl BrokerBuilder {
     pub fn admission(mut self, admission: Admission) -> Self {
         self.admission = admission;
         self
+    }
+
+    /// Asks this provider for a credential when a session starts. Providers are asked in the order in which they are
+    /// added, and the first that has a match decides; if none has, the item's own credential is used.
+    #[must_use]
+    pub fn credential_provider(mut self, provider: Arc<dyn CredentialProvider>) -> Self {
+        self.providers.push(provider);
+        self
+    }
+
+    /// Gives the site a vault: it becomes a provider, and administrators can change it. A second call replaces the
+    /// first one's in what administrators see.
+    #[must_use]
+    pub fn vault(mut self, vault: Arc<Vault>) -> Self {
+        self.vault = Some(vault.clone());
+        self.credential_provider(vault)
     }
 
     /// Changes the settings.
@@ -192,6 +213,8 @@ impl BrokerBuilder {
             refusals: Refusals::new(),
             denials: Denials::default(),
             invitations: Invitations::default(),
+            providers: self.providers,
+            vault: self.vault,
         };
         let broker = Broker(Arc::new_cyclic(inner));
         broker.log(Actor::System, None, AuditKind::BrokerStarted).await?;

@@ -1,7 +1,7 @@
 //! Starting a session: decision, grant, log, then the two ends are told.
 
 use super::sessions::{self, LiveSession, Place};
-use super::{Broker, Caller, accounting, item_lookup, refusals};
+use super::{Broker, Caller, accounting, credentials, item_lookup, refusals};
 use crate::access::{Action, Context, decide};
 use crate::audit::AuditKind;
 use crate::control::{Connection, Jumped, Message, Notice, OpenSession};
@@ -24,6 +24,7 @@ pub(super) async fn jump(
     rep: &Connection,
     item: &str,
     rep_key: PublicKey,
+    credential: Option<&str>,
 ) -> Result<Jumped> {
     let operation = "start a session";
     let user = caller
@@ -92,6 +93,9 @@ pub(super) async fn jump(
         )
     };
     let link = broker.jumpoint_link(jumpoint).ok_or_else(offline)?;
+    let picked = Box::pin(credentials::pick(broker, caller, &world, user, &item, credential)).await?;
+    // A provider may have taken its time.
+    let now = broker.now();
 
     let session = SessionId::random()?;
     let grant = Grant::issue(session, &allowed, &item, rep_key, link.session_key, now)?;
@@ -122,17 +126,23 @@ pub(super) async fn jump(
     };
     broker.log(caller.actor(), None, granted).await?;
     let stored = broker.0.store.put_session(&record).await;
-    broker.0.sessions.insert(LiveSession::new(
-        record,
-        grant,
-        caller.login(),
-        Some(rep.clone()),
-        link.key,
-    ));
+    let attempt = picked
+        .injected
+        .as_ref()
+        .map(|injected| injected.attempt(session, item.id));
+    let mut live = LiveSession::new(record, grant, caller.login(), Some(rep.clone()), link.key);
+    live.injected = picked.injected;
+    broker.0.sessions.insert(live);
     if let Err(error) = stored {
         // It is in the log: its end must be, too.
         let reason = EndReason::from_error(&error);
         accounting::finish(broker, session, Outcome::nothing_moved(reason)).await;
+        return Err(error);
+    }
+    if let Some(attempt) = attempt
+        && let Err(error) = broker.log(caller.actor(), None, attempt).await
+    {
+        let _ = sessions::end(broker, session, EndReason::from_error(&error));
         return Err(error);
     }
     // A change while the above was written has not seen this session: look again before anybody can use it.
@@ -146,13 +156,12 @@ pub(super) async fn jump(
         return Err(offline());
     };
 
-    let credential = item.details.credential().cloned();
     let relay = broker.0.settings.relay_address.clone();
     let open = OpenSession {
         grant: signed.clone(),
         ticket: jumpoint_ticket,
         relay: relay.clone(),
-        credential,
+        credential: picked.sealed,
     };
     let open = Message::Notice(Notice::Open(Box::new(open)));
     sessions::open(broker, session, &link.connection, open)?;

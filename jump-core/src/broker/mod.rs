@@ -3,12 +3,13 @@
 //! A [`Broker`] is a value; a process may run many, and they share nothing. It authenticates peers by the keys they
 //! prove, decides with [`access::decide`](crate::access::decide), turns allowed decisions into signed grants, keeps
 //! the registry of live sessions, and re-decides every live session after each change of the site. It never sees a
-//! session's bytes nor a target's credential.
+//! session's bytes, nor a target's credential unless it is in its own vault.
 
 mod accept;
 mod accounting;
 mod builder;
 mod caller;
+mod credentials;
 mod edit;
 mod editing;
 mod enrol;
@@ -22,6 +23,7 @@ mod request;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod vault;
 mod views;
 
 use std::collections::HashMap;
@@ -40,6 +42,7 @@ use crate::session::EndReason;
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
 use crate::tunnel::{Admission, Relay, Tls};
+use crate::vault::{CredentialProvider, Vault};
 
 pub use builder::{BrokerBuilder, BrokerSettings};
 pub use caller::Caller;
@@ -75,6 +78,10 @@ struct Inner {
     refusals: Refusals,
     denials: Denials,
     invitations: Invitations,
+    /// Asked in this order.
+    providers: Vec<Arc<dyn CredentialProvider>>,
+    /// The one that is among them, if the site has a vault.
+    vault: Option<Arc<Vault>>,
 }
 
 impl fmt::Debug for Broker {

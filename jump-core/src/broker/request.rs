@@ -1,6 +1,6 @@
 //! Answering what reps and the embedding program ask.
 
-use super::{Broker, Caller, edit, item_lookup, jump, lock, sessions, views};
+use super::{Broker, Caller, credentials, edit, item_lookup, jump, lock, sessions, vault, views};
 use crate::access::{Action, Context, decide};
 use crate::control::{Connection, Explanation, RepRequest, Response};
 use crate::error::{Error, ErrorKind, Result};
@@ -21,7 +21,11 @@ pub(super) async fn answer(
 ) -> Result<Response> {
     let world = broker.world();
     match request {
-        RepRequest::Jump { item, session_key } => {
+        RepRequest::Jump {
+            item,
+            session_key,
+            credential,
+        } => {
             let rep = rep.ok_or_else(|| {
                 Error::new(
                     ErrorKind::InvalidArgument,
@@ -29,7 +33,7 @@ pub(super) async fn answer(
                     "a jump needs a rep's connection",
                 )
             })?;
-            let jumped = jump::jump(broker, caller, rep, &item, session_key).await?;
+            let jumped = jump::jump(broker, caller, rep, &item, session_key, credential.as_deref()).await?;
             Ok(Response::Jumped(Box::new(jumped)))
         }
         RepRequest::Items => {
@@ -87,6 +91,15 @@ pub(super) async fn answer(
             Ok(Response::Jumpoints(views::jumpoints(&world, &online)))
         }
         RepRequest::Edit(edit) => edit::edit(broker, caller, edit).await,
+        RepRequest::Credentials { item } => {
+            let item = item_lookup::find_visible(&world, caller, &item, broker.now())?;
+            let found = match caller.user() {
+                Some(user) => credentials::list(broker, &world, user, &item).await?,
+                None => Vec::new(),
+            };
+            Ok(Response::Credentials(found))
+        }
+        RepRequest::Vault(request) => Box::pin(vault::answer(broker, caller, request)).await,
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::accounting::{self, Unaccounted};
+use super::credentials::Injected;
 use super::{Broker, lock};
 use crate::access::{Action, Context, Obligations, decide};
 use crate::control::{Connection, Message, Notice};
@@ -36,6 +37,8 @@ pub(super) struct LiveSession {
     pub(super) rep: Option<Connection>,
     /// The key that the Jumpoint proved on the connection through which the session started.
     pub(super) jumpoint_identity: PublicKey,
+    /// The provider's credential that its Jumpoint was given, if it was one.
+    pub(super) injected: Option<Injected>,
     /// Since when it is here.
     pub(super) since: Instant,
     /// Whether the Jumpoint has said that the rep is there.
@@ -61,6 +64,7 @@ impl LiveSession {
             login,
             rep,
             jumpoint_identity,
+            injected: None,
             since: Instant::now(),
             joined: false,
             ending: None,

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Explanation, GroupView, ItemView, JumpointView, ProtocolVersion, SessionView, UserView};
+use super::{
+    CredentialView, Explanation, GroupView, ItemView, JumpointView, ProtocolVersion, SessionView, UserView,
+    VaultAnswer, VaultRequest,
+};
 use crate::audit::RecordingNote;
 use crate::error::{Error, ErrorKind};
 use crate::id::{ItemId, JumpointId, LoginId, SessionId};
@@ -175,6 +178,15 @@ pub enum RepRequest {
         item: String,
         /// The key that the rep proves inside the tunnel; used for this session only.
         session_key: PublicKey,
+        /// Which of the credentials that one may inject on the item, by name or id; `None` is the one that is meant
+        /// most closely.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        credential: Option<String>,
+    },
+    /// Which credentials one may inject on an item.
+    Credentials {
+        /// Which item.
+        item: String,
     },
     /// Which items are visible.
     Items,
@@ -212,6 +224,8 @@ pub enum RepRequest {
     Jumpoints,
     /// Change the site.
     Edit(Edit),
+    /// Use or change the vault.
+    Vault(VaultRequest),
 }
 
 /// A change of the site, by names. All but item edits take an administrator; item edits take the matching
@@ -420,6 +434,10 @@ pub enum Response {
     Jumpoints(Vec<JumpointView>),
     /// An invitation, as text; a secret until it was used.
     Invitation(Secret),
+    /// Credentials that one may inject on an item.
+    Credentials(Vec<CredentialView>),
+    /// What the vault answers.
+    Vault(VaultAnswer),
 }
 
 impl Response {

@@ -11,6 +11,7 @@ mod dial;
 mod frame;
 mod invitation;
 mod message;
+mod vault;
 mod version;
 mod view;
 
@@ -21,6 +22,10 @@ pub use invitation::{BrokerEndpoint, Invitation};
 pub use message::{
     Edit, Enrol, Enrolled, Hello, HelloRole, ItemDraft, Jumped, JumpointRequest, Message, Notice,
     OpenSession, RepRequest, Request, Response, Secret as WireSecret, Welcome, WireError,
+};
+pub use vault::{
+    AccountGroupView, AccountView, AssociationDraft, CheckedOut, CheckoutView, CredentialView, CriteriaDraft,
+    GrantView, VaultAnswer, VaultRequest,
 };
 pub use version::ProtocolVersion;
 pub use view::{

@@ -7,8 +7,8 @@ use super::ends::Ends;
 use super::explained::explained;
 use super::{LoginIdentity, SessionStream};
 use crate::control::{
-    Answer, BrokerEndpoint, Connection, Dial, Edit, Explanation, Heartbeat, HelloRole, ItemView, Jumped,
-    RepRequest, Request, Response, SESSION_ALPN, SessionView,
+    Answer, BrokerEndpoint, Connection, CredentialView, Dial, Edit, Explanation, Heartbeat, HelloRole,
+    ItemView, Jumped, RepRequest, Request, Response, SESSION_ALPN, SessionView,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionId;
@@ -54,6 +54,15 @@ pub struct JumpSession {
     pub grant: Arc<Grant>,
     /// The stream.
     pub stream: SessionStream,
+}
+
+/// What a session is started with besides its item.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct JumpOptions {
+    /// The credential to inject, by name or id; `None` is the one that is meant most closely for the item, and the
+    /// item's own if there is none.
+    pub credential: Option<String>,
 }
 
 /// Puts a [`Rep`] together.
@@ -203,6 +212,15 @@ impl Rep {
         }
     }
 
+    /// The credentials that one may inject on an item, the closest first.
+    pub async fn credentials(&self, item: &str) -> Result<Vec<CredentialView>> {
+        let item = item.to_owned();
+        match self.request(RepRequest::Credentials { item }).await? {
+            Response::Credentials(credentials) => Ok(credentials),
+            _ => Err(surprised()),
+        }
+    }
+
     /// The latest sessions.
     pub async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionView>> {
         match self.request(RepRequest::Sessions { active_only, limit }).await? {
@@ -229,11 +247,21 @@ impl Rep {
     /// [`ErrorKind::Unavailable`] if the Jumpoint is offline; what the Jumpoint reports if it cannot serve the
     /// session. Not cancel-safe: a session may have been started, and ends by itself.
     pub async fn jump(&self, item: &str) -> Result<JumpSession> {
+        self.jump_with(item, &JumpOptions::default()).await
+    }
+
+    /// [`Rep::jump`] with options.
+    ///
+    /// # Errors
+    /// As [`Rep::jump`]; [`ErrorKind::Conflict`], with names, if several credentials match the item equally closely:
+    /// name one of them.
+    pub async fn jump_with(&self, item: &str, options: &JumpOptions) -> Result<JumpSession> {
         // A key for this session only: it binds the end-to-end stream to the grant.
         let key = SigningKey::generate()?;
         let request = RepRequest::Jump {
             item: item.to_owned(),
             session_key: key.public(),
+            credential: options.credential.clone(),
         };
         let Response::Jumped(jumped) = self.request(request).await? else {
             return Err(surprised());
@@ -281,7 +309,15 @@ impl Rep {
     /// # Errors
     /// As [`Rep::jump`], and [`ErrorKind::Unsupported`] if no backend is registered for the item's protocol.
     pub async fn open(&self, item: &str) -> Result<Session> {
-        let JumpSession { grant, stream } = self.jump(item).await?;
+        self.open_with(item, &JumpOptions::default()).await
+    }
+
+    /// [`Rep::open`] with options.
+    ///
+    /// # Errors
+    /// As [`Rep::jump_with`], and [`ErrorKind::Unsupported`] if no backend is registered for the item's protocol.
+    pub async fn open_with(&self, item: &str, options: &JumpOptions) -> Result<Session> {
+        let JumpSession { grant, stream } = self.jump_with(item, options).await?;
         let backend = self.0.backends.get(grant.protocol())?;
         let mut end = self.0.ends.watch(grant.session());
         match backend

@@ -23,6 +23,6 @@ mod enrol;
 mod explained;
 mod stream;
 
-pub use client::{JumpSession, Rep, RepBuilder};
+pub use client::{JumpOptions, JumpSession, Rep, RepBuilder};
 pub use enrol::{LoginIdentity, enrol};
 pub use stream::SessionStream;

@@ -104,7 +104,7 @@ impl Credential {
 
     /// Fields as `length (4 bytes, big-endian), bytes`: kind, username, then the kind's own; an absent optional
     /// field has the length `u32::MAX`.
-    fn encode(&self) -> Result<Secret<Vec<u8>>> {
+    pub(crate) fn encode(&self) -> Result<Secret<Vec<u8>>> {
         let fields: Vec<Option<&[u8]>> = match &self.secret {
             CredentialSecret::Password(password) => {
                 vec![
@@ -143,7 +143,7 @@ impl Credential {
         Ok(Secret::new(bytes))
     }
 
-    fn decode(mut bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn decode(mut bytes: &[u8]) -> Result<Self> {
         let damaged = || {
             Error::new(
                 ErrorKind::Integrity,

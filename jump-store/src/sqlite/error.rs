@@ -4,7 +4,7 @@ use jump_core::{Error, ErrorKind};
 use rusqlite::ffi::ErrorCode;
 
 /// The error of a failed call.
-pub(super) fn database(error: rusqlite::Error) -> Error {
+pub(crate) fn database(error: rusqlite::Error) -> Error {
     let code = error.sqlite_error_code();
     let (kind, message) = match code {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
@@ -23,7 +23,7 @@ pub(super) fn database(error: rusqlite::Error) -> Error {
 }
 
 /// An object that could be read from the file but is not what it should be.
-pub(super) fn unreadable(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+pub(crate) fn unreadable(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(
         ErrorKind::Integrity,
         "use the store",

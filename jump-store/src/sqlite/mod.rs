@@ -18,10 +18,12 @@ use jump_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use tokio::sync::Mutex;
 
-use error::{database, unreadable, unwritable};
+use error::unwritable;
+pub(crate) use error::{database, unreadable};
+pub(crate) use schema::migrate_with;
 
 /// How long a call waits for another process that writes to the same file.
-const BUSY: Duration = Duration::from_secs(5);
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 /// The largest id (`ids` are 1 to 2147483647).
 const LAST_ID: u32 = i32::MAX as u32;
@@ -113,7 +115,7 @@ impl fmt::Debug for SqliteStore {
 ///
 /// A file that is there is not opened: closing it again would drop the locks that another store of this process holds
 /// on it (POSIX `fcntl` locks).
-fn make_private(path: &Path) -> std::io::Result<()> {
+pub(crate) fn make_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -16,7 +16,11 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     migrate_with(connection, MIGRATIONS)
 }
 
-fn migrate_with(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
+/// The same with other steps, for another file.
+///
+/// # Errors
+/// As [`migrate`].
+pub(crate) fn migrate_with(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
     loop {
         // The version is read under the write lock: another process may be migrating the same file.
         let transaction = connection

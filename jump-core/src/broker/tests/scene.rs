@@ -268,7 +268,7 @@ impl Scene {
 
     /// Starts a session of alice's.
     pub(super) async fn jump(&self, rep: &Peer) -> Result<Jumped> {
-        jump::jump(&self.broker, &self.alice, &rep.connection, "web-1", a_key()).await
+        jump::jump(&self.broker, &self.alice, &rep.connection, "web-1", a_key(), None).await
     }
 
     pub(super) async fn edit_as(&self, caller: &Caller, edit: Edit) -> Result<Response> {
