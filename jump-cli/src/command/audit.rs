@@ -2,16 +2,17 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use data_encoding::HEXLOWER;
-use jump_core::audit::{Actor, LogEntry, LogReader, verify_log};
+use jump_core::audit::{Actor, FileAuditLog, LogEntry, LogReader, verify_log, verify_signed_log};
+use jump_core::keys::PublicKey;
 use jump_core::text::Escaped;
 use jump_core::{Error, ErrorKind};
 
 use super::Context;
-use crate::error::Failure;
+use crate::error::{Failure, usage};
 use crate::output::moment;
 use crate::site::SiteFolder;
 
@@ -28,6 +29,12 @@ enum Verb {
     Verify {
         /// The log [default: HOME/site/audit.log]
         file: Option<PathBuf>,
+        /// The checkpoints that the site signed [default: the file next to the log, if there is one]
+        #[arg(long, value_name = "FILE")]
+        checkpoints: Option<PathBuf>,
+        /// The site's public key, which signed them [default: that of HOME/site]
+        #[arg(long, value_name = "KEY")]
+        key: Option<PublicKey>,
     },
     /// Print the events
     Show {
@@ -39,9 +46,16 @@ enum Verb {
 pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
     let output = context.output;
     match arguments.verb {
-        Verb::Verify { file } => {
+        Verb::Verify {
+            file,
+            checkpoints,
+            key,
+        } => {
             let (path, log) = open(context, file)?;
-            let verified = verify_log(log)?;
+            let verified = match signed(context, &path, checkpoints, key)? {
+                Some((checkpoints, key)) => verify_signed_log(log, checkpoints, &key)?,
+                None => verify_log(log)?,
+            };
             let hash = HEXLOWER.encode(&verified.last_hash);
             output.say(format_args!(
                 "{}: {} events, each follows the one before it, unchanged.",
@@ -49,8 +63,17 @@ pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Fai
                 verified.events
             ))?;
             output.say(format_args!("Last hash: {hash}"))?;
-            output
-                .say("Lines removed at the end do not show: compare both with what was noted elsewhere.")?;
+            match (verified.signed, verified.events - verified.signed) {
+                (0, _) => output.say(
+                    "No checkpoint was compared, so lines removed at the end do not show: compare both with what was \
+                     noted elsewhere.",
+                )?,
+                (signed, 0) => output.say(format_args!("The site signed event {signed}, the last one."))?,
+                (signed, behind) => output.say(format_args!(
+                    "The site signed event {signed}; whether events were removed behind the {behind} that follow does not \
+                     show."
+                ))?,
+            }
             if verified.incomplete > 0 {
                 output.say(format_args!(
                     "{} bytes of an event that a crash cut off follow; it was never acknowledged.",
@@ -58,7 +81,7 @@ pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Fai
                 ))?;
             }
             output.value(&serde_json::json!({
-                "file": path, "events": verified.events, "last_hash": hash, "incomplete_bytes": verified.incomplete,
+                "file": path, "events": verified.events, "last_hash": hash, "signed": verified.signed, "incomplete_bytes": verified.incomplete,
             }))
         }
         Verb::Show { file } => {
@@ -73,6 +96,28 @@ pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Fai
             Ok(())
         }
     }
+}
+
+/// The checkpoints to compare with and who must have signed them; `None` if there are none and nobody asked for them.
+fn signed(
+    context: &Context<'_>,
+    log: &Path,
+    checkpoints: Option<PathBuf>,
+    key: Option<PublicKey>,
+) -> Result<Option<(BufReader<File>, PublicKey)>, Failure> {
+    let asked = checkpoints.is_some() || key.is_some();
+    let path = checkpoints.unwrap_or_else(|| FileAuditLog::checkpoints_path(log));
+    if !asked && !path.exists() {
+        return Ok(None);
+    }
+    let key = key
+        .or_else(|| SiteFolder::new(context.home.site()).public_key())
+        .ok_or_else(|| usage("give the site's public key with --key to check its checkpoints"))?;
+    let file = File::open(&path).map_err(|error| {
+        let message = path.display().to_string();
+        Error::new(ErrorKind::NotFound, "open the audit log's checkpoints", message).with_source(error)
+    })?;
+    Ok(Some((BufReader::new(file), key)))
 }
 
 fn open(context: &Context<'_>, file: Option<PathBuf>) -> Result<(PathBuf, BufReader<File>), Failure> {

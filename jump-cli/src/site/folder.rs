@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jump_core::audit::FileAuditLog;
-use jump_core::keys::{SealingKey, SigningKey};
+use jump_core::keys::{PublicKey, SealingKey, SigningKey};
 use jump_core::store::Store;
 use jump_core::{Error, ErrorKind, Result};
 use jump_store::SqliteStore;
@@ -103,10 +103,16 @@ impl SiteFolder {
         self.0.join("audit.log")
     }
 
-    /// Opens the audit log and checks all of it.
+    /// The public key of the broker that was first started on this folder, if it can be read.
+    pub(crate) fn public_key(&self) -> Option<PublicKey> {
+        let seed = read_seed(&self.0.join("broker.key"), BROKER_KEY).ok()?;
+        SigningKey::from_seed(seed).ok().map(|key| key.public())
+    }
+
+    /// Opens the audit log and checks all of it, against the checkpoints that the broker signed.
     pub(crate) async fn audit(&self) -> Result<FileAuditLog> {
-        let path = self.audit_path();
-        let opened = tokio::task::spawn_blocking(move || FileAuditLog::open(&path)).await;
+        let (path, key) = (self.audit_path(), self.broker_key()?);
+        let opened = tokio::task::spawn_blocking(move || FileAuditLog::open_signed(&path, key)).await;
         opened.map_err(|error| {
             Error::new(ErrorKind::Internal, "open the audit log", "it failed").with_source(error)
         })?

@@ -9,12 +9,14 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
+use super::checkpoint::Signer;
 use super::line::{ChainEnd, MAX_EVENT};
-use super::verify::{Verified, verify_log};
+use super::verify::{Verified, verify_log, verify_signed_log};
 use super::writer::{self, Request};
 use super::{AuditEvent, AuditLog};
 use crate::append_file::{AppendFile, private_file, sync_folder_of};
 use crate::error::{Error, ErrorKind, Result};
+use crate::keys::SigningKey;
 
 /// How many events may wait for the writer; more callers wait their turn.
 const QUEUE: usize = 256;
@@ -49,6 +51,26 @@ impl FileAuditLog {
     /// [`ErrorKind::Integrity`] if a line is wrong (the message names the first), [`ErrorKind::Conflict`] if the log
     /// is open elsewhere, [`ErrorKind::Storage`] if the file cannot be read or written.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, None)
+    }
+
+    /// The same, and signs checkpoints with the site's key: after 1000 events, with the first event after a minute, and
+    /// when the log is closed. They are appended to a file next to the log, with `.checkpoints` behind its name.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); also [`ErrorKind::Integrity`] if the log is not what the checkpoints say, above all if
+    /// events are missing at its end.
+    pub fn open_signed(path: &Path, site: SigningKey) -> Result<Self> {
+        Self::open_with(path, Some(site))
+    }
+
+    /// Where the checkpoints of the log at `path` are.
+    #[must_use]
+    pub fn checkpoints_path(path: &Path) -> PathBuf {
+        beside(path, ".checkpoints")
+    }
+
+    fn open_with(path: &Path, site: Option<SigningKey>) -> Result<Self> {
         let mut file = private_file()
             .read(true)
             .write(true)
@@ -65,7 +87,16 @@ impl FileAuditLog {
             TryLockError::Error(error) => storage(error),
         })?;
         sync_folder_of(path).map_err(storage)?;
-        let verified = verify_log(BufReader::with_capacity(256 * 1024, &file))?;
+        let log = BufReader::with_capacity(256 * 1024, &file);
+        let (verified, signer) = match site {
+            None => (verify_log(log)?, None),
+            Some(key) => {
+                let (checkpoints, length) = open_checkpoints(path).map_err(storage)?;
+                let verified = verify_signed_log(log, BufReader::new(&checkpoints), &key.public())?;
+                let file = AppendFile::new(Box::new(checkpoints), length);
+                (verified, Some(Signer::new(key, file, verified.signed)))
+            }
+        };
         if verified.incomplete > 0 {
             set_torn_line_aside(path, &mut file, &verified).map_err(storage)?;
         }
@@ -74,14 +105,14 @@ impl FileAuditLog {
             sequence: verified.events,
             hash: verified.last_hash,
         };
-        Self::run(AppendFile::new(Box::new(file), verified.bytes), end)
+        Self::run(AppendFile::new(Box::new(file), verified.bytes), end, signer)
     }
 
-    pub(super) fn run(file: AppendFile, end: ChainEnd) -> Result<Self> {
+    pub(super) fn run(file: AppendFile, end: ChainEnd, signer: Option<Signer>) -> Result<Self> {
         let (requests, queue) = mpsc::channel(QUEUE);
         let writer = std::thread::Builder::new()
             .name("jump-audit".to_owned())
-            .spawn(move || writer::run(file, end, queue))
+            .spawn(move || writer::run(file, end, queue, signer))
             .map_err(storage)?;
         Ok(Self {
             requests: Some(requests),
@@ -90,11 +121,44 @@ impl FileAuditLog {
     }
 }
 
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// Opens the checkpoints of a log, cut back to the last whole line, and says how long they are.
+fn open_checkpoints(path: &Path) -> io::Result<(File, u64)> {
+    let path = FileAuditLog::checkpoints_path(path);
+    let mut file = private_file()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)?;
+    sync_folder_of(&path)?;
+    let length = file.metadata()?.len();
+    // A line that a crash left incomplete is shorter than this.
+    let tail = length.min(4096);
+    file.seek(SeekFrom::Start(length - tail))?;
+    let mut end = Vec::new();
+    (&mut file).take(tail).read_to_end(&mut end)?;
+    let whole = end.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let torn = (end.len() - whole) as u64;
+    // More than one line's length without an end is no accident: it is left for the check to name.
+    let length = if whole == 0 && length > tail {
+        length
+    } else {
+        length - torn
+    };
+    file.set_len(length)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok((file, length))
+}
+
 /// Keeps the bytes of an incomplete last line where they do no harm, before they are cut off.
 fn set_torn_line_aside(path: &Path, file: &mut File, verified: &Verified) -> io::Result<()> {
-    let mut name = OsString::from(path);
-    name.push(".torn");
-    let name = PathBuf::from(name);
+    let name = beside(path, ".torn");
     let mut torn = Vec::new();
     file.seek(SeekFrom::Start(verified.bytes))?;
     file.take(verified.incomplete).read_to_end(&mut torn)?;

@@ -1,5 +1,6 @@
 //! The audit log: what happened, in order, durable, and tamper-evident.
 
+mod checkpoint;
 mod event;
 mod file;
 mod line;
@@ -17,11 +18,12 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 
+pub use checkpoint::Checkpoint;
 pub use event::{Actor, AuditEvent, AuditKind, RecordingNote};
 pub use file::FileAuditLog;
 pub use memory::MemoryAuditLog;
 pub use vault_note::VaultNote;
-pub use verify::{LogEntry, LogReader, Verified, verify_log};
+pub use verify::{LogEntry, LogReader, Verified, verify_log, verify_signed_log};
 
 /// Takes events. An event is on stable storage when `append` returns `Ok`; a session is not started, and no
 /// administrative change is made, before its event is.

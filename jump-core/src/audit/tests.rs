@@ -270,7 +270,12 @@ async fn concurrent_callers_get_one_number_each_and_keep_the_chain() {
 }
 
 fn on(disk: &Faulty) -> FileAuditLog {
-    FileAuditLog::run(AppendFile::new(Box::new(disk.clone()), 0), ChainEnd::default()).unwrap()
+    FileAuditLog::run(
+        AppendFile::new(Box::new(disk.clone()), 0),
+        ChainEnd::default(),
+        None,
+    )
+    .unwrap()
 }
 
 #[tokio::test]
@@ -388,4 +393,122 @@ async fn reading_stops_at_the_first_bad_line() {
     assert!(reader.next().unwrap().is_ok());
     assert!(reader.next().unwrap().is_err());
     assert!(reader.next().is_none());
+}
+
+/// A closed log of this many events with its checkpoints, and the site's key.
+async fn signed(
+    folder: &Path,
+    runs: &[std::ops::Range<u32>],
+) -> (std::path::PathBuf, crate::keys::SigningKey) {
+    let key = crate::keys::SigningKey::generate().unwrap();
+    let path = folder.join("audit.jsonl");
+    for events in runs {
+        let log = FileAuditLog::open_signed(&path, key.clone()).unwrap();
+        for number in events.clone() {
+            log.append(&event(number)).await.unwrap();
+        }
+    }
+    (path, key)
+}
+
+fn check(log: &[u8], checkpoints: &[u8], key: &crate::keys::SigningKey) -> crate::Result<Verified> {
+    verify_signed_log(log, checkpoints, &key.public())
+}
+
+#[tokio::test]
+async fn s17_events_that_are_missing_at_the_end_show_by_the_signed_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, key) = signed(folder.path(), &[0..5, 5..9]).await;
+    let log = std::fs::read(&path).unwrap();
+    let checkpoints = std::fs::read(FileAuditLog::checkpoints_path(&path)).unwrap();
+    assert_eq!(
+        checkpoints.split(|b| *b == b'\n').count(),
+        3,
+        "one at each closing"
+    );
+    let verified = check(&log, &checkpoints, &key).unwrap();
+    assert_eq!((verified.events, verified.signed), (9, 9));
+    let ends: Vec<usize> = (0..log.len())
+        .filter(|at| log[*at] == b'\n')
+        .map(|at| at + 1)
+        .collect();
+    for end in std::iter::once(0).chain(ends[..8].iter().copied()) {
+        let cut = &log[..end];
+        assert!(verify_log(cut).is_ok());
+        let error = check(cut, &checkpoints, &key).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Integrity);
+        assert!(
+            error.context().contains("events were removed at the end"),
+            "{error}"
+        );
+    }
+    // The same when it is opened: a broker does not go on with it.
+    std::fs::write(&path, &log[..ends[6]]).unwrap();
+    let error = FileAuditLog::open_signed(&path, key).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity);
+}
+
+#[tokio::test]
+async fn s17_a_log_that_was_written_anew_or_is_another_sites_shows_by_the_signed_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, key) = signed(folder.path(), &[0..6]).await;
+    let checkpoints = std::fs::read(FileAuditLog::checkpoints_path(&path)).unwrap();
+    let log = std::fs::read(&path).unwrap();
+    // A whole chain of other events, as long.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (other_path, other_key) = signed(elsewhere.path(), &[3..9]).await;
+    let other = std::fs::read(&other_path).unwrap();
+    let other_checkpoints = std::fs::read(FileAuditLog::checkpoints_path(&other_path)).unwrap();
+    assert!(verify_log(other.as_slice()).is_ok());
+    for (log, checkpoints) in [
+        (&other, &checkpoints),
+        (&other, &other_checkpoints),
+        (&log, &other_checkpoints),
+    ] {
+        let error = check(log, checkpoints, &key).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Integrity);
+    }
+    assert!(check(&other, &other_checkpoints, &other_key).is_ok());
+}
+
+#[tokio::test]
+async fn s17_every_flipped_byte_of_a_checkpoint_shows_but_a_line_cut_by_a_crash_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, key) = signed(folder.path(), &[0..3, 3..4]).await;
+    let log = std::fs::read(&path).unwrap();
+    let checkpoints = std::fs::read(FileAuditLog::checkpoints_path(&path)).unwrap();
+    for at in 0..checkpoints.len() - 1 {
+        let mut damaged = checkpoints.clone();
+        damaged[at] ^= 1;
+        assert!(check(&log, &damaged, &key).is_err(), "byte {at}");
+    }
+    let first = checkpoints.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    for end in first..checkpoints.len() {
+        assert_eq!(check(&log, &checkpoints[..end], &key).unwrap().signed, 3);
+        std::fs::write(FileAuditLog::checkpoints_path(&path), &checkpoints[..end]).unwrap();
+        drop(FileAuditLog::open_signed(&path, key.clone()).unwrap());
+    }
+    let swapped: Vec<u8> = [&checkpoints[first..], &checkpoints[..first]].concat();
+    assert!(check(&log, &swapped, &key).is_err());
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_signed_after_a_thousand_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = crate::keys::SigningKey::generate().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let log = Arc::new(FileAuditLog::open_signed(&path, key.clone()).unwrap());
+    let writers: Vec<_> = (0..2002)
+        .map(|number| {
+            let log = log.clone();
+            tokio::spawn(async move { log.append(&event(number)).await.unwrap() })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    log.append(&event(0)).await.unwrap();
+    let checkpoints = std::fs::read(FileAuditLog::checkpoints_path(&path)).unwrap();
+    let verified = check(&std::fs::read(&path).unwrap(), &checkpoints, &key).unwrap();
+    assert!(verified.signed >= 1000, "{verified:?}");
 }

@@ -4,13 +4,16 @@ use std::io::{BufRead, Read};
 use std::ops::Range;
 
 use super::AuditEvent;
+use super::checkpoint::Checkpoints;
 use super::line::{ChainEnd, MAX_LINE};
 use crate::error::{Error, ErrorKind, Result};
+use crate::keys::PublicKey;
 
 /// What [`verify_log`] found: every whole line follows the one before it, unchanged.
 ///
-/// A chain alone cannot show that lines are missing at its end: a log that was cut off after a line verifies. Compare
-/// [`events`](Self::events) and [`last_hash`](Self::last_hash) with what was noted elsewhere.
+/// A chain alone cannot show that lines are missing at its end: a log that was cut off after a line verifies. Up to
+/// [`signed`](Self::signed) a checkpoint shows it; behind that compare [`events`](Self::events) and
+/// [`last_hash`](Self::last_hash) with what was noted elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// Events in the log.
@@ -22,6 +25,8 @@ pub struct Verified {
     /// Bytes of an incomplete last line behind them. A crash in the middle of an append leaves such a line; its event
     /// was never acknowledged.
     pub incomplete: u64,
+    /// How many events a signed checkpoint vouches for: from the first up to this one. 0 if none was compared.
+    pub signed: u64,
 }
 
 /// One event, as it stands in the log.
@@ -42,12 +47,45 @@ pub struct LogEntry {
 pub fn verify_log(reader: impl BufRead) -> Result<Verified> {
     let mut log = LogReader::new(reader);
     while log.next_line()? {}
-    Ok(Verified {
-        events: log.end.sequence,
-        last_hash: log.end.hash,
-        bytes: log.bytes,
-        incomplete: log.incomplete,
-    })
+    Ok(log.verified(0))
+}
+
+/// Reads the whole log, checks the chain, and compares it with the checkpoints that `site` signed.
+///
+/// # Errors
+/// As [`verify_log`]; also [`ErrorKind::Integrity`] if a checkpoint was not signed by the site, names another hash than the
+/// log has there, or names an event that the log does not reach.
+pub fn verify_signed_log(
+    reader: impl BufRead,
+    checkpoints: impl BufRead,
+    site: &PublicKey,
+) -> Result<Verified> {
+    let mut log = LogReader::new(reader);
+    let mut checkpoints = Checkpoints::new(checkpoints, site);
+    let mut next = checkpoints.next()?;
+    let mut signed = 0;
+    while log.next_line()? {
+        if let Some(checkpoint) = next.filter(|checkpoint| checkpoint.sequence == log.end.sequence) {
+            if checkpoint.hash != log.end.hash {
+                let message = format!(
+                    "events {} to {} are not those that the site signed: the log was written anew",
+                    signed + 1,
+                    checkpoint.sequence
+                );
+                return Err(Error::new(ErrorKind::Integrity, "check the audit log", message));
+            }
+            signed = checkpoint.sequence;
+            next = checkpoints.next()?;
+        }
+    }
+    if let Some(checkpoint) = next {
+        let message = format!(
+            "it ends with event {}, but the site signed event {}: events were removed at the end",
+            log.end.sequence, checkpoint.sequence
+        );
+        return Err(Error::new(ErrorKind::Integrity, "check the audit log", message));
+    }
+    Ok(log.verified(signed))
 }
 
 /// Gives the events of a log, each after its line was checked. After an error of [`ErrorKind::Integrity`] or
@@ -76,6 +114,16 @@ impl<R: BufRead> LogReader<R> {
             bytes: 0,
             incomplete: 0,
             done: false,
+        }
+    }
+
+    const fn verified(&self, signed: u64) -> Verified {
+        Verified {
+            events: self.end.sequence,
+            last_hash: self.end.hash,
+            bytes: self.bytes,
+            incomplete: self.incomplete,
+            signed,
         }
     }
 

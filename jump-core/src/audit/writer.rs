@@ -2,6 +2,7 @@
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::checkpoint::Signer;
 use super::line::ChainEnd;
 use crate::append_file::AppendFile;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,7 +21,12 @@ pub(super) struct Request {
 }
 
 /// Runs until every sender is gone and all was written.
-pub(super) fn run(mut file: AppendFile, mut end: ChainEnd, mut requests: mpsc::Receiver<Request>) {
+pub(super) fn run(
+    mut file: AppendFile,
+    mut end: ChainEnd,
+    mut requests: mpsc::Receiver<Request>,
+    mut signer: Option<Signer>,
+) {
     let mut lines = Vec::new();
     while let Some(first) = requests.blocking_recv() {
         let mut waiting = Vec::new();
@@ -49,6 +55,12 @@ pub(super) fn run(mut file: AppendFile, mut end: ChainEnd, mut requests: mpsc::R
         }
         lines.clear();
         lines.shrink_to(KEEP);
+        if let Some(signer) = signer.as_mut().filter(|_| outcome.is_ok()) {
+            signer.written(end);
+        }
+    }
+    if let Some(signer) = &mut signer {
+        signer.sign(end);
     }
 }
 
