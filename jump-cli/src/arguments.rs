@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::command::{
-    audit, broker, cp, demo, export, groups, items, jumpoint, jumpoints, login, play, proxy, relay, sessions,
-    ssh, ssh_config, tunnel, up, users, vault, why,
+    approvals, audit, broker, cp, demo, export, groups, items, jumpoint, jumpoints, login, play, proxy,
+    relay, sessions, site, ssh, ssh_config, tunnel, up, users, vault, why,
 };
 use crate::error::EXIT_CODES;
 
@@ -74,6 +74,10 @@ pub(crate) enum Command {
     Groups(groups::Arguments),
     /// Manage users
     Users(users::Arguments),
+    /// Ask for approvals, and answer requests
+    Approvals(approvals::Arguments),
+    /// Change roles, policies, teams and the like
+    Site(site::Arguments),
     /// Manage Jumpoints
     Jumpoints(jumpoints::Arguments),
     /// Manage the vault: credentials that Jumpoints inject

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod broker;
 pub(crate) mod cp;
@@ -16,6 +17,7 @@ pub(crate) mod proxy;
 pub(crate) mod recordings;
 pub(crate) mod relay;
 pub(crate) mod sessions;
+pub(crate) mod site;
 pub(crate) mod ssh;
 pub(crate) mod ssh_config;
 pub(crate) mod tunnel;
@@ -59,6 +61,8 @@ pub(crate) async fn run(arguments: arguments::Arguments, output: &Output) -> Res
         Command::Items(arguments) => Box::pin(items::run(context, arguments)).await,
         Command::Groups(arguments) => Box::pin(groups::run(context, arguments)).await,
         Command::Users(arguments) => Box::pin(users::run(context, arguments)).await,
+        Command::Approvals(arguments) => Box::pin(approvals::run(context, arguments)).await,
+        Command::Site(arguments) => Box::pin(site::run(context, arguments)).await,
         Command::Jumpoints(arguments) => Box::pin(jumpoints::run(context, arguments)).await,
         Command::Vault(arguments) => Box::pin(vault::run(context, arguments)).await,
         Command::Cp(arguments) => Box::pin(cp::run(context, arguments)).await,

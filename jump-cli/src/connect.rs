@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jump_core::ErrorKind;
+use jump_core::model::{Field, Remark};
 use jump_core::protocol::Registry;
 use jump_core::rep::{JumpOptions, Rep};
 use jump_proto_ssh::SshBackend;
@@ -11,11 +12,36 @@ use jump_proto_tunnel::TunnelBackend;
 use crate::error::Failure;
 use crate::state::{Home, LoginFile};
 
-/// The options of a session with the credential of this name.
-pub(crate) fn with_credential(credential: Option<String>) -> JumpOptions {
-    let mut options = JumpOptions::default();
-    options.credential = credential;
-    options
+/// What a session may be asked for with.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct SessionArguments {
+    /// Which of the credentials that you may inject here, if several match: `jump vault match ITEM` lists them
+    #[arg(long, value_name = "NAME")]
+    credential: Option<String>,
+    /// Why you need the session, where the item's Jump Policy asks for a reason
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<Remark>,
+    /// The ticket id, where the item's Jump Policy asks for one
+    #[arg(long, value_name = "ID")]
+    ticket: Option<Field>,
+    /// The code of your second factor, where the item's Jump Policy asks for one
+    #[arg(long, value_name = "CODE")]
+    code: Option<Field>,
+    /// Jump although the item's advisory schedule is closed
+    #[arg(long)]
+    override_schedule: bool,
+}
+
+impl SessionArguments {
+    pub(crate) fn options(self) -> JumpOptions {
+        let mut options = JumpOptions::default();
+        options.credential = self.credential;
+        options.supplied.reason = self.reason.unwrap_or_default();
+        options.supplied.ticket = self.ticket;
+        options.supplied.code = self.code;
+        options.supplied.schedule_override = self.override_schedule;
+        options
+    }
 }
 
 /// Every protocol that the command speaks.

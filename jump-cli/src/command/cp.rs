@@ -9,15 +9,14 @@ use jump_core::text::Escaped;
 use jump_core::{Error, ErrorKind};
 
 use super::Context;
-use crate::connect::{connect, with_credential};
+use crate::connect::{SessionArguments, connect};
 use crate::error::{Failure, usage};
 use crate::stop::Stop;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Which of the credentials that you may inject here, if several match: `jump vault match ITEM` lists them
-    #[arg(long, value_name = "NAME")]
-    credential: Option<String>,
+    #[command(flatten)]
+    session: SessionArguments,
     /// A local path, or ITEM:PATH
     source: String,
     /// A local path, or ITEM:PATH
@@ -68,9 +67,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         Job::Upload { item, .. } | Job::Download { item, .. } => item,
     };
     let rep = connect(&context.home).await?;
-    let Session::Shell(session) =
-        Box::pin(rep.open_with(item, &with_credential(arguments.credential))).await?
-    else {
+    let Session::Shell(session) = Box::pin(rep.open_with(item, &arguments.session.options())).await? else {
         return Err(usage("this item is no shell, so it has no files"));
     };
     let bar = bar(context.output.json());

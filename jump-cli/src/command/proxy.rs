@@ -14,7 +14,9 @@ use jump_core::{Error, ErrorKind, Result};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use super::Context;
-use crate::connect::{connect, with_credential};
+use jump_core::rep::JumpOptions;
+
+use crate::connect::{SessionArguments, connect};
 use crate::error::{Failure, surprised, usage};
 use crate::stdio::{SessionSide, Stdio};
 use crate::stop::Stop;
@@ -26,9 +28,8 @@ const GOODBYE: Duration = Duration::from_millis(250);
 pub(crate) struct Arguments {
     /// The item's name, GROUP/NAME or id
     item: String,
-    /// Which of the credentials that you may inject here, if several match: `jump vault match ITEM` lists them
-    #[arg(long, value_name = "NAME")]
-    credential: Option<String>,
+    #[command(flatten)]
+    session: SessionArguments,
     /// Of a tunnel item with several ports: which one
     #[arg(long)]
     port: Option<u16>,
@@ -49,18 +50,14 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             let target = TargetAddress::new(jump_core::model::Hostname::new(&item.hostname)?, port)?;
             through_tunnel(&rep, &id, &target).await
         }
-        _ => shell(&rep, &id, arguments.credential).await,
+        _ => shell(&rep, &id, &arguments.session.options()).await,
     }
 }
 
 /// The session's own stream. SSH knows no half-open connection: whichever side ends first, it is over.
-async fn shell(rep: &Rep, item: &str, credential: Option<String>) -> Result<(), Failure> {
+async fn shell(rep: &Rep, item: &str, options: &JumpOptions) -> Result<(), Failure> {
     let (mut stdio, written) = Stdio::open().map_err(crate::error::runtime)?;
-    let mut session = SessionSide(
-        Box::pin(rep.jump_with(item, &with_credential(credential)))
-            .await?
-            .stream,
-    );
+    let mut session = SessionSide(Box::pin(rep.jump_with(item, options)).await?.stream);
     // From here on there is somebody to say goodbye to.
     let mut stop = Stop::listen()?;
     let moved = tokio::select! {

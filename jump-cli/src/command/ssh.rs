@@ -11,7 +11,7 @@ use jump_core::{Error, ErrorKind};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::Context;
-use crate::connect::{connect, with_credential};
+use crate::connect::{SessionArguments, connect};
 use crate::error::{Failure, usage};
 use crate::stdio::{LISTENER_GONE, StandardOutput};
 use crate::stop::Stop;
@@ -21,9 +21,8 @@ use crate::terminal::{self, RawMode};
 pub(crate) struct Arguments {
     /// The item's name, GROUP/NAME or id
     item: String,
-    /// Which of the credentials that you may inject here, if several match: `jump vault match ITEM` lists them
-    #[arg(long, value_name = "NAME")]
-    credential: Option<String>,
+    #[command(flatten)]
+    session: SessionArguments,
     /// Run the command on a terminal
     #[arg(short = 't', long)]
     terminal: bool,
@@ -41,11 +40,10 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<E
         return Err(usage("-t needs a terminal"));
     }
     let rep = connect(&context.home).await?;
-    let session =
-        match Box::pin(rep.open_with(&arguments.item, &with_credential(arguments.credential))).await? {
-            Session::Shell(session) => session,
-            _ => return Err(usage("this item is no shell").hint("open it with: jump tunnel ITEM")),
-        };
+    let session = match Box::pin(rep.open_with(&arguments.item, &arguments.session.options())).await? {
+        Session::Shell(session) => session,
+        _ => return Err(usage("this item is no shell").hint("open it with: jump tunnel ITEM")),
+    };
     let on_terminal = (arguments.command.is_empty() || arguments.terminal).then(terminal::describe);
     let channel = match (&on_terminal, arguments.command.is_empty()) {
         (Some(terminal), true) => session.shell(terminal).await?,

@@ -10,7 +10,7 @@ use jump_proto_tunnel::{LocalEvent, LocalForward, LocalListener};
 use tokio::sync::mpsc;
 
 use super::Context;
-use crate::connect::connect;
+use crate::connect::{SessionArguments, connect};
 use crate::error::{Failure, surprised, usage};
 use crate::output::Output;
 use crate::stop::Stop;
@@ -21,6 +21,8 @@ const EVENTS_WAITING: usize = 64;
 pub(crate) struct Arguments {
     /// The item's name, GROUP/NAME or id
     item: String,
+    #[command(flatten)]
+    session: SessionArguments,
 }
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
@@ -40,7 +42,9 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             })
         })
         .collect::<jump_core::Result<Vec<_>>>()?;
-    let Session::Tunnel(session) = Box::pin(rep.open(&item.id.to_string())).await? else {
+    let Session::Tunnel(session) =
+        Box::pin(rep.open_with(&item.id.to_string(), &arguments.session.options())).await?
+    else {
         return Err(surprised());
     };
     let session: Arc<dyn TunnelSession> = Arc::from(session);

@@ -15,4 +15,4 @@ pub use decide::{Action, Context, Given, Live, decide};
 pub use decision::{Allowed, Decision, Effect, Gate, Limit, Need, Obligations, Verdict};
 pub use permissions::{ExplainedPermission, PermissionRule, explain_permissions};
 pub use reason::{Place, Reason, RoleSource};
-pub use role::role_permits;
+pub use role::{applying_policy, role_permits};

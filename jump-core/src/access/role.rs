@@ -1,7 +1,11 @@
 //! Which role reaches a user, and through which rule: the most specific one wins.
 
-use crate::id::{GroupId, PolicyId, RoleId, UserId};
-use crate::model::{GroupPolicy, JumpMethods, Name, Placement, Role, RolePermission, RoleSlots, User, World};
+use std::sync::Arc;
+
+use crate::id::{GroupId, ItemId, PolicyId, RoleId, UserId};
+use crate::model::{
+    GroupPolicy, JumpMethods, JumpPolicy, Name, Placement, Role, RolePermission, RoleSlots, User, World,
+};
 
 use super::RoleSource;
 
@@ -133,6 +137,17 @@ fn system(world: &World, user: &User, otherwise: RoleSource) -> Applying {
         source,
         policy: None,
     }
+}
+
+/// The Jump Policy that applies when this user jumps to this item: the membership's, or else the item's.
+#[must_use]
+pub fn applying_policy(world: &World, user: UserId, item: ItemId) -> Option<&Arc<JumpPolicy>> {
+    let (user, item) = (world.user(user)?, world.item(item)?);
+    world.policy(
+        applying(world, user, item.placement)
+            .policy
+            .or(item.jump_policy)?,
+    )
 }
 
 /// Whether the role that applies to an enabled user in a place has the permission; for what is not about an item that

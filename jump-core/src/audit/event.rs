@@ -116,6 +116,12 @@ pub enum AuditKind {
         jumpoint: JumpointId,
         /// The reasons.
         reasons: String,
+        /// Why the user needs it, as the user says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// The ticket id that the user gave.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ticket: Option<String>,
     },
     /// A provider's credential is about to be given to the Jumpoint of a session that was granted.
     CredentialInjectionAttempt {

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock, Weak};
 use std::time::Duration;
 
+use super::checks::{SecondFactor, TicketChecker};
 use super::invitations::Invitations;
 use super::refusals::{Denials, Refusals};
 use super::sessions::{self, Sessions};
@@ -105,6 +106,8 @@ pub struct BrokerBuilder {
     settings: BrokerSettings,
     providers: Vec<Arc<dyn CredentialProvider>>,
     vault: Option<Arc<Vault>>,
+    tickets: Option<Arc<dyn TicketChecker>>,
+    second_factor: Option<Arc<dyn SecondFactor>>,
 }
 
 impl BrokerBuilder {
@@ -120,6 +123,8 @@ impl BrokerBuilder {
             settings: BrokerSettings::default(),
             providers: Vec::new(),
             vault: None,
+            tickets: None,
+            second_factor: None,
         }
     }
 
@@ -156,6 +161,20 @@ impl BrokerBuilder {
     #[must_use]
     pub fn credential_provider(mut self, provider: Arc<dyn CredentialProvider>) -> Self {
         self.providers.push(provider);
+        self
+    }
+
+    /// Asks this ticket system about the ticket ids that Jump Policies require. Without one no such Jump is allowed.
+    #[must_use]
+    pub fn ticket_checker(mut self, checker: Arc<dyn TicketChecker>) -> Self {
+        self.tickets = Some(checker);
+        self
+    }
+
+    /// Checks the second factors that Jump Policies require. Without one no such Jump is allowed.
+    #[must_use]
+    pub fn second_factor(mut self, factor: Arc<dyn SecondFactor>) -> Self {
+        self.second_factor = Some(factor);
         self
     }
 
@@ -215,6 +234,8 @@ impl BrokerBuilder {
             invitations: Invitations::default(),
             providers: self.providers,
             vault: self.vault,
+            tickets: self.tickets,
+            second_factor: self.second_factor,
         };
         let broker = Broker(Arc::new_cyclic(inner));
         broker.log(Actor::System, None, AuditKind::BrokerStarted).await?;

@@ -106,6 +106,14 @@ pub(super) async fn edit(broker: &Broker, caller: &Caller, edit: Edit) -> Result
             user: user_named(&world, &user)?.id,
             jumpoint: jumpoint_named(&world, &jumpoint)?.id,
         },
+        Edit::Change { changes, dry_run } => {
+            if dry_run {
+                World::clone(&world).apply(&changes)?;
+            } else {
+                editing.commit(caller.actor(), changes).await?;
+            }
+            return Ok(Response::Done);
+        }
         Edit::AddItem(_)
         | Edit::RemoveItem { .. }
         | Edit::SetCredential { .. }

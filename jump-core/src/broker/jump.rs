@@ -1,10 +1,10 @@
 //! Starting a session: decision, grant, log, then the two ends are told.
 
 use super::sessions::{self, LiveSession, Place};
-use super::{Broker, Caller, accounting, credentials, item_lookup, refusals};
+use super::{Broker, Caller, accounting, checks, credentials, item_lookup, refusals};
 use crate::access::{Action, Context, decide};
 use crate::audit::AuditKind;
-use crate::control::{Connection, Jumped, Message, Notice, OpenSession};
+use crate::control::{Connection, Jumped, Message, Notice, OpenSession, Supplied};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, SessionId, UserId};
 use crate::keys::PublicKey;
@@ -17,15 +17,30 @@ use crate::tunnel::{Party, Ticket};
 /// How long a relay ticket works.
 const TICKET_LIFETIME: SignedDuration = SignedDuration::from_secs(30);
 
+/// What a rep asks for.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    /// The item, as the user calls it.
+    pub(super) item: &'a str,
+    /// The credential, by name or id.
+    pub(super) credential: Option<&'a str>,
+    /// What its Jump Policy may ask for.
+    pub(super) supplied: &'a Supplied,
+}
+
 /// Decides, and if the answer is yes makes the session known everywhere it must be known before it may start.
 pub(super) async fn jump(
     broker: &Broker,
     caller: &Caller,
     rep: &Connection,
-    item: &str,
+    wanted: Wanted<'_>,
     rep_key: PublicKey,
-    credential: Option<&str>,
 ) -> Result<Jumped> {
+    let Wanted {
+        item,
+        credential,
+        supplied,
+    } = wanted;
     let operation = "start a session";
     let user = caller
         .user()
@@ -41,11 +56,25 @@ pub(super) async fn jump(
         }
         found => found?,
     };
-    let context = Context {
+    let most = broker.0.settings.sessions_per_user;
+    // Taken before the decision, which then sees every other session that runs or is about to: of two that start at once
+    // where one may, the second is refused.
+    let place = Place::take(broker, &world, user, &item, most);
+    let mut context = Context {
         max_session: broker.0.settings.max_session,
+        given: checks::claimed(supplied),
+        live: place.as_ref().map(Place::others).unwrap_or_default(),
         ..Context::default()
     };
-    let (decision, allowed) = decide(&world, user, item.id, Action::Start, &context, now);
+    let (mut decision, mut allowed) = decide(&world, user, item.id, Action::Start, &context, now);
+    if let Some(claimed) = &allowed {
+        let question = (user, claimed.user_name(), &*item);
+        let given = Box::pin(checks::check(broker, supplied, &decision, question)).await;
+        if given != context.given {
+            context.given = given;
+            (decision, allowed) = decide(&world, user, item.id, Action::Start, &context, now);
+        }
+    }
     let Some(allowed) = allowed else {
         return Err(if item_lookup::may_view(&world, user, item.id, now) {
             log_denied(broker, caller, user, item.id, decision.why_not()).await?;
@@ -70,8 +99,7 @@ pub(super) async fn jump(
             "the item is to be recorded, but the site has no recording key",
         ));
     }
-    let most = broker.0.settings.sessions_per_user;
-    let Some(_place) = Place::take(broker, user, most) else {
+    let Some(_place) = place else {
         let message = format!("you have {most} sessions open, which is the limit");
         return Err(Error::new(ErrorKind::ResourceLimit, operation, message));
     };
@@ -123,6 +151,12 @@ pub(super) async fn jump(
         item_name: item.name.to_string(),
         jumpoint,
         reasons: reasons.join("; "),
+        reason: context.given.reason.then(|| supplied.reason.to_string()),
+        ticket: context
+            .given
+            .ticket
+            .then(|| supplied.ticket.as_ref().map(ToString::to_string))
+            .flatten(),
     };
     broker.log(caller.actor(), None, granted).await?;
     let stored = broker.0.store.put_session(&record).await;

@@ -7,8 +7,10 @@
 
 mod accept;
 mod accounting;
+mod approvals;
 mod builder;
 mod caller;
+mod checks;
 mod credentials;
 mod edit;
 mod editing;
@@ -23,6 +25,7 @@ mod request;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod totp;
 mod vault;
 mod views;
 
@@ -47,10 +50,12 @@ use crate::vault::{CredentialProvider, Vault};
 pub use builder::{BrokerBuilder, BrokerSettings};
 pub use caller::Caller;
 use caller::RepLink;
+pub use checks::{SecondFactor, TicketChecker, TicketQuestion};
 use invitations::Invitations;
 use jumpoint_link::JumpointLink;
 use refusals::{Denials, Refusals};
 use sessions::Sessions;
+pub use totp::Totp;
 
 /// One site's control plane. Cheap to clone; every clone is the same broker.
 #[derive(Clone)]
@@ -82,6 +87,8 @@ struct Inner {
     providers: Vec<Arc<dyn CredentialProvider>>,
     /// The one that is among them, if the site has a vault.
     vault: Option<Arc<Vault>>,
+    tickets: Option<Arc<dyn TicketChecker>>,
+    second_factor: Option<Arc<dyn SecondFactor>>,
 }
 
 impl fmt::Debug for Broker {

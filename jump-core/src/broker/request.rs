@@ -1,6 +1,6 @@
 //! Answering what reps and the embedding program ask.
 
-use super::{Broker, Caller, credentials, edit, item_lookup, jump, lock, sessions, vault, views};
+use super::{Broker, Caller, approvals, credentials, edit, item_lookup, jump, lock, sessions, vault, views};
 use crate::access::{Action, Context, decide};
 use crate::control::{Connection, Explanation, RepRequest, Response};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,6 +25,7 @@ pub(super) async fn answer(
             item,
             session_key,
             credential,
+            supplied,
         } => {
             let rep = rep.ok_or_else(|| {
                 Error::new(
@@ -33,7 +34,12 @@ pub(super) async fn answer(
                     "a jump needs a rep's connection",
                 )
             })?;
-            let jumped = jump::jump(broker, caller, rep, &item, session_key, credential.as_deref()).await?;
+            let wanted = jump::Wanted {
+                item: &item,
+                credential: credential.as_deref(),
+                supplied: &supplied,
+            };
+            let jumped = jump::jump(broker, caller, rep, wanted, session_key).await?;
             Ok(Response::Jumped(Box::new(jumped)))
         }
         RepRequest::Items => {
@@ -85,6 +91,22 @@ pub(super) async fn answer(
             caller.must_administer(&world)?;
             Ok(Response::Groups(views::groups(&world)))
         }
+        RepRequest::Site => {
+            caller.must_administer(&world)?;
+            Ok(Response::Site(world.framework()))
+        }
+        RepRequest::RequestApproval {
+            item,
+            start,
+            duration_seconds,
+            reason,
+        } => approvals::request(broker, caller, &item, start, duration_seconds, reason).await,
+        RepRequest::AnswerApproval {
+            request,
+            answer,
+            comments,
+        } => approvals::answer(broker, caller, request, answer, comments).await,
+        RepRequest::Approvals { state } => Ok(approvals::list(broker, caller, state)),
         RepRequest::Jumpoints => {
             caller.must_administer(&world)?;
             let online: Vec<_> = lock(&broker.0.jumpoints).keys().copied().collect();

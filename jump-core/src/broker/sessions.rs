@@ -9,12 +9,12 @@ use tokio::time::Instant;
 use super::accounting::{self, Unaccounted};
 use super::credentials::Injected;
 use super::{Broker, lock};
-use crate::access::{Action, Context, Obligations, decide};
+use crate::access::{Action, Context, Live, Obligations, decide};
 use crate::control::{Connection, Message, Notice};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{LoginId, SessionId, UserId};
+use crate::id::{ItemId, LoginId, SessionId, UserId};
 use crate::keys::PublicKey;
-use crate::model::World;
+use crate::model::{JumpItem, World};
 use crate::protocol::Outcome;
 use crate::session::{EndReason, Grant};
 use crate::store::SessionRecord;
@@ -80,8 +80,8 @@ pub(super) struct Registry {
     pub(super) live: HashMap<SessionId, LiveSession>,
     /// Over, but their ends are not in the log and the store yet.
     pub(super) unaccounted: HashMap<SessionId, Unaccounted>,
-    /// How many are about to start, per user.
-    starting: HashMap<UserId, usize>,
+    /// Those that are about to start.
+    starting: Vec<Starting>,
 }
 
 #[derive(Debug, Default)]
@@ -116,37 +116,84 @@ impl Sessions {
     }
 }
 
-/// A place among a user's sessions, for one that is about to start; given back when dropped.
+/// A place among the sessions, for one that is about to start; given back when dropped.
+#[derive(Debug)]
 pub(super) struct Place {
     broker: Broker,
+    starting: Starting,
+    others: Live,
+}
+
+/// A session that is about to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Starting {
     user: UserId,
+    item: ItemId,
+    original: ItemId,
 }
 
 impl Place {
     /// Takes a place, if the user has fewer than `most` sessions.
-    pub(super) fn take(broker: &Broker, user: UserId, most: usize) -> Option<Self> {
+    pub(super) fn take(
+        broker: &Broker,
+        world: &World,
+        user: UserId,
+        item: &JumpItem,
+        most: usize,
+    ) -> Option<Self> {
+        let starting = Starting {
+            user,
+            item: item.id,
+            original: item.original(),
+        };
         let mut registry = broker.0.sessions.lock();
-        let live = registry.live.values().filter(|live| live.record.user == user);
-        let taken = live.count() + registry.starting.get(&user).copied().unwrap_or(0);
-        if taken >= most {
+        let running = registry
+            .live
+            .values()
+            .filter(|live| live.ending.is_none())
+            .map(|live| Starting {
+                user: live.record.user,
+                item: live.record.item,
+                original: world
+                    .item(live.record.item)
+                    .map_or(live.record.item, |item| item.original()),
+            });
+        let mut others = Live::default();
+        let mut of_user = 0;
+        for other in running.chain(registry.starting.iter().copied()) {
+            if other.item == item.id {
+                others.on_item = others.on_item.saturating_add(1);
+            } else if other.original == starting.original {
+                others.on_copies = others.on_copies.saturating_add(1);
+            }
+            of_user += usize::from(other.user == user);
+        }
+        // One that is ending still has its place.
+        let ending = |live: &&LiveSession| live.ending.is_some() && live.record.user == user;
+        if of_user + registry.live.values().filter(ending).count() >= most {
             return None;
         }
-        *registry.starting.entry(user).or_default() += 1;
+        registry.starting.push(starting);
+        drop(registry);
         Some(Self {
             broker: broker.clone(),
-            user,
+            starting,
+            others,
         })
+    }
+
+    /// The other sessions that ran or were about to start when the place was taken.
+    pub(super) const fn others(&self) -> Live {
+        self.others
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut registry = self.broker.0.sessions.lock();
-        if let Some(starting) = registry.starting.get_mut(&self.user) {
-            *starting = starting.saturating_sub(1);
-            if *starting == 0 {
-                registry.starting.remove(&self.user);
-            }
+        let at = registry.starting.iter().position(|other| *other == self.starting);
+        if let Some(at) = at {
+            registry.starting.swap_remove(at);
         }
     }
 }

@@ -2,15 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{ApprovalAnswer, ApprovalView, Supplied};
 use super::{
     CredentialView, Explanation, GroupView, ItemView, JumpointView, ProtocolVersion, SessionView, UserView,
     VaultAnswer, VaultRequest,
 };
 use crate::audit::RecordingNote;
 use crate::error::{Error, ErrorKind};
-use crate::id::{ItemId, JumpointId, LoginId, SessionId};
+use crate::id::{ApprovalId, ItemId, JumpointId, LoginId, SessionId};
 use crate::keys::{PublicKey, SealingPublicKey};
-use crate::model::{Comments, Hostname, ItemDetails, JumpMethods, LoginScope, Name, Tag, UserName};
+use crate::model::{
+    ApprovalState, Change, Comments, Hostname, ItemDetails, JumpMethods, LoginScope, Name, Remark, Tag,
+    UserName,
+};
 use crate::protocol::{Outcome, SessionEvent};
 use crate::session::{EndReason, RecordingMode, SealedCredential, SignedGrant};
 use crate::text::Escaped;
@@ -182,6 +186,9 @@ pub enum RepRequest {
         /// most closely.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         credential: Option<String>,
+        /// What the item's Jump Policy asks for.
+        #[serde(default)]
+        supplied: Supplied,
     },
     /// Which credentials one may inject on an item.
     Credentials {
@@ -224,6 +231,33 @@ pub enum RepRequest {
     Jumpoints,
     /// Change the site.
     Edit(Edit),
+    /// What the site consists of besides Jumpoints, items and logins, as changes that would make it (administrators).
+    Site,
+    /// Ask for an approval to jump to an item.
+    RequestApproval {
+        /// Which item.
+        item: String,
+        /// From when; `None` is now.
+        start: Option<Timestamp>,
+        /// For how many seconds, at least 60; `None` is two hours, or what the policy allows if that is less.
+        duration_seconds: Option<u32>,
+        /// Why.
+        reason: Remark,
+    },
+    /// Answer an approval request, or take it back.
+    AnswerApproval {
+        /// Which.
+        request: ApprovalId,
+        /// How.
+        answer: ApprovalAnswer,
+        /// Why.
+        comments: Remark,
+    },
+    /// One's own approval requests and those that one may answer; all for an administrator. The newest 1000.
+    Approvals {
+        /// Only those in this state.
+        state: Option<ApprovalState>,
+    },
     /// Use or change the vault.
     Vault(VaultRequest),
 }
@@ -335,6 +369,13 @@ pub enum Edit {
     },
     /// Adds a Jump Item.
     AddItem(Box<ItemDraft>),
+    /// Makes changes as they are, all or none (administrators). New objects have ids that nobody had before.
+    Change {
+        /// Which.
+        changes: Vec<Change>,
+        /// Only check whether they could be made.
+        dry_run: bool,
+    },
     /// Removes a Jump Item.
     RemoveItem {
         /// Which.
@@ -430,6 +471,10 @@ pub enum Response {
     Users(Vec<UserView>),
     /// Groups.
     Groups(Vec<GroupView>),
+    /// What the site consists of.
+    Site(Vec<Change>),
+    /// Approval requests.
+    Approvals(Vec<ApprovalView>),
     /// Jumpoints.
     Jumpoints(Vec<JumpointView>),
     /// An invitation, as text; a secret until it was used.

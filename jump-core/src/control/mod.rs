@@ -11,6 +11,7 @@ mod dial;
 mod frame;
 mod invitation;
 mod message;
+mod supplied;
 mod vault;
 mod version;
 mod view;
@@ -23,11 +24,13 @@ pub use message::{
     Edit, Enrol, Enrolled, Hello, HelloRole, ItemDraft, Jumped, JumpointRequest, Message, Notice,
     OpenSession, RepRequest, Request, Response, Secret as WireSecret, Welcome, WireError,
 };
+pub use supplied::Supplied;
 pub use vault::{
     AccountGroupView, AccountView, AssociationDraft, CheckedOut, CheckoutView, CredentialView, CriteriaDraft,
     GrantView, VaultAnswer, VaultRequest,
 };
 pub use version::ProtocolVersion;
+pub use view::{ApprovalAnswer, ApprovalView};
 pub use view::{
     Explanation, GroupView, ItemView, JumpointView, LoginView, MemberView, SessionView, UserView,
 };

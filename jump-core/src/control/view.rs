@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::access::Decision;
-use crate::id::{GroupId, ItemId, JumpointId, LoginId, SessionId, UserId};
+use crate::id::{ApprovalId, GroupId, ItemId, JumpointId, LoginId, SessionId, UserId};
 use crate::keys::{PublicKey, SealingPublicKey};
-use crate::model::{ItemDetails, JumpMethods, LoginScope};
+use crate::model::{ApprovalState, ItemDetails, JumpMethods, LoginScope};
 use crate::session::RecordingMode;
 use crate::store::SessionState;
 use crate::time::Timestamp;
@@ -61,6 +61,45 @@ pub struct GroupView {
     pub items: usize,
     /// Who belongs to it.
     pub members: Vec<MemberView>,
+}
+
+/// An approval request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalView {
+    /// Its id.
+    pub id: ApprovalId,
+    /// The item's name.
+    pub item: String,
+    /// The name of the Jump Policy that asks for it.
+    pub policy: String,
+    /// Who asked.
+    pub requester: String,
+    /// From when.
+    pub start: Timestamp,
+    /// Until when.
+    pub end: Timestamp,
+    /// Where it stands.
+    pub state: ApprovalState,
+    /// Why.
+    pub reason: String,
+    /// Who answered.
+    pub answered_by: Option<String>,
+    /// What they said.
+    pub comments: String,
+}
+
+/// An answer to an approval request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalAnswer {
+    /// Yes.
+    Approve,
+    /// No.
+    Deny,
+    /// Who asked takes it back.
+    Cancel,
+    /// An approver takes an approval back: sessions that rest on it end.
+    Revoke,
 }
 
 /// A membership.

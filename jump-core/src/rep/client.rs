@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::ends::Ends;
 use super::explained::explained;
 use super::{LoginIdentity, SessionStream};
+use crate::control::Supplied;
 use crate::control::{
     Answer, BrokerEndpoint, Connection, CredentialView, Dial, Edit, Explanation, Heartbeat, HelloRole,
     ItemView, Jumped, RepRequest, Request, Response, SESSION_ALPN, SessionView,
@@ -63,6 +64,8 @@ pub struct JumpOptions {
     /// The credential to inject, by name or id; `None` is the one that is meant most closely for the item, and the
     /// item's own if there is none.
     pub credential: Option<String>,
+    /// What the item's Jump Policy asks for.
+    pub supplied: Supplied,
 }
 
 /// Puts a [`Rep`] together.
@@ -262,6 +265,7 @@ impl Rep {
             item: item.to_owned(),
             session_key: key.public(),
             credential: options.credential.clone(),
+            supplied: options.supplied.clone(),
         };
         let Response::Jumped(jumped) = self.request(request).await? else {
             return Err(surprised());

@@ -268,7 +268,12 @@ impl Scene {
 
     /// Starts a session of alice's.
     pub(super) async fn jump(&self, rep: &Peer) -> Result<Jumped> {
-        jump::jump(&self.broker, &self.alice, &rep.connection, "web-1", a_key(), None).await
+        let wanted = jump::Wanted {
+            item: "web-1",
+            credential: None,
+            supplied: &Default::default(),
+        };
+        jump::jump(&self.broker, &self.alice, &rep.connection, wanted, a_key()).await
     }
 
     pub(super) async fn edit_as(&self, caller: &Caller, edit: Edit) -> Result<Response> {

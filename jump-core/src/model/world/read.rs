@@ -11,8 +11,8 @@ use crate::id::{
 use crate::keys::PublicKey;
 use crate::model::name::{folded, same_name};
 use crate::model::{
-    ApprovalRequest, GroupPolicy, JumpGroup, JumpItem, JumpMethod, JumpPolicy, Jumpoint, Login, Membership,
-    Placement, Role, SessionPolicy, SiteSettings, Team, TeamRole, User,
+    ApprovalRequest, Change, GroupPolicy, JumpGroup, JumpItem, JumpMethod, JumpPolicy, Jumpoint, Login,
+    Membership, Placement, Role, SessionPolicy, SiteSettings, Team, TeamRole, User,
 };
 
 macro_rules! objects {
@@ -249,6 +249,45 @@ impl World {
         self.logins_of
             .range(with(user, &every!(LoginId)))
             .filter_map(|(_, id)| self.logins.get(id))
+    }
+
+    /// What the site consists of besides Jumpoints, items, logins and approvals: changes in an order in which references lead
+    /// backwards, each kind by id.
+    #[must_use]
+    pub fn framework(&self) -> Vec<Change> {
+        fn sorted<T: Clone, K: Ord>(
+            objects: impl Iterator<Item = impl std::ops::Deref<Target = T>>,
+            key: impl Fn(&T) -> K,
+        ) -> Vec<T> {
+            let mut objects: Vec<T> = objects.map(|object| T::clone(&object)).collect();
+            objects.sort_by_key(key);
+            objects
+        }
+        let roles = sorted(self.roles().map(|one| &**one), |one: &Role| one.id)
+            .into_iter()
+            .filter(|role| !Role::is_built_in(role.id));
+        let mut changes: Vec<Change> = roles.map(Change::PutRole).collect();
+        let session_policies = sorted(
+            self.session_policies().map(|one| &**one),
+            |one: &SessionPolicy| one.id,
+        );
+        changes.extend(session_policies.into_iter().map(Change::PutSessionPolicy));
+        changes.push(Change::PutSite(self.site));
+        let users = sorted(self.users().map(|one| &**one), |one: &User| one.id);
+        changes.extend(users.into_iter().map(Change::PutUser));
+        let teams = sorted(self.teams().map(|one| &**one), |one: &Team| one.id);
+        changes.extend(teams.into_iter().map(Change::PutTeam));
+        let policies = sorted(self.policies().map(|one| &**one), |one: &JumpPolicy| one.id);
+        changes.extend(policies.into_iter().map(Change::PutPolicy));
+        let groups = sorted(self.groups().map(|one| &**one), |one: &JumpGroup| one.id);
+        changes.extend(groups.into_iter().map(Change::PutGroup));
+        let memberships = sorted(self.memberships(), |one: &Membership| (one.group, one.user));
+        changes.extend(memberships.into_iter().map(Change::PutMembership));
+        let group_policies = sorted(self.group_policies().map(|one| &**one), |one: &GroupPolicy| {
+            one.id
+        });
+        changes.extend(group_policies.into_iter().map(Change::PutGroupPolicy));
+        changes
     }
 
     /// Whether sessions of this method may go through the Jumpoint, by its own switches.

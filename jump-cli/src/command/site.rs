@@ -1,0 +1,100 @@
+//! `jump site`: everything that has no verb of its own yet, as changes in JSON.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use jump_core::control::{Edit, RepRequest, Response};
+use jump_core::model::Change;
+use jump_core::{Error, ErrorKind};
+
+use super::Context;
+use crate::connect::connect;
+use crate::error::{Failure, surprised};
+
+/// The longest file of changes, in bytes: a control message is shorter.
+const LONGEST: u64 = 1024 * 1024;
+
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Print roles, policies, users, teams, groups and memberships as the changes that would make them
+    Show,
+    /// Make the changes in a file, all or none; it looks like what `jump site show` prints
+    Change {
+        /// A JSON array of changes; `-` is standard input
+        file: PathBuf,
+        /// Only check whether they could be made
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
+    let output = context.output;
+    match arguments.verb {
+        Verb::Show => {
+            let rep = connect(&context.home).await?;
+            let Response::Site(changes) = rep.request(RepRequest::Site).await? else {
+                return Err(surprised());
+            };
+            let text = serde_json::to_string_pretty(&changes).map_err(|error| {
+                Error::new(ErrorKind::Internal, "show the site", "it has no form in JSON").with_source(error)
+            })?;
+            output.say(text)?;
+            output.value(&changes)
+        }
+        Verb::Change { file, dry_run } => {
+            let changes = read(&file)?;
+            let count = changes.len();
+            let rep = connect(&context.home).await?;
+            rep.edit(Edit::Change { changes, dry_run }).await?;
+            output.say(if dry_run {
+                format!("The {count} changes could be made.")
+            } else {
+                format!("Made {count} changes.")
+            })?;
+            output.value(&serde_json::json!({ "changes": count, "made": !dry_run }))
+        }
+    }
+}
+
+fn read(file: &PathBuf) -> Result<Vec<Change>, Failure> {
+    let what = "read the changes";
+    let failed = |error| Error::from_io(ErrorKind::Storage, what, error);
+    let mut text = String::new();
+    if file.as_os_str() == "-" {
+        std::io::stdin()
+            .take(LONGEST + 1)
+            .read_to_string(&mut text)
+            .map_err(failed)?;
+    } else {
+        let opened = std::fs::File::open(file).map_err(failed)?;
+        opened
+            .take(LONGEST + 1)
+            .read_to_string(&mut text)
+            .map_err(failed)?;
+    }
+    if text.len() as u64 > LONGEST {
+        return Err(Error::new(
+            ErrorKind::ResourceLimit,
+            what,
+            "at most 1 MiB can be changed at once",
+        )
+        .into());
+    }
+    serde_json::from_str(&text).map_err(|error| {
+        Error::new(
+            ErrorKind::InvalidArgument,
+            what,
+            format!("they are not changes: {error}"),
+        )
+        .into()
+    })
+}
