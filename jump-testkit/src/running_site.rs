@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jump_core::audit::MemoryAuditLog;
-use jump_core::broker::{Broker, Caller};
+use jump_core::broker::{Broker, Caller, SecondFactor, TicketChecker};
 use jump_core::control::{BrokerEndpoint, Edit, Invitation, ItemDraft, ItemView, RepRequest, Response};
 use jump_core::jumpoint::{self, Jumpoint, JumpointIdentity, NetworkPolicy};
 use jump_core::keys::{SealingKey, SealingPublicKey, SigningKey};
@@ -19,6 +19,7 @@ use jump_core::rep::{self, LoginIdentity, Rep};
 use jump_core::secret::Secret;
 use jump_core::session::{Credential, CredentialBinding, RecordingMode, SessionPermissions};
 use jump_core::store::{MemoryStore, Store};
+use jump_core::time::{Clock, SystemClock};
 use jump_core::tunnel::{Admission, MemoryTransport, Relay, TcpTransport, Transport};
 use jump_core::vault::{CredentialProvider, Vault};
 use jump_core::{Error, ErrorKind, Result};
@@ -43,12 +44,18 @@ pub struct SiteOptions {
     pub vault: Option<Arc<Vault>>,
     /// Who is asked for credentials before the vault is.
     pub providers: Vec<Arc<dyn CredentialProvider>>,
+    /// Its clock; the machine's by default.
+    pub clock: Arc<dyn Clock>,
+    /// Who is asked about tickets.
+    pub tickets: Option<Arc<dyn TicketChecker>>,
+    /// Who checks second factors.
+    pub second_factor: Option<Arc<dyn SecondFactor>>,
 }
 
 impl SiteOptions {
     /// A site in memory with these backends.
     #[must_use]
-    pub const fn new(backends: Registry) -> Self {
+    pub fn new(backends: Registry) -> Self {
         Self {
             backends,
             tcp: false,
@@ -58,19 +65,22 @@ impl SiteOptions {
             lease: Duration::from_secs(2),
             vault: None,
             providers: Vec::new(),
+            clock: Arc::new(SystemClock),
+            tickets: None,
+            second_factor: None,
         }
     }
 
     /// The same with a relay that runs apart from the broker.
     #[must_use]
-    pub const fn with_relay_apart(mut self) -> Self {
+    pub fn with_relay_apart(mut self) -> Self {
         self.relay_apart = true;
         self
     }
 
     /// The same over loopback TCP.
     #[must_use]
-    pub const fn over_tcp(mut self) -> Self {
+    pub fn over_tcp(mut self) -> Self {
         self.tcp = true;
         self
     }
@@ -109,6 +119,9 @@ struct Restart {
     lease: Duration,
     vault: Option<Arc<Vault>>,
     providers: Vec<Arc<dyn CredentialProvider>>,
+    clock: Arc<dyn Clock>,
+    tickets: Option<Arc<dyn TicketChecker>>,
+    second_factor: Option<Arc<dyn SecondFactor>>,
 }
 
 impl Restart {
@@ -133,6 +146,13 @@ impl Restart {
         }
         if let Some(vault) = &self.vault {
             builder = builder.vault(vault.clone());
+        }
+        builder = builder.clock(self.clock.clone());
+        if let Some(tickets) = &self.tickets {
+            builder = builder.ticket_checker(tickets.clone());
+        }
+        if let Some(factor) = &self.second_factor {
+            builder = builder.second_factor(factor.clone());
         }
         builder.start().await
     }
@@ -197,6 +217,9 @@ impl RunningSite {
             lease: options.lease,
             vault: options.vault,
             providers: options.providers,
+            clock: options.clock,
+            tickets: options.tickets,
+            second_factor: options.second_factor,
         };
         let broker = restart.broker(&address, store.clone(), audit.clone()).await?;
         let served = broker.clone();

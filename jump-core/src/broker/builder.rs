@@ -257,7 +257,7 @@ async fn watch_the_clock(broker: Weak<Inner>) {
         sessions::end_overdue(&broker);
         ticks += 1;
         // Logins expire and limits on the length of sessions change: a full check costs a microsecond a session.
-        if ticks.is_multiple_of(4) {
+        if ticks.is_multiple_of(2) {
             broker.enforce();
             // On a task of its own: sessions must end on time while the log or the store hangs.
             tokio::spawn(async move { accounting::retry(&broker).await });

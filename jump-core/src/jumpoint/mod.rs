@@ -8,6 +8,7 @@
 mod admission_tests;
 mod builder;
 mod dialer;
+mod idle;
 mod link;
 mod network;
 mod outbox;

@@ -7,6 +7,7 @@ use data_encoding::HEXLOWER;
 use tokio::sync::mpsc;
 
 use super::Jumpoint;
+use super::idle::{LastByte, Watched};
 use super::outbox::{Outbox, Reports};
 use crate::audit::RecordingNote;
 use crate::control::{JumpointRequest, OpenSession, SESSION_ALPN};
@@ -45,6 +46,7 @@ pub(super) struct Admitted {
     grant: Arc<Grant>,
     handle: StopHandle,
     stop: Stop,
+    last: LastByte,
 }
 
 impl Admitted {
@@ -81,6 +83,7 @@ pub(super) fn admit(served: &Served, open: &OpenSession) -> Result<Admitted> {
         grant: Arc::new(grant),
         handle,
         stop,
+        last: LastByte::now(),
     })
 }
 
@@ -143,7 +146,11 @@ async fn run(served: Arc<Served>, open: OpenSession, admitted: Admitted, reports
         Err(error) => return Ended::before_it_began(EndReason::from_error(&error)),
     };
     let events = tokio::spawn(forward_events(started.events, session, reports));
-    let gate = started.backend.gate(Box::new(started.rep), started.context);
+    let rep = Watched {
+        stream: started.rep,
+        last: admitted.last.clone(),
+    };
+    let gate = started.backend.gate(Box::new(rep), started.context);
     let mut outcome = tokio::select! {
         outcome = gate => outcome,
         // Dropping a gate cuts both legs: nothing that a protocol crate waits for keeps a session alive.
@@ -177,11 +184,20 @@ async fn run(served: Arc<Served>, open: OpenSession, admitted: Admitted, reports
 async fn run_until(served: Arc<Served>, open: OpenSession, admitted: Admitted, reports: Reports) -> Ended {
     let deadline = tokio::time::sleep(admitted.lasts());
     let handle = admitted.handle.clone();
+    let last = admitted.last.clone();
+    let limit = admitted.grant.idle_limit_seconds();
+    let idle = async {
+        match limit {
+            Some(seconds) => last.silent_for(Duration::from_secs(seconds.into())).await,
+            None => std::future::pending().await,
+        }
+    };
     let run = Box::pin(run(served, open, admitted, reports));
-    tokio::pin!(deadline, run);
+    tokio::pin!(deadline, idle, run);
     tokio::select! {
         ended = &mut run => return ended,
         () = &mut deadline => handle.stop(EndReason::Expired),
+        () = &mut idle => handle.stop(EndReason::Idle),
     }
     run.await
 }

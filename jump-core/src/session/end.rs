@@ -23,6 +23,8 @@ pub enum EndReason {
     AccessRevoked(String),
     /// The granted time is over.
     Expired,
+    /// Nothing came from the rep for as long as the Jump Policy allows.
+    Idle,
     /// The Jumpoint has not heard from the broker for longer than the lease.
     LeaseLost,
     /// The Jumpoint went away.
@@ -80,6 +82,7 @@ impl fmt::Display for EndReason {
             EndReason::EndedBy(who) => write!(f, "ended by {}", Escaped(who)),
             EndReason::AccessRevoked(why) => write!(f, "access was revoked: {}", Escaped(why)),
             EndReason::Expired => f.write_str("the granted time is over"),
+            EndReason::Idle => f.write_str("nothing came from the rep for too long"),
             EndReason::LeaseLost => f.write_str("the jumpoint lost contact with the broker"),
             EndReason::JumpointLost => f.write_str("the jumpoint went away"),
             EndReason::RepLost => f.write_str("the rep went away"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jump_core::Result;
+use jump_core::model::CommandFilter;
 use jump_core::protocol::SessionEvent;
 use jump_core::recording::{RecordKind, Recorder};
 use jump_core::session::SessionPermissions;
@@ -38,6 +39,7 @@ const STDERR: u32 = 1;
 pub(super) struct Shared {
     pub(super) target: Arc<client::Handle<TargetHandler>>,
     pub(super) permissions: SessionPermissions,
+    pub(super) commands: Option<CommandFilter>,
     pub(super) recorder: Recorder,
     pub(super) reporter: Reporter,
     pub(super) hold: Arc<Hold>,
@@ -248,7 +250,7 @@ impl Bridge<'_> {
                 Upward::Shell,
             ),
             ChannelMsg::Exec { command, .. } => (
-                policy::exec(permissions, &command),
+                policy::exec(permissions, self.shared.commands.as_ref(), &command),
                 Some(ShellRecord::exec(&command)),
                 Upward::Exec(command),
             ),

@@ -105,6 +105,7 @@ impl Gate {
         let shared = Arc::new(Shared {
             target: target.handle.clone(),
             permissions: context.grant.permissions(),
+            commands: context.grant.commands().cloned(),
             recorder: context.recorder.clone(),
             reporter,
             hold: Arc::new(Hold::default()),

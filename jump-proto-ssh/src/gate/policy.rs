@@ -3,6 +3,7 @@
 //! "No file transfer" is advice, not a boundary: whoever has a shell or may run commands can move files with them. It
 //! keeps honest users and tools from doing so by accident.
 
+use jump_core::model::CommandFilter;
 use jump_core::session::SessionPermissions;
 
 /// Variables that a rep may set on the target (RFC 4254 §6.4): the terminal and the language, nothing that changes
@@ -71,9 +72,18 @@ pub(super) fn shell(permissions: SessionPermissions) -> Result<(), String> {
 }
 
 /// Whether a command may run, or what to say instead.
-pub(super) fn exec(permissions: SessionPermissions, command: &[u8]) -> Result<(), String> {
+pub(super) fn exec(
+    permissions: SessionPermissions,
+    filter: Option<&CommandFilter>,
+    command: &[u8],
+) -> Result<(), String> {
     if !permissions.exec {
         return Err("a command".to_owned());
+    }
+    // What cannot be read cannot be compared with a pattern.
+    let allowed = |filter: &CommandFilter| std::str::from_utf8(command).is_ok_and(|text| filter.allows(text));
+    if !filter.is_none_or(allowed) {
+        return Err("this command, by the session policy".to_owned());
     }
     match Transfer::of(command) {
         Some(transfer) if !transfer.allowed(permissions) => Err("file transfer by a command".to_owned()),
@@ -98,6 +108,7 @@ pub(super) fn subsystem(permissions: SessionPermissions, name: &str) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jump_core::model::Field;
 
     #[test]
     fn only_terminal_and_language_may_be_set() {
@@ -147,8 +158,16 @@ mod tests {
             file_download: false,
             ..SessionPermissions::default()
         };
-        assert!(exec(up, b"scp -t /tmp").is_ok() && exec(up, b"scp -f /etc/passwd").is_err());
+        assert!(exec(up, None, b"scp -t /tmp").is_ok() && exec(up, None, b"scp -f /etc/passwd").is_err());
         assert!(subsystem(up, "sftp").is_err());
+    }
+
+    #[test]
+    fn a_command_filter_is_asked_and_what_it_cannot_read_is_refused() {
+        let filter = CommandFilter::AllBut(vec![Field::new("*reboot*").unwrap()]);
+        let run = |command: &[u8]| exec(SessionPermissions::default(), Some(&filter), command);
+        assert!(run(b"uptime").is_ok());
+        assert!(run(b"sudo reboot").is_err() && run(b"\xff\xfe").is_err());
     }
 
     #[test]
