@@ -110,8 +110,8 @@ pub(super) fn check_simultaneous(
         }
         None => (!world.site().simultaneous_jumps, false),
     };
-    let live = context.live.on_item + if copies { context.live.on_copies } else { 0 };
-    if disallowed && live > 0 {
+    let in_use = context.live.on_item > 0 || (copies && context.live.on_copies > 0);
+    if disallowed && in_use {
         reasons.push(Reason::InUse {
             policy: policy.map(|policy| policy.name.clone()),
         });

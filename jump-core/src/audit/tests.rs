@@ -451,12 +451,12 @@ async fn s17_events_that_are_missing_at_the_end_show_by_the_signed_checkpoint() 
 #[tokio::test]
 async fn s17_a_log_that_was_written_anew_or_is_another_sites_shows_by_the_signed_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let (path, key) = signed(folder.path(), &[0..6]).await;
+    let (path, key) = signed(folder.path(), std::slice::from_ref(&(0..6))).await;
     let checkpoints = std::fs::read(FileAuditLog::checkpoints_path(&path)).unwrap();
     let log = std::fs::read(&path).unwrap();
     // A whole chain of other events, as long.
     let elsewhere = tempfile::tempdir().unwrap();
-    let (other_path, other_key) = signed(elsewhere.path(), &[3..9]).await;
+    let (other_path, other_key) = signed(elsewhere.path(), std::slice::from_ref(&(3..9))).await;
     let other = std::fs::read(&other_path).unwrap();
     let other_checkpoints = std::fs::read(FileAuditLog::checkpoints_path(&other_path)).unwrap();
     assert!(verify_log(other.as_slice()).is_ok());

@@ -1,0 +1,557 @@
+//! A second evaluator of access, written from the reference text: plain lists, every rule looked up by a scan.
+//!
+//! It shares no code with [`jump_core::access::decide`] but the types of the question and of the answer, and it knows no
+//! index. It is slow and short, so that it can be compared with the text by reading.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use jump_core::access::{Action, Context, Gate, Limit, RoleSource};
+use jump_core::id::{GroupId, ItemId, JumpointId, PolicyId, RoleId, UserId};
+use jump_core::model::{
+    ApprovalRequest, ApprovalScope, ApprovalState, CommandFilter, GroupPolicy, ItemDetails, JumpGroup,
+    JumpItem, JumpMethod, JumpMethods, JumpPolicy, Jumpoint, Membership, Name, Placement, Role,
+    RolePermission, RoleSlots, Schedule, SessionPolicy, Setting, SimultaneousJumps, SimultaneousRdp,
+    SiteSettings, Team, User, World,
+};
+use jump_core::session::{RecordingMode, SessionPermission, SessionPermissions};
+use jump_core::time::{SignedDuration, Timestamp};
+
+/// The facts of a site as lists, in whichever order the world gives them.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    site: SiteSettings,
+    users: Vec<Arc<User>>,
+    groups: Vec<Arc<JumpGroup>>,
+    jumpoints: Vec<Arc<Jumpoint>>,
+    items: Vec<Arc<JumpItem>>,
+    roles: Vec<Arc<Role>>,
+    policies: Vec<Arc<JumpPolicy>>,
+    session_policies: Vec<Arc<SessionPolicy>>,
+    group_policies: Vec<Arc<GroupPolicy>>,
+    teams: Vec<Arc<Team>>,
+    approvals: Vec<Arc<ApprovalRequest>>,
+    memberships: Vec<Membership>,
+    grants: Vec<(UserId, JumpointId)>,
+}
+
+/// What the naive evaluator answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The gates that are shut, each once, in the order in which they are checked; none is yes.
+    pub shut: Vec<Gate>,
+    /// The role that applies and how it reached the user; `None` where there is no such user or item.
+    pub role: Option<(RoleId, RoleSource)>,
+    /// What must hold, if a session may start.
+    pub duties: Option<Duties>,
+}
+
+/// What must hold while a session runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duties {
+    /// How it is recorded.
+    pub recording: RecordingMode,
+    /// What may happen.
+    pub permissions: SessionPermissions,
+    /// Which commands may run.
+    pub commands: Option<CommandFilter>,
+    /// When it ends.
+    pub until: Timestamp,
+    /// Everything that ends it then.
+    pub limits: Vec<Limit>,
+    /// The idle limit in seconds.
+    pub idle_limit_seconds: Option<u32>,
+    /// The Jump Policy that applies.
+    pub policy: Option<PolicyId>,
+}
+
+impl Facts {
+    /// Copies everything out of a world.
+    #[must_use]
+    pub fn of(world: &World) -> Self {
+        Self {
+            site: *world.site(),
+            users: world.users().cloned().collect(),
+            groups: world.groups().cloned().collect(),
+            jumpoints: world.jumpoints().cloned().collect(),
+            items: world.items().cloned().collect(),
+            roles: world.roles().cloned().collect(),
+            policies: world.policies().cloned().collect(),
+            session_policies: world.session_policies().cloned().collect(),
+            group_policies: world.group_policies().cloned().collect(),
+            teams: world.teams().cloned().collect(),
+            approvals: world.approvals().cloned().collect(),
+            memberships: world.memberships().copied().collect(),
+            grants: world.jumpoint_grants().collect(),
+        }
+    }
+
+    /// "Effective may start = method allowed ∧ Jumpoint allowed and enabled ∧ role.perm_start ∧ policy"; for anything
+    /// else the role alone.
+    #[must_use]
+    pub fn answer(
+        &self,
+        user: UserId,
+        item: ItemId,
+        action: Action,
+        context: &Context,
+        now: Timestamp,
+    ) -> Answer {
+        let user = self.users.iter().find(|one| one.id == user);
+        let item = self.items.iter().find(|one| one.id == item);
+        let mut shut = Vec::new();
+        if !user.is_some_and(|user| user.enabled) {
+            shut.push(Gate::User);
+        }
+        if item.is_none() {
+            shut.push(Gate::Item);
+        }
+        let (Some(user), Some(item)) = (user, item) else {
+            return Answer {
+                shut,
+                role: None,
+                duties: None,
+            };
+        };
+        let (role, source, membership_policy) = self.role(user, item.placement);
+        let permitted = self.permits(role, item.placement, action);
+        let mut duties = None;
+        if action == Action::Start {
+            if !self.methods(user).contains(item.details.method()) {
+                shut.push(Gate::Method);
+            }
+            if !self.jumpoint_open(user.id, item) {
+                shut.push(Gate::Jumpoint);
+            }
+            if !permitted {
+                shut.push(Gate::Role);
+            }
+            let policy = membership_policy
+                .or(item.jump_policy)
+                .and_then(|id| self.policies.iter().find(|policy| policy.id == id));
+            if let Some(policy) = policy {
+                self.policy_gates(user, item, policy, context, now, &mut shut);
+            }
+            if self.in_use(item, policy, context) {
+                shut.push(Gate::Simultaneity);
+            }
+            if shut.is_empty() {
+                duties = Some(self.duties(user, item, policy, context, now));
+            }
+        } else if !permitted {
+            shut.push(Gate::Role);
+        }
+        Answer {
+            shut,
+            role: Some((role, source)),
+            duties,
+        }
+    }
+
+    fn policies_about(&self, user: UserId) -> Vec<&GroupPolicy> {
+        let mut policies: Vec<&GroupPolicy> = self
+            .group_policies
+            .iter()
+            .map(|policy| &**policy)
+            .filter(|policy| policy.members.iter().any(|member| *member == user))
+            .collect();
+        policies.sort_by_key(|policy| (policy.position, policy.id));
+        policies
+    }
+
+    /// What everybody says, from the top down: the first final word; else `own`; else the last word.
+    fn word<T: Copy>(said: &[(T, bool, &Name)], own: Option<T>) -> Option<(T, Option<Name>)> {
+        if let Some((value, _, name)) = said.iter().find(|(_, last, _)| *last) {
+            return Some((*value, Some((*name).clone())));
+        }
+        if let Some(value) = own {
+            return Some((value, None));
+        }
+        said.last()
+            .map(|(value, _, name)| (*value, Some((*name).clone())))
+    }
+
+    fn methods(&self, user: &User) -> JumpMethods {
+        let mut said = Vec::new();
+        for policy in self.policies_about(user.id) {
+            match &policy.allowed_methods {
+                Setting::NotDefined => {}
+                Setting::Defined(methods) => said.push((*methods, false, &policy.name)),
+                Setting::Final(methods) => said.push((*methods, true, &policy.name)),
+            }
+        }
+        Self::word(&said, user.allowed_methods).map_or(JumpMethods::NONE, |(methods, _)| methods)
+    }
+
+    fn slot(
+        &self,
+        user: &User,
+        own: Option<RoleId>,
+        of: fn(&RoleSlots) -> Option<RoleId>,
+    ) -> (RoleId, Option<Name>) {
+        let mut said = Vec::new();
+        for policy in self.policies_about(user.id) {
+            let (slots, last) = match &policy.roles {
+                Setting::NotDefined => continue,
+                Setting::Defined(slots) => (slots, false),
+                Setting::Final(slots) => (slots, true),
+            };
+            if let Some(role) = of(slots) {
+                said.push((role, last, &policy.name));
+            }
+        }
+        Self::word(&said, own).unwrap_or((Role::NO_ACCESS, None))
+    }
+
+    /// The role, how it came, and the Jump Policy of the membership.
+    fn role(&self, user: &User, placement: Placement) -> (RoleId, RoleSource, Option<PolicyId>) {
+        match placement {
+            Placement::Shared(group) => self.role_in_group(user, group),
+            Placement::Personal { personal } if personal == user.id => {
+                let (role, by) = self.slot(user, user.personal_role, |slots| slots.personal);
+                (role, RoleSource::Personal { by }, None)
+            }
+            Placement::Personal { personal } if self.leads(user.id, personal) => {
+                let (role, by) = self.slot(user, user.team_role, |slots| slots.team);
+                (role, RoleSource::Team { by }, None)
+            }
+            Placement::Personal { .. } => self.everything_else(user, RoleSource::NotOnesOwn),
+        }
+    }
+
+    /// Most specific first: the membership itself, a group policy's, the slots.
+    fn role_in_group(&self, user: &User, group: GroupId) -> (RoleId, RoleSource, Option<PolicyId>) {
+        let direct = self
+            .memberships
+            .iter()
+            .find(|one| one.user == user.id && one.group == group);
+        if let Some(membership) = direct {
+            let (role, source) = match membership.role {
+                Some(role) => (role, RoleSource::Membership),
+                None => self.default_role(user),
+            };
+            return (role, source, membership.policy);
+        }
+        let mut said = Vec::new();
+        for policy in self.policies_about(user.id) {
+            let (list, last) = match &policy.memberships {
+                Setting::NotDefined => continue,
+                Setting::Defined(list) => (list, false),
+                Setting::Final(list) => (list, true),
+            };
+            for membership in list {
+                if membership.group == group {
+                    said.push((*membership, last, &policy.name));
+                }
+            }
+        }
+        let Some((membership, name)) = Self::word(&said, None) else {
+            return self.everything_else(user, RoleSource::NotAMember);
+        };
+        let (role, source) = match (membership.role, name) {
+            (Some(role), Some(policy)) => (role, RoleSource::GroupPolicy { policy }),
+            _ => self.default_role(user),
+        };
+        (role, source, membership.policy)
+    }
+
+    fn default_role(&self, user: &User) -> (RoleId, RoleSource) {
+        let (role, by) = self.slot(user, user.default_role, |slots| slots.default);
+        (role, RoleSource::UserDefault { by })
+    }
+
+    fn everything_else(&self, user: &User, none: RoleSource) -> (RoleId, RoleSource, Option<PolicyId>) {
+        match self.slot(user, user.system_role, |slots| slots.system) {
+            (Role::NO_ACCESS, _) => (Role::NO_ACCESS, none, None),
+            (role, by) => (role, RoleSource::System { by }, None),
+        }
+    }
+
+    /// Whether there is a team in which the other has a lower role.
+    fn leads(&self, user: UserId, other: UserId) -> bool {
+        let place = |team: &Team, who: UserId| {
+            let found = team.members.iter().find(|(member, _)| **member == who);
+            found.map(|(_, role)| *role)
+        };
+        self.teams
+            .iter()
+            .any(|team| match (place(team, user), place(team, other)) {
+                (Some(user), Some(other)) => other < user,
+                _ => false,
+            })
+    }
+
+    fn permits(&self, role: RoleId, placement: Placement, action: Action) -> bool {
+        let there = match placement {
+            Placement::Shared(group) => self.groups.iter().any(|one| one.id == group),
+            Placement::Personal { personal } => self.users.iter().any(|one| one.id == personal),
+        };
+        let Some(role) = self.roles.iter().find(|one| one.id == role) else {
+            return false;
+        };
+        let has = |permission| role.permissions.iter().any(|one| one == permission);
+        there
+            && match action {
+                Action::Start => has(RolePermission::Start),
+                Action::View => role.permissions.iter().count() > 0,
+                Action::Manage(permission) => has(permission),
+                _ => false,
+            }
+    }
+
+    fn jumpoint_open(&self, user: UserId, item: &JumpItem) -> bool {
+        let Some(id) = item.jumpoint else {
+            return matches!(
+                item.details,
+                ItemDetails::LocalJump(_)
+                    | ItemDetails::LocalRdp(_)
+                    | ItemDetails::LocalVnc(_)
+                    | ItemDetails::JumpClient(_)
+            );
+        };
+        let Some(jumpoint) = self.jumpoints.iter().find(|one| one.id == id) else {
+            return false;
+        };
+        let switched_on = match item.details.method() {
+            JumpMethod::ShellJump => jumpoint.shell_jump_enabled,
+            JumpMethod::ProtocolTunnel => jumpoint.protocol_tunnel_enabled,
+            _ => true,
+        };
+        let granted = self.grants.contains(&(user, id))
+            || self.group_policies.iter().any(|policy| {
+                policy.members.iter().any(|one| *one == user) && policy.jumpoints.iter().any(|one| *one == id)
+            });
+        jumpoint.enabled && switched_on && granted
+    }
+
+    fn policy_gates(
+        &self,
+        user: &User,
+        item: &JumpItem,
+        policy: &JumpPolicy,
+        context: &Context,
+        now: Timestamp,
+        shut: &mut Vec<Gate>,
+    ) {
+        let running = context.session_started.is_some();
+        if let Some(schedule) = &policy.schedule {
+            let overridden = !policy.schedule_strict && (running || context.given.schedule_override);
+            if !open(schedule, now) && !overridden {
+                shut.push(Gate::Schedule);
+            }
+        }
+        if policy.approval.is_some() && self.approved_until(user, item, policy, now).is_none() {
+            shut.push(Gate::Approval);
+        }
+        let given = context.given;
+        let lacking = (policy.reason_required && !given.reason)
+            || (policy.ticket_id_required && !given.ticket)
+            || (policy.two_factor_challenge_required && !given.second_factor);
+        if lacking && !running {
+            shut.push(Gate::Requirement);
+        }
+    }
+
+    /// The latest end of the approvals that hold.
+    fn approved_until(
+        &self,
+        user: &User,
+        item: &JumpItem,
+        policy: &JumpPolicy,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let approval = policy.approval.as_ref()?;
+        let mut latest = None;
+        for request in &self.approvals {
+            let end = later(
+                request.start,
+                SignedDuration::from_secs(i64::from(request.duration_seconds)),
+            );
+            let holds = request.state == ApprovalState::Approved && now >= request.start && now < end;
+            let about = request.item == item.id && request.policy == policy.id;
+            let for_user = approval.scope == ApprovalScope::Anyone || request.requester == user.id;
+            if holds && about && for_user {
+                latest = latest.max(Some(end));
+            }
+        }
+        latest
+    }
+
+    fn in_use(&self, item: &JumpItem, policy: Option<&Arc<JumpPolicy>>, context: &Context) -> bool {
+        if context.session_started.is_some() {
+            return false;
+        }
+        let site = self.site.simultaneous_jumps;
+        let several = match (&item.details, policy) {
+            (_, None) => site,
+            (ItemDetails::LocalRdp(_) | ItemDetails::RemoteRdp(_), Some(policy)) => {
+                match policy.simultaneous_jumps_rdp {
+                    SimultaneousRdp::Global => site,
+                    SimultaneousRdp::NewSession => true,
+                    SimultaneousRdp::Disallow => false,
+                }
+            }
+            (_, Some(policy)) => match policy.simultaneous_jumps {
+                SimultaneousJumps::Global => site,
+                SimultaneousJumps::Join => true,
+                SimultaneousJumps::Disallow => false,
+            },
+        };
+        let copies = policy.is_some_and(|policy| policy.simultaneous_jump_behavior_applies_to_copies);
+        let others = context.live.on_item > 0 || (copies && context.live.on_copies > 0);
+        !several && others
+    }
+
+    fn duties(
+        &self,
+        user: &User,
+        item: &JumpItem,
+        policy: Option<&Arc<JumpPolicy>>,
+        context: &Context,
+        now: Timestamp,
+    ) -> Duties {
+        let start = context.session_started.unwrap_or(now);
+        let own = match item.max_duration_seconds {
+            Some(seconds) => SignedDuration::from_secs(i64::from(seconds)),
+            None => context.max_session,
+        };
+        let mut ends = vec![(later(start, own), Limit::Duration)];
+        if let Some(policy) = policy {
+            if let Some(seconds) = policy.max_duration_seconds {
+                let end = later(start, SignedDuration::from_secs(i64::from(seconds)));
+                ends.push((end, Limit::Duration));
+            }
+            ends.extend(
+                self.approved_until(user, item, policy, now)
+                    .map(|end| (end, Limit::Approval)),
+            );
+            if let Some(schedule) = policy.schedule.as_ref().filter(|_| policy.schedule_strict) {
+                let needless = ends.iter().map(|(end, _)| *end).min().unwrap_or(now);
+                ends.extend(closes(schedule, now, needless).map(|end| (end, Limit::Schedule)));
+            }
+        }
+        let until = ends.iter().map(|(end, _)| *end).min().unwrap_or(now);
+        ends.retain(|(end, _)| *end == until);
+        let recording = match policy {
+            Some(policy) if policy.recordings_disabled => RecordingMode::Off,
+            Some(policy) => policy.recording_mode.unwrap_or(item.recording),
+            None => item.recording,
+        };
+        Duties {
+            recording,
+            permissions: self.permissions(user, item),
+            commands: self
+                .session_policies_of(user, item)
+                .iter()
+                .find_map(|policy| policy.commands.clone()),
+            until,
+            limits: ends.into_iter().map(|(_, limit)| limit).collect(),
+            idle_limit_seconds: policy.and_then(|policy| policy.idle_limit_seconds),
+            policy: policy.map(|policy| policy.id),
+        }
+    }
+
+    /// The item's, then the user's, then the site's.
+    fn session_policies_of(&self, user: &User, item: &JumpItem) -> Vec<&Arc<SessionPolicy>> {
+        [item.session_policy, user.session_policy, self.site.session_policy]
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.session_policies.iter().find(|one| one.id == id))
+            .collect()
+    }
+
+    fn permissions(&self, user: &User, item: &JumpItem) -> SessionPermissions {
+        let possible = match &item.details {
+            ItemDetails::ShellJump(shell) => shell.permissions,
+            ItemDetails::ProtocolTunnel(_) => {
+                let mut only = SessionPermissions::NONE;
+                only.port_forwarding = true;
+                only
+            }
+            _ => {
+                let mut screen = SessionPermissions::ALL;
+                (screen.shell, screen.exec, screen.port_forwarding) = (false, false, false);
+                screen
+            }
+        };
+        let policies = self.session_policies_of(user, item);
+        let mut permissions = SessionPermissions::NONE;
+        for permission in SessionPermission::ALL {
+            let said = policies.iter().find_map(|policy| {
+                let mut all = policy.permissions.iter();
+                all.find(|(one, _)| *one == permission)
+                    .map(|(_, allowed)| *allowed)
+            });
+            let allowed = said.unwrap_or(*permission != SessionPermission::Sharing);
+            permissions.set(*permission, allowed && possible.get(*permission));
+        }
+        permissions
+    }
+}
+
+fn later(start: Timestamp, by: SignedDuration) -> Timestamp {
+    start.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// A day from 0 = Monday, and a minute of it.
+type Clock = (i64, i64);
+
+/// Whether the clocks on the wall show a time in one of the windows.
+fn open(schedule: &Schedule, at: Timestamp) -> bool {
+    TimeZone::get(schedule.timezone()).is_ok_and(|zone| in_a_window(&windows(schedule), &zone, at))
+}
+
+fn windows(schedule: &Schedule) -> Vec<(Clock, Clock)> {
+    let minutes = |time: &str| {
+        let (hours, minutes) = time.split_once(':').unwrap_or_default();
+        hours.parse::<i64>().unwrap_or(0) * 60 + minutes.parse::<i64>().unwrap_or(0)
+    };
+    let entries = schedule.entries().iter();
+    entries
+        .map(|entry| {
+            let start = (i64::from(entry.start_day), minutes(&entry.start_time.to_string()));
+            let end = (i64::from(entry.end_day), minutes(&entry.end_time.to_string()));
+            (start, end)
+        })
+        .collect()
+}
+
+fn in_a_window(windows: &[(Clock, Clock)], zone: &TimeZone, at: Timestamp) -> bool {
+    let local = zone.to_datetime(at);
+    let day = i64::from(local.date().weekday().to_monday_zero_offset());
+    let clock = (day, i64::from(local.hour()) * 60 + i64::from(local.minute()));
+    windows.iter().any(|(start, end)| {
+        if start < end {
+            *start <= clock && clock < *end
+        } else {
+            // Over the end of the week.
+            clock >= *start || clock < *end
+        }
+    })
+}
+
+/// When the schedule closes, looked for minute by minute; `None` if it is closed, or still open at `needless`.
+fn closes(schedule: &Schedule, now: Timestamp, needless: Timestamp) -> Option<Timestamp> {
+    let zone = TimeZone::get(schedule.timezone()).ok()?;
+    let windows = windows(schedule);
+    if !in_a_window(&windows, &zone, now) {
+        return None;
+    }
+    // Every zone's offset is a whole number of minutes in our days.
+    let mut minute = now.as_second().div_euclid(60) * 60;
+    // A week is the same as the next one but where clocks are changed: what stays open for two stays open.
+    let two_weeks = minute + 14 * 24 * 60 * 60;
+    loop {
+        minute += 60;
+        if minute > two_weeks {
+            return None;
+        }
+        let at = Timestamp::from_second(minute).ok()?;
+        if at > needless {
+            return None;
+        }
+        if !in_a_window(&windows, &zone, at) {
+            return Some(at);
+        }
+    }
+}
