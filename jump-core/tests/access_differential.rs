@@ -2,6 +2,14 @@
 //!
 //! `JUMP_ACCESS_WORLDS` says how many sites, `JUMP_ACCESS_SEED` from which seed on.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
+
 use jump_core::access::{Action, Decision, Effect, Gate, Reason, Verdict, decide};
 use jump_core::model::{Change, World};
 use jump_testkit::naive::{Answer, Duties, Facts};
