@@ -61,6 +61,10 @@ pub(crate) fn show(output: &Output, decision: &Decision) -> Result<(), Failure> 
             Gate::Method => "method",
             Gate::Jumpoint => "jumpoint",
             Gate::Role => "role",
+            Gate::Schedule => "schedule",
+            Gate::Approval => "approval",
+            Gate::Requirement => "needs",
+            Gate::Simultaneity => "in use",
             _ => "rule",
         };
         output.say(format_args!(

@@ -62,6 +62,10 @@ impl<L: AuditLog> Narrator<L> {
 
 #[async_trait]
 impl<L: AuditLog> AuditLog for Narrator<L> {
+    async fn checkpoint(&self) -> Result<()> {
+        self.log.checkpoint().await
+    }
+
     async fn append(&self, event: &AuditEvent) -> Result<u64> {
         let sequence = self.log.append(event).await?;
         // The log is what counts; a terminal that is gone must not stop the site.

@@ -192,10 +192,23 @@ impl AuditLog for FileAuditLog {
             ));
         }
         let (reply, answer) = oneshot::channel();
-        let request = Request { event, reply };
+        let request = Request {
+            event: Some(event),
+            reply,
+        };
         let requests = self.requests.as_ref().ok_or_else(stopped)?;
         requests.send(request).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
+    }
+
+    async fn checkpoint(&self) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        let requests = self.requests.as_ref().ok_or_else(stopped)?;
+        requests
+            .send(Request { event: None, reply })
+            .await
+            .map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?.map(drop)
     }
 }
 

@@ -32,4 +32,10 @@ pub trait AuditLog: Send + Sync + Debug + 'static {
     /// Appends an event and gives its sequence number, counted from 1. Concurrent calls are ordered one way or the
     /// other. Not cancel-safe: a cancelled event may have been written.
     async fn append(&self, event: &AuditEvent) -> Result<u64>;
+
+    /// Vouches for everything that was appended so far, where the log can: a broker that stops asks for it. Does nothing by
+    /// default. Cancel-safe.
+    async fn checkpoint(&self) -> Result<()> {
+        Ok(())
+    }
 }

@@ -13,10 +13,10 @@ const BATCH: usize = 1024 * 1024;
 /// The memory that is held ready for the next batch, in bytes.
 const KEEP: usize = 64 * 1024;
 
-/// An event, as JSON, and who waits for it.
+/// An event, as JSON, and who waits for it; without an event a checkpoint is asked for.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) event: Vec<u8>,
+    pub(super) event: Option<Vec<u8>>,
     pub(super) reply: oneshot::Sender<Result<u64>>,
 }
 
@@ -32,14 +32,26 @@ pub(super) fn run(
         let mut waiting = Vec::new();
         let mut next = end;
         let mut request = Some(first);
+        let mut asked = false;
         while let Some(Request { event, reply }) = request {
-            next = next.write(&event, &mut lines);
+            match event {
+                Some(event) => next = next.write(&event, &mut lines),
+                None => asked = true,
+            }
             waiting.push((next.sequence, reply));
             request = (lines.len() < BATCH).then(|| requests.try_recv().ok()).flatten();
         }
-        let outcome = append(&mut file, &lines);
+        let outcome = if lines.is_empty() {
+            Ok(())
+        } else {
+            append(&mut file, &lines)
+        };
         if outcome.is_ok() {
             end = next;
+        }
+        // Who asks for a checkpoint waits for it; who appends does not.
+        if let Some(signer) = signer.as_mut().filter(|_| asked) {
+            signer.sign(end);
         }
         for (sequence, reply) in waiting {
             let answer = match &outcome {

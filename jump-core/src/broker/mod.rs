@@ -171,6 +171,9 @@ impl Broker {
         };
         let _ = tokio::time::timeout(Duration::from_secs(7), accounted).await;
         self.disconnect_all();
+        if let Err(error) = self.0.audit.checkpoint().await {
+            tracing::error!(%error, "the audit log has no checkpoint at its end");
+        }
     }
 
     /// Closes every control connection. Peers reconnect; sessions go on for the lease.
