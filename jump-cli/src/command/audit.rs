@@ -32,7 +32,7 @@ enum Verb {
         /// The checkpoints that the site signed [default: the file next to the log, if there is one]
         #[arg(long, value_name = "FILE")]
         checkpoints: Option<PathBuf>,
-        /// The site's public key, which signed them [default: that of HOME/site]
+        /// The site's public key, which signed them [default: that of the log's folder, or of HOME/site]
         #[arg(long, value_name = "KEY")]
         key: Option<PublicKey>,
     },
@@ -65,8 +65,8 @@ pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Fai
             output.say(format_args!("Last hash: {hash}"))?;
             match (verified.signed, verified.events - verified.signed) {
                 (0, _) => output.say(
-                    "No checkpoint was compared, so lines removed at the end do not show: compare both with what was \
-                     noted elsewhere.",
+                    "No signed checkpoint was compared, so lines removed at the end do not show: give the site's public \
+                     key with --key, or compare both with what was noted elsewhere.",
                 )?,
                 (signed, 0) => output.say(format_args!("The site signed event {signed}, the last one."))?,
                 (signed, behind) => output.say(format_args!(
@@ -110,9 +110,20 @@ fn signed(
     if !asked && !path.exists() {
         return Ok(None);
     }
-    let key = key
-        .or_else(|| SiteFolder::new(context.home.site()).public_key())
-        .ok_or_else(|| usage("give the site's public key with --key to check its checkpoints"))?;
+    // A site keeps its key in the folder of its log.
+    let beside = || {
+        log.parent()
+            .and_then(|folder| SiteFolder::new(folder).public_key())
+    };
+    let own = || SiteFolder::new(context.home.site()).public_key();
+    let Some(key) = key.or_else(beside).or_else(own) else {
+        if asked {
+            return Err(usage(
+                "give the site's public key with --key to check its checkpoints",
+            ));
+        }
+        return Ok(None);
+    };
     let file = File::open(&path).map_err(|error| {
         let message = path.display().to_string();
         Error::new(ErrorKind::NotFound, "open the audit log's checkpoints", message).with_source(error)
