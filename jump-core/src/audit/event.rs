@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::VaultNote;
+use super::{ChangeNote, ItemPlace, VaultNote};
 use crate::error::ErrorKind;
 use crate::id::{ItemId, JumpointId, LoginId, SessionId, UserId, VaultAccountId};
 use crate::model::{Change, Name};
@@ -19,6 +19,23 @@ pub struct RecordingNote {
     pub bytes: u64,
     /// How many payload bytes were lost (only in mode `best_effort`).
     pub lost: u64,
+}
+
+/// What the log remembers of the item of a session, as it was when the session was granted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionPlace {
+    /// The item's type, as people call it: `Shell Jump`.
+    pub item_type: String,
+    /// The protocol's key: `ssh`.
+    pub protocol: String,
+    /// Where the item was.
+    pub place: ItemPlace,
+    /// The Jumpoint's name.
+    pub jumpoint_name: String,
+}
+
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Who did it.
@@ -89,6 +106,12 @@ pub enum AuditKind {
     Changed {
         /// The changes, applied together.
         changes: Vec<Change>,
+        /// What each replaced; empty in logs that were written before there were notes.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<ChangeNote>,
+        /// How many objects were changed besides those that are noted: more than there is room for in one event.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        unnoted: u64,
     },
     /// A logged change could not be made after all.
     ChangeFailed {
@@ -96,6 +119,9 @@ pub enum AuditKind {
         kind: ErrorKind,
         /// Its message.
         message: String,
+        /// The notes of the change that was not made, without values.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<ChangeNote>,
     },
     /// A Jump was refused.
     SessionDenied {
@@ -114,6 +140,9 @@ pub enum AuditKind {
         item_name: String,
         /// Through which Jumpoint.
         jumpoint: JumpointId,
+        /// What else a report says of the item; `None` in logs that were written before this was noted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on: Option<SessionPlace>,
         /// The reasons.
         reasons: String,
         /// Why the user needs it, as the user says.

@@ -1,5 +1,8 @@
 //! The audit log: what happened, in order, durable, and tamper-evident.
 
+mod change_fields;
+mod change_note;
+mod change_object;
 mod checkpoint;
 mod event;
 mod file;
@@ -10,6 +13,8 @@ mod verify;
 mod writer;
 
 #[cfg(test)]
+mod change_tests;
+#[cfg(test)]
 mod tests;
 
 use std::fmt::Debug;
@@ -18,8 +23,11 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 
+pub use change_fields::{Fields, REDACTED, fields_of};
+pub(crate) use change_note::ChangeNotes;
+pub use change_note::{ChangeNote, ChangeVerb, ChangedObject, CopySource, ItemNote, ItemPlace};
 pub use checkpoint::Checkpoint;
-pub use event::{Actor, AuditEvent, AuditKind, RecordingNote};
+pub use event::{Actor, AuditEvent, AuditKind, RecordingNote, SessionPlace};
 pub use file::FileAuditLog;
 pub use memory::MemoryAuditLog;
 pub use vault_note::VaultNote;

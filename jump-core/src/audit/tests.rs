@@ -23,6 +23,8 @@ fn event(number: u32) -> AuditEvent {
                 UserId::new(number).unwrap(),
                 UserName::new("ada").unwrap(),
             ))],
+            notes: Vec::new(),
+            unnoted: 0,
         },
         _ => AuditKind::BrokerStarted,
     };

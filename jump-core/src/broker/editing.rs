@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::OwnedMutexGuard;
 
 use super::Broker;
-use crate::audit::{Actor, AuditKind};
+use crate::audit::{Actor, AuditKind, ChangeNote, ChangeNotes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Change, World};
 
@@ -59,9 +59,12 @@ impl Editing {
         let broker = &self.broker;
         let current = self.world();
         let mut next = World::clone(&current);
-        next.apply(&changes)?;
+        let ChangeNotes { notes, unnoted, .. } = ChangeNotes::apply(&mut next, &changes)?;
+        let not_made = notes.iter().map(ChangeNote::without_values).collect();
         let changed = AuditKind::Changed {
             changes: changes.clone(),
+            notes,
+            unnoted,
         };
         broker.log(actor.clone(), None, changed).await?;
         if let Err(error) = broker.0.store.commit(current.revision(), &changes).await {
@@ -75,6 +78,7 @@ impl Editing {
             let failed = AuditKind::ChangeFailed {
                 kind: error.kind(),
                 message: error.to_string(),
+                notes: not_made,
             };
             broker.log(actor, None, failed).await?;
             return Err(error);

@@ -3,7 +3,7 @@
 use super::sessions::{self, LiveSession, Place};
 use super::{Broker, Caller, accounting, checks, credentials, item_lookup, refusals};
 use crate::access::{Action, Context, decide};
-use crate::audit::AuditKind;
+use crate::audit::{AuditKind, ItemPlace, SessionPlace};
 use crate::control::{Connection, Jumped, Message, Notice, OpenSession, Supplied};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, SessionId, UserId};
@@ -150,6 +150,14 @@ pub(super) async fn jump(
         item: item.id,
         item_name: item.name.to_string(),
         jumpoint,
+        on: Some(SessionPlace {
+            item_type: item.details.to_string(),
+            protocol: item.details.protocol().to_owned(),
+            place: ItemPlace::of(&world, item.placement),
+            jumpoint_name: world
+                .jumpoint(jumpoint)
+                .map_or_else(String::new, |jumpoint| jumpoint.name.to_string()),
+        }),
         reasons: reasons.join("; "),
         reason: context.given.reason.then(|| supplied.reason.to_string()),
         ticket: context

@@ -129,6 +129,7 @@ async fn change(
         let failed = AuditKind::ChangeFailed {
             kind: error.kind(),
             message: error.to_string(),
+            notes: Vec::new(),
         };
         broker.log(caller.actor(), None, failed).await?;
         return Err(error);

@@ -128,8 +128,18 @@ impl World {
     /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) for a name that is taken or an object that is still
     /// referred to, [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a field out of range.
     pub fn apply(&mut self, changes: &[Change]) -> Result<Revision> {
+        self.apply_watched(changes, |_, _, _| Ok(()))
+    }
+
+    /// The same, and shows `watch` each change with its place and the world that it is about to change.
+    pub(crate) fn apply_watched(
+        &mut self,
+        changes: &[Change],
+        mut watch: impl FnMut(usize, &Self, &Change) -> Result<()>,
+    ) -> Result<Revision> {
         let mut next = self.clone();
-        for change in changes {
+        for (number, change) in changes.iter().enumerate() {
+            watch(number, &next, change)?;
             next.apply_one(change)?;
         }
         next.revision += 1;

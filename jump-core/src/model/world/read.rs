@@ -191,6 +191,11 @@ impl World {
                 .any(|policy| policy.jumpoints.contains(&jumpoint))
     }
 
+    /// Whether the user is granted the Jumpoint directly.
+    pub(crate) fn is_granted(&self, user: UserId, jumpoint: JumpointId) -> bool {
+        self.jumpoint_grants.contains(&(user, jumpoint))
+    }
+
     /// Every direct Jumpoint grant, in no order.
     pub fn jumpoint_grants(&self) -> impl Iterator<Item = (UserId, JumpointId)> {
         self.jumpoint_grants.iter().copied()
