@@ -3,6 +3,7 @@
 //! The embedded default is one file and needs no server: [`SqliteStore`]. The built-in vault has a file of its own:
 //! [`SqliteVaultStore`].
 
+mod rows;
 mod sqlite;
 mod vault;
 

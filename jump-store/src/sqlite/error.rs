@@ -21,23 +21,3 @@ pub(crate) fn database(error: rusqlite::Error) -> Error {
         .with_source(error)
         .retryable(busy)
 }
-
-/// An object that could be read from the file but is not what it should be.
-pub(crate) fn unreadable(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(
-        ErrorKind::Integrity,
-        "use the store",
-        format!("a stored {what} cannot be read"),
-    )
-    .with_source(error)
-}
-
-/// An object that cannot be written.
-pub(super) fn unwritable(error: serde_json::Error) -> Error {
-    Error::new(
-        ErrorKind::Internal,
-        "use the store",
-        "an object cannot be written as json",
-    )
-    .with_source(error)
-}

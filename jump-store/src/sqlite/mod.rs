@@ -18,15 +18,12 @@ use jump_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use tokio::sync::Mutex;
 
-use error::unwritable;
-pub(crate) use error::{database, unreadable};
+use crate::rows::{self, LAST_ID, json, nanoseconds, unreadable};
+pub(crate) use error::database;
 pub(crate) use schema::migrate_with;
 
 /// How long a call waits for another process that writes to the same file.
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
-
-/// The largest id (`ids` are 1 to 2147483647).
-const LAST_ID: u32 = i32::MAX as u32;
 
 /// A site's store in one SQLite file, or in memory.
 ///
@@ -156,12 +153,7 @@ impl Inner {
             .map_err(database)?;
         let current = world::revision(&transaction)?;
         if current != expected {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                "change the site",
-                "it was changed in the meantime",
-            )
-            .retryable(true));
+            return Err(rows::changed_meanwhile());
         }
         if current != self.world.revision() {
             self.world = world::load(&transaction)?;
@@ -190,11 +182,11 @@ impl Inner {
                     .optional()
             })
             .map_err(database)?
-            .ok_or_else(|| Error::new(ErrorKind::ResourceLimit, "give an id", "all ids are used up"))
+            .ok_or_else(rows::no_id_left)
     }
 
     fn put_token(&self, token: &EnrolmentToken) -> Result<()> {
-        let body = serde_json::to_string(token).map_err(unwritable)?;
+        let body = json(token)?;
         let added = self
             .connection
             .prepare_cached(
@@ -205,11 +197,7 @@ impl Inner {
             })
             .map_err(database)?;
         if added == 0 {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                "keep an enrolment token",
-                "there is one with this hash",
-            ));
+            return Err(rows::token_is_known());
         }
         Ok(())
     }
@@ -227,18 +215,12 @@ impl Inner {
                     .optional()
             })
             .map_err(database)?;
-        let body = body.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Unauthenticated,
-                "use an enrolment token",
-                "it is unknown, used or expired",
-            )
-        })?;
+        let body = body.ok_or_else(rows::token_is_no_good)?;
         serde_json::from_str(&body).map_err(|error| unreadable("token", error))
     }
 
     fn put_session(&self, session: &SessionRecord) -> Result<()> {
-        let body = serde_json::to_string(session).map_err(unwritable)?;
+        let body = json(session)?;
         self.connection
             .prepare_cached(
                 "INSERT INTO sessions (id, started, active, body) VALUES (?1, ?2, ?3, ?4)
@@ -285,15 +267,6 @@ impl Inner {
 
 fn read_session(body: &str) -> Result<SessionRecord> {
     serde_json::from_str(body).map_err(|error| unreadable("session", error))
-}
-
-/// Nanoseconds since 1970; times outside the years 1677 to 2262 become the nearest one inside.
-fn nanoseconds(time: Timestamp) -> i64 {
-    i64::try_from(time.as_nanosecond()).unwrap_or(if time < Timestamp::UNIX_EPOCH {
-        i64::MIN
-    } else {
-        i64::MAX
-    })
 }
 
 #[async_trait]
@@ -389,13 +362,5 @@ mod tests {
         assert_eq!((pragma("synchronous"), pragma("foreign_keys")), (2, 1));
         let orphan = "INSERT INTO memberships (user_id, group_id) VALUES (1, 1)";
         assert!(inner.connection.execute(orphan, []).is_err());
-    }
-
-    #[test]
-    fn times_keep_their_nanoseconds_and_their_order() {
-        let time: Timestamp = "2026-01-02T03:04:05.123456789Z".parse().unwrap();
-        assert_eq!(nanoseconds(time), 1_767_323_045_123_456_789);
-        assert_eq!(nanoseconds(Timestamp::MIN), i64::MIN);
-        assert_eq!(nanoseconds(Timestamp::MAX), i64::MAX);
     }
 }

@@ -10,7 +10,8 @@ use jump_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use tokio::sync::Mutex;
 
-use crate::sqlite::{BUSY, database, make_private, migrate_with, unreadable};
+use crate::rows::unreadable;
+use crate::sqlite::{BUSY, database, make_private, migrate_with};
 
 /// Steps are added at the end, none is changed.
 const MIGRATIONS: &[&str] = &[include_str!("0001_begin.sql")];

@@ -1,0 +1,250 @@
+//! Which rows a change writes.
+
+use jump_core::id::{GroupId, JumpointId, PolicyId, RoleId, UserId};
+use jump_core::model::{Change, JumpItem, Membership, World};
+use jump_core::store::IdKind;
+use jump_core::{Error, ErrorKind, Result};
+use serde::Serialize;
+
+use super::{Value, Write, json};
+
+/// The statement that puts an object into a table of names.
+macro_rules! named {
+    ($table:literal) => {
+        concat!(
+            "INSERT INTO ",
+            $table,
+            " (id, name_lower, body) VALUES ($1, $2, $3)
+             ON CONFLICT (id) DO UPDATE SET name_lower = excluded.name_lower, body = excluded.body"
+        )
+    };
+}
+
+/// What is written for one change, in this order. `next` is the world after all changes of the commit, which has
+/// accepted them: what is left to do is to make the rows follow.
+pub(crate) fn writes(change: &Change, next: &World) -> Result<Vec<Write>> {
+    let mut writes = Vec::with_capacity(2);
+    write(change, next, &mut writes)?;
+    Ok(writes)
+}
+
+fn write(change: &Change, next: &World, writes: &mut Vec<Write>) -> Result<()> {
+    if let Some((kind, id)) = IdKind::of_put(change) {
+        writes.push(raise_last_id(kind, id));
+    }
+    writes.push(match change {
+        Change::PutUser(user) => named(named!("users"), user.id.get(), user.name.as_str(), user)?,
+        Change::RemoveUser(id) => run("DELETE FROM users WHERE id = $1", [number(id.get())]),
+        Change::PutGroup(group) => run(
+            "INSERT INTO groups (id, name, body) VALUES ($1, $2, $3)
+             ON CONFLICT (id) DO UPDATE SET name = excluded.name, body = excluded.body",
+            [number(group.id.get()), text(group.name.as_str()), body(group)?],
+        ),
+        Change::RemoveGroup(id) => run("DELETE FROM groups WHERE id = $1", [number(id.get())]),
+        Change::PutJumpoint(jumpoint) => run(
+            "INSERT INTO jumpoints (id, name, key, body) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (id) DO UPDATE SET name = excluded.name, key = excluded.key, body = excluded.body",
+            [
+                number(jumpoint.id.get()),
+                text(jumpoint.name.as_str()),
+                Value::Bytes(jumpoint.key.map(|key| key.as_bytes().to_vec())),
+                body(jumpoint)?,
+            ],
+        ),
+        Change::RemoveJumpoint(id) => run("DELETE FROM jumpoints WHERE id = $1", [number(id.get())]),
+        Change::PutItem(item) => put_item(item)?,
+        Change::RemoveItem(id) => run("DELETE FROM items WHERE id = $1", [number(id.get())]),
+        Change::PutMembership(Membership {
+            user,
+            group,
+            role,
+            policy,
+        }) => run(
+            "INSERT INTO memberships (user_id, group_id, role_id, policy_id) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (user_id, group_id) DO UPDATE SET role_id = excluded.role_id, policy_id = excluded.policy_id",
+            [
+                number(user.get()),
+                number(group.get()),
+                Value::Id(role.map(RoleId::get)),
+                Value::Id(policy.map(PolicyId::get)),
+            ],
+        ),
+        Change::RemoveMembership { user, group } => run(
+            "DELETE FROM memberships WHERE user_id = $1 AND group_id = $2",
+            [number(user.get()), number(group.get())],
+        ),
+        Change::GrantJumpoint { user, jumpoint } => run(
+            "INSERT INTO jumpoint_grants (user_id, jumpoint_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            [number(user.get()), number(jumpoint.get())],
+        ),
+        Change::RevokeJumpoint { user, jumpoint } => run(
+            "DELETE FROM jumpoint_grants WHERE user_id = $1 AND jumpoint_id = $2",
+            [number(user.get()), number(jumpoint.get())],
+        ),
+        Change::PutLogin(login) => run(
+            "INSERT INTO logins (id, user_id, key, body) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, key = excluded.key, body = excluded.body",
+            [
+                number(login.id.get()),
+                number(login.user.get()),
+                Value::Bytes(Some(login.key.as_bytes().to_vec())),
+                body(login)?,
+            ],
+        ),
+        Change::RemoveLogin(id) => run("DELETE FROM logins WHERE id = $1", [number(id.get())]),
+        Change::PutRole(role) => named(named!("roles"), role.id.get(), role.name.as_str(), role)?,
+        Change::RemoveRole(id) => run("DELETE FROM roles WHERE id = $1", [number(id.get())]),
+        Change::PutPolicy(policy) => named(named!("policies"), policy.id.get(), policy.name.as_str(), policy)?,
+        Change::RemovePolicy(id) => run("DELETE FROM policies WHERE id = $1", [number(id.get())]),
+        Change::PutSessionPolicy(policy) => {
+            named(named!("session_policies"), policy.id.get(), policy.name.as_str(), policy)?
+        }
+        Change::RemoveSessionPolicy(id) => {
+            run("DELETE FROM session_policies WHERE id = $1", [number(id.get())])
+        }
+        Change::PutGroupPolicy(policy) => {
+            named(named!("group_policies"), policy.id.get(), policy.name.as_str(), policy)?
+        }
+        Change::RemoveGroupPolicy(id) => run("DELETE FROM group_policies WHERE id = $1", [number(id.get())]),
+        Change::PutTeam(team) => named(named!("teams"), team.id.get(), team.name.as_str(), team)?,
+        Change::RemoveTeam(id) => run("DELETE FROM teams WHERE id = $1", [number(id.get())]),
+        Change::PutApproval(request) => run(
+            "INSERT INTO approvals (id, item_id, requester_id, policy_id, body) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (id) DO UPDATE SET item_id = excluded.item_id, requester_id = excluded.requester_id,
+                 policy_id = excluded.policy_id, body = excluded.body",
+            [
+                number(request.id.get()),
+                number(request.item.get()),
+                number(request.requester.get()),
+                number(request.policy.get()),
+                body(request)?,
+            ],
+        ),
+        Change::RemoveApproval(id) => run("DELETE FROM approvals WHERE id = $1", [number(id.get())]),
+        Change::PutSite(site) => run(
+            "INSERT INTO site (one, body) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET body = excluded.body",
+            [body(site)?],
+        ),
+        // What the item looks like with the key is the world's to say. A later change of the same commit that puts
+        // or removes the item writes its row again.
+        Change::PinHostKey { item, .. } => match next.item(*item) {
+            Some(item) => put_item(item)?,
+            None => return Ok(()),
+        },
+        _ => {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "change the site",
+                "this store does not know such a change",
+            ));
+        }
+    });
+    follow(change, next, writes)
+}
+
+/// Objects that name others in their bodies change when those are removed: their rows follow.
+fn follow(change: &Change, next: &World, writes: &mut Vec<Write>) -> Result<()> {
+    if !matches!(
+        change,
+        Change::RemoveUser(_) | Change::RemoveGroup(_) | Change::RemoveJumpoint(_)
+    ) {
+        return Ok(());
+    }
+    for policy in next.group_policies() {
+        write(&Change::PutGroupPolicy((**policy).clone()), next, writes)?;
+    }
+    if matches!(change, Change::RemoveUser(_)) {
+        for team in next.teams() {
+            write(&Change::PutTeam((**team).clone()), next, writes)?;
+        }
+        for policy in next.policies() {
+            write(&Change::PutPolicy((**policy).clone()), next, writes)?;
+        }
+    }
+    Ok(())
+}
+
+/// The statement that puts an item: the columns of an [`ItemRow`] in their order.
+pub(crate) const PUT_ITEM: &str =
+    "INSERT INTO items (id, group_id, owner_id, jumpoint_id, name_lower, host_lower, tag_lower, body)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+     ON CONFLICT (id) DO UPDATE SET group_id = excluded.group_id, owner_id = excluded.owner_id,
+         jumpoint_id = excluded.jumpoint_id, name_lower = excluded.name_lower, host_lower = excluded.host_lower,
+         tag_lower = excluded.tag_lower, body = excluded.body";
+
+/// An item as a row of `items`.
+pub(crate) struct ItemRow {
+    pub(crate) id: u32,
+    pub(crate) group: Option<u32>,
+    pub(crate) owner: Option<u32>,
+    pub(crate) jumpoint: Option<u32>,
+    pub(crate) name_lower: String,
+    pub(crate) host_lower: String,
+    pub(crate) tag_lower: String,
+    pub(crate) body: String,
+}
+
+impl ItemRow {
+    /// The row of this item.
+    pub(crate) fn of(item: &JumpItem) -> Result<Self> {
+        Ok(Self {
+            id: item.id.get(),
+            group: item.placement.group().map(GroupId::get),
+            owner: item.placement.owner().map(UserId::get),
+            jumpoint: item.jumpoint.map(JumpointId::get),
+            name_lower: item.name.as_str().to_lowercase(),
+            host_lower: item.hostname.as_str().to_lowercase(),
+            tag_lower: item.tag.as_str().to_lowercase(),
+            body: json(item)?,
+        })
+    }
+}
+
+fn put_item(item: &JumpItem) -> Result<Write> {
+    let row = ItemRow::of(item)?;
+    Ok(run(
+        PUT_ITEM,
+        [
+            number(row.id),
+            Value::Id(row.group),
+            Value::Id(row.owner),
+            Value::Id(row.jumpoint),
+            Value::Text(row.name_lower),
+            Value::Text(row.host_lower),
+            Value::Text(row.tag_lower),
+            Value::Text(row.body),
+        ],
+    ))
+}
+
+fn named(statement: &'static str, id: u32, name: &str, object: &impl Serialize) -> Result<Write> {
+    let name = name.to_lowercase();
+    Ok(run(statement, [number(id), Value::Text(name), body(object)?]))
+}
+
+fn raise_last_id(kind: IdKind, id: u32) -> Write {
+    run(
+        "INSERT INTO ids (kind, last) VALUES ($1, $2)
+         ON CONFLICT (kind) DO UPDATE SET last = excluded.last WHERE ids.last < excluded.last",
+        [text(kind.name()), number(id)],
+    )
+}
+
+fn run(statement: &'static str, values: impl Into<Vec<Value>>) -> Write {
+    Write {
+        statement,
+        values: values.into(),
+    }
+}
+
+const fn number(id: u32) -> Value {
+    Value::Id(Some(id))
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn body(object: &impl Serialize) -> Result<Value> {
+    json(object).map(Value::Text)
+}
