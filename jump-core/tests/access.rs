@@ -264,6 +264,30 @@ fn the_time_limit_counts_from_the_start_of_the_session() {
 }
 
 #[test]
+fn an_item_shortens_the_sites_time_limit_and_never_lengthens_it() {
+    let mut world = world(&permitting(Some(Role::ADMINISTRATOR), Role::NO_ACCESS));
+    let context = Context {
+        max_session: SignedDuration::from_hours(1),
+        ..Context::default()
+    };
+    for (own, seconds) in [(600, 600), (3600, 3600), (7200, 3600), (u32::MAX, 3600)] {
+        let mut limited = JumpItem::clone(world.item(item()).unwrap());
+        limited.max_duration_seconds = Some(own);
+        world.apply(&[Change::PutItem(limited)]).unwrap();
+        let (decision, _) = decide(
+            &world,
+            user(),
+            item(),
+            Action::Start,
+            &context,
+            Timestamp::UNIX_EPOCH,
+        );
+        let until = decision.obligations.unwrap().until;
+        assert_eq!(until, Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds));
+    }
+}
+
+#[test]
 fn only_starting_gives_an_allowed_value() {
     let world = world(&permitting(Some(Role::ADMINISTRATOR), Role::NO_ACCESS));
     for action in [Action::View, Action::Manage(RolePermission::Remove)] {

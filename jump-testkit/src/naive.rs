@@ -411,11 +411,11 @@ impl Facts {
         now: Timestamp,
     ) -> Duties {
         let start = context.session_started.unwrap_or(now);
-        let own = match item.max_duration_seconds {
-            Some(seconds) => SignedDuration::from_secs(i64::from(seconds)),
-            None => context.max_session,
-        };
-        let mut ends = vec![(later(start, own), Limit::Duration)];
+        let mut ends = vec![(later(start, context.max_session), Limit::Duration)];
+        if let Some(seconds) = item.max_duration_seconds {
+            let end = later(start, SignedDuration::from_secs(i64::from(seconds)));
+            ends.push((end, Limit::Duration));
+        }
         if let Some(policy) = policy {
             if let Some(seconds) = policy.max_duration_seconds {
                 let end = later(start, SignedDuration::from_secs(i64::from(seconds)));

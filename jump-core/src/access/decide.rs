@@ -40,7 +40,7 @@ impl fmt::Display for Action {
 pub struct Context {
     /// When the session started, if it runs already; its time limit counts from there.
     pub session_started: Option<Timestamp>,
-    /// The site's limit on a session's length, where the item sets none.
+    /// The site's limit on a session's length: items and Jump Policies can only shorten it.
     pub max_session: SignedDuration,
     /// What the user supplied and somebody checked.
     pub given: Given,
@@ -281,10 +281,12 @@ fn obligations(
     now: Timestamp,
 ) -> Obligations {
     let seconds = |seconds: u32| SignedDuration::from_secs(i64::from(seconds));
-    let mut longest = item.max_duration_seconds.map_or(context.max_session, seconds);
-    if let Some(limit) = policy.and_then(|policy| policy.max_duration_seconds) {
-        longest = longest.min(seconds(limit));
-    }
+    let by_policy = policy.and_then(|policy| policy.max_duration_seconds);
+    let longest = [item.max_duration_seconds, by_policy]
+        .into_iter()
+        .flatten()
+        .map(seconds)
+        .fold(context.max_session, SignedDuration::min);
     let start = context.session_started.unwrap_or(now);
     let mut until = start.checked_add(longest).unwrap_or(Timestamp::MAX);
     let mut limit = Limit::Duration;

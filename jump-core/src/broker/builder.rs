@@ -34,7 +34,7 @@ pub struct BrokerSettings {
     pub lease: Duration,
     /// How long a peer has to authenticate. 10 seconds.
     pub handshake_timeout: Duration,
-    /// The longest session where the item sets no limit. 12 hours.
+    /// The longest session; items and Jump Policies can only shorten it. 12 hours.
     pub max_session: SignedDuration,
     /// The most live sessions per user. 64.
     pub sessions_per_user: usize,

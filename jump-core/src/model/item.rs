@@ -47,7 +47,7 @@ pub struct JumpItem {
     /// What happens when a session's recording fails or cannot keep up.
     #[serde(default)]
     pub recording: RecordingMode,
-    /// The longest a session may last, in seconds; `None` is the site's limit.
+    /// The longest a session may last, in seconds, at least 1; the shortest limit of item, policy and site holds.
     #[serde(default)]
     pub max_duration_seconds: Option<u32>,
     /// What is special to the item's type.
