@@ -38,6 +38,8 @@ pub(crate) enum Subject {
     Idle,
     /// A file by stock OpenSSH.
     Ssh,
+    /// Access decisions.
+    Decisions,
     /// All of these.
     All,
 }

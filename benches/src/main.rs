@@ -3,6 +3,7 @@
 mod arguments;
 mod candidates;
 mod child;
+mod decisions;
 mod openssh;
 mod report;
 mod roles;
@@ -62,6 +63,10 @@ fn measure(arguments: &Arguments) -> Result<Report> {
         sessions: arguments.sessions,
     };
     let mut sections = Vec::new();
+    if subject.includes(Subject::Decisions) {
+        progress("decisions");
+        sections.push(tables::decisions::measure(amount)?);
+    }
     let mut target = child::Part::start("target", &[])?;
     let address = target.hear_address()?;
     if subject.includes(Subject::Path) || subject.includes(Subject::Latency) {

@@ -1,5 +1,6 @@
 //! The subjects, one per file.
 
+pub(crate) mod decisions;
 pub(crate) mod idle;
 pub(crate) mod latency;
 pub(crate) mod path;
