@@ -434,6 +434,8 @@ async fn v06_a_login_for_sessions_cannot_administer_even_if_its_user_may() {
 /// Adds a Shell Jump to a group.
 fn draft(group: &str, item: &str) -> Edit {
     Edit::AddItem(Box::new(ItemDraft {
+        jump_policy: None,
+        session_policy: None,
         name: name(item),
         group: name(group),
         jumpoint: Some(name("berlin")),

@@ -3,6 +3,7 @@
 //! Everything here is parallel-safe: each value takes its own ports and folders and gives them back when it is
 //! dropped. Nothing here installs or configures anything on the machine, but for the test user of [`sshd`].
 
+pub mod callers;
 pub mod canary;
 pub mod echo;
 pub mod fault_proxy;

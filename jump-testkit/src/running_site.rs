@@ -471,6 +471,8 @@ impl RunningSite {
         details: ItemDetails,
     ) -> Result<ItemView> {
         let draft = ItemDraft {
+            jump_policy: None,
+            session_policy: None,
             name: Name::new(name)?,
             group: Name::new("web")?,
             jumpoint: Some(Name::new("berlin")?),

@@ -205,6 +205,8 @@ async fn add(broker: &Broker, item: &Item) -> Result<ItemView> {
         }),
     };
     let draft = ItemDraft {
+        jump_policy: None,
+        session_policy: None,
         name: Name::new(item.name.as_str())?,
         group: Name::new(GROUP)?,
         jumpoint: Some(Name::new(JUMPOINT)?),

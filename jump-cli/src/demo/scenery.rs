@@ -113,6 +113,8 @@ async fn add_item(stage: &Stage, admin: &Rep) -> Result<ItemView, Failure> {
         credential: None,
     });
     let draft = ItemDraft {
+        jump_policy: None,
+        session_policy: None,
         name: Name::new(ITEM)?,
         group: Name::new(GROUP)?,
         jumpoint: Some(Name::new(JUMPOINT)?),

@@ -6,6 +6,7 @@
 
 mod decide;
 mod decision;
+mod item_edit;
 mod permissions;
 mod policy;
 mod reason;
@@ -13,6 +14,7 @@ mod role;
 
 pub use decide::{Action, Context, Given, Live, decide};
 pub use decision::{Allowed, Decision, Effect, Gate, Limit, Need, Obligations, Verdict};
+pub use item_edit::needed_to_edit;
 pub use permissions::{ExplainedPermission, PermissionRule, explain_permissions};
 pub use reason::{Place, Reason, RoleSource};
 pub use role::{applying_policy, role_permits};

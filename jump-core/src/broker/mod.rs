@@ -16,9 +16,11 @@ mod edit;
 mod editing;
 mod enrol;
 mod invitations;
+mod item_edit;
 mod item_lookup;
 mod jump;
 mod jumpoint_link;
+mod names;
 mod presence;
 mod refusals;
 mod request;
@@ -126,6 +128,15 @@ impl Broker {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// On whose behalf a login's key speaks, for a server that has seen the key proved by other means than a control
+    /// connection. The login is checked again whenever something is asked for.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unauthenticated`] if no login has this key, or it may not be used now.
+    pub fn caller(&self, key: &PublicKey) -> Result<Caller> {
+        Caller::from_login(&self.world(), key, self.now())
     }
 
     /// Answers a request on behalf of `caller`, as if it had come over the network; for embedders and the `jump up`

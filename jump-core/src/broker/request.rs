@@ -20,6 +20,7 @@ pub(super) async fn answer(
     request: RepRequest,
 ) -> Result<Response> {
     let world = broker.world();
+    caller.check(&world, broker.now())?;
     match request {
         RepRequest::Jump {
             item,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ApprovalAnswer, ApprovalView, Supplied};
+use super::{ApprovalAnswer, ApprovalView, ItemPatch, Supplied};
 use super::{
     CredentialView, Explanation, GroupView, ItemView, JumpointView, ProtocolVersion, SessionView, UserView,
     VaultAnswer, VaultRequest,
@@ -367,8 +367,32 @@ pub enum Edit {
         /// The user.
         user: UserName,
     },
-    /// Adds a Jump Item.
+    /// Adds a Jump Item: takes `perm_add` there, and the Jumpoint.
     AddItem(Box<ItemDraft>),
+    /// Changes a Jump Item: each field takes its own permission.
+    EditItem {
+        /// Which.
+        item: String,
+        /// What changes.
+        patch: Box<ItemPatch>,
+    },
+    /// Moves a Jump Item to another group or personal list: takes `perm_assign_jump_group` here and there.
+    MoveItem {
+        /// Which.
+        item: String,
+        /// The name of the group, or `@` and the name of the personal list's owner.
+        group: Name,
+    },
+    /// Copies a Jump Item, with the same permissions; the copy has no credential, because that is sealed for the original.
+    CopyItem {
+        /// Which.
+        item: String,
+        /// The name of the group, or `@` and the name of the personal list's owner.
+        group: Name,
+        /// The copy's name; `None` is the item's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<Name>,
+    },
     /// Makes changes as they are, all or none (administrators). New objects have ids that nobody had before.
     Change {
         /// Which.
@@ -396,7 +420,7 @@ pub enum Edit {
 pub struct ItemDraft {
     /// Its name.
     pub name: Name,
-    /// The name of its group.
+    /// The name of its group, or `@` and the name of the personal list's owner.
     pub group: Name,
     /// The name of its Jumpoint, if its type needs one.
     #[serde(default)]
@@ -409,6 +433,12 @@ pub struct ItemDraft {
     /// Anything worth knowing.
     #[serde(default)]
     pub comments: Comments,
+    /// The name of its Jump Policy; takes `perm_edit_jump_policy`, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jump_policy: Option<Name>,
+    /// The name of its session policy; takes `perm_edit_session_policy`, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_policy: Option<Name>,
     /// How it is recorded.
     #[serde(default)]
     pub recording: RecordingMode,

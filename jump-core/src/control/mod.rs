@@ -10,6 +10,7 @@ mod connection_tests;
 mod dial;
 mod frame;
 mod invitation;
+mod item_patch;
 mod message;
 mod supplied;
 mod vault;
@@ -20,6 +21,7 @@ pub(crate) use connection::{Connection, Handler, Heartbeat, read_message, write_
 pub(crate) use dial::{Answer, Dial, Dialled, enrol};
 pub use frame::{FrameDecoder, MAX_FRAME, MAX_FRAME_BEFORE_AUTHENTICATION, encode_frame};
 pub use invitation::{BrokerEndpoint, Invitation};
+pub use item_patch::{DetailsPatch, ItemPatch};
 pub use message::{
     Edit, Enrol, Enrolled, Hello, HelloRole, ItemDraft, Jumped, JumpointRequest, Message, Notice,
     OpenSession, RepRequest, Request, Response, Secret as WireSecret, Welcome, WireError,

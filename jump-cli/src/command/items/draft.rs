@@ -157,6 +157,8 @@ impl Envelope {
             None => only_jumpoint(rep).await?,
         };
         Ok(ItemDraft {
+            jump_policy: None,
+            session_policy: None,
             name: self.name.clone(),
             group: self.group.clone(),
             jumpoint: Some(jumpoint),

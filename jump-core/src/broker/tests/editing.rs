@@ -16,6 +16,8 @@ fn local() -> Caller {
 
 fn add_item() -> Edit {
     Edit::AddItem(Box::new(ItemDraft {
+        jump_policy: None,
+        session_policy: None,
         name: name("web-2"),
         group: name("web"),
         jumpoint: Some(name("berlin")),
