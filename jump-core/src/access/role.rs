@@ -17,15 +17,19 @@ pub(super) struct Applying {
     pub(super) policy: Option<PolicyId>,
 }
 
-/// Walks the user's group policies from the top down, where a later one overrides an earlier one that is not final. The
+/// The group policies of a user, from the top down.
+fn policies_of(world: &World, user: UserId) -> impl Iterator<Item = &GroupPolicy> {
+    world.group_policies_of(user).map(|policy| &**policy)
+}
+
+/// Walks a user's group policies from the top down, where a later one overrides an earlier one that is not final. The
 /// second value says whether a final one was met.
 fn by_group_policies<'w, T>(
-    world: &'w World,
-    user: UserId,
+    policies: impl Iterator<Item = &'w GroupPolicy>,
     say: impl Fn(&'w GroupPolicy) -> Option<(T, bool)>,
 ) -> Option<(T, &'w Name, bool)> {
     let mut latest = None;
-    for policy in world.group_policies_of(user) {
+    for policy in policies {
         if let Some((value, last)) = say(policy) {
             latest = Some((value, &policy.name, last));
             if last {
@@ -37,8 +41,12 @@ fn by_group_policies<'w, T>(
 }
 
 /// What is in a role slot: the account's own, unless a group policy is final; No Access if nobody says anything.
-fn slot(world: &World, user: &User, pick: fn(&RoleSlots) -> Option<RoleId>) -> (RoleId, Option<Name>) {
-    let given = by_group_policies(world, user.id, |policy| {
+pub(super) fn slot<'w>(
+    policies: impl Iterator<Item = &'w GroupPolicy>,
+    user: &User,
+    pick: fn(&RoleSlots) -> Option<RoleId>,
+) -> (RoleId, Option<Name>) {
+    let given = by_group_policies(policies, |policy| {
         let (slots, last) = policy.roles.get()?;
         Some((pick(slots)?, last))
     });
@@ -52,7 +60,7 @@ fn slot(world: &World, user: &User, pick: fn(&RoleSlots) -> Option<RoleId>) -> (
 
 /// The jump methods that a user may use, and the group policy that says so.
 pub(super) fn allowed_methods(world: &World, user: &User) -> (JumpMethods, Option<Name>) {
-    let given = by_group_policies(world, user.id, |policy| {
+    let given = by_group_policies(policies_of(world, user.id), |policy| {
         let (methods, last) = policy.allowed_methods.get()?;
         Some((*methods, last))
     });
@@ -75,7 +83,7 @@ pub(super) fn applying(world: &World, user: &User, placement: Placement) -> Appl
 
 fn in_group(world: &World, user: &User, group: GroupId) -> Applying {
     let default = || {
-        let (role, by) = slot(world, user, |slots| slots.default);
+        let (role, by) = slot(policies_of(world, user.id), user, |slots| slots.default);
         (role, RoleSource::UserDefault { by })
     };
     if let Some(membership) = world.membership(user.id, group) {
@@ -88,7 +96,7 @@ fn in_group(world: &World, user: &User, group: GroupId) -> Applying {
             policy: membership.policy,
         };
     }
-    let given = by_group_policies(world, user.id, |policy| policy.membership(group));
+    let given = by_group_policies(policies_of(world, user.id), |policy| policy.membership(group));
     if let Some((membership, name, _)) = given {
         let (role, source) = membership.role.map_or_else(default, |role| {
             let policy = name.clone();
@@ -110,23 +118,25 @@ fn on_list(world: &World, user: &User, owner: UserId) -> Applying {
         policy: None,
     };
     if owner == user.id {
-        return of_slot(slot(world, user, |slots| slots.personal), |by| {
-            RoleSource::Personal { by }
-        });
+        return of_slot(
+            slot(policies_of(world, user.id), user, |slots| slots.personal),
+            |by| RoleSource::Personal { by },
+        );
     }
     let leads = world
         .teams_of(user.id)
         .any(|(team, role)| team.members.get(&owner).is_some_and(|other| *other < role));
     if leads {
-        return of_slot(slot(world, user, |slots| slots.team), |by| RoleSource::Team {
-            by,
-        });
+        return of_slot(
+            slot(policies_of(world, user.id), user, |slots| slots.team),
+            |by| RoleSource::Team { by },
+        );
     }
     system(world, user, RoleSource::NotOnesOwn)
 }
 
 fn system(world: &World, user: &User, otherwise: RoleSource) -> Applying {
-    let (role, by) = slot(world, user, |slots| slots.system);
+    let (role, by) = slot(policies_of(world, user.id), user, |slots| slots.system);
     let source = if role == Role::NO_ACCESS {
         otherwise
     } else {

@@ -37,7 +37,7 @@ pub use jump_policy::{
 };
 pub use jumpoint::Jumpoint;
 pub use login::{Login, LoginScope};
-pub use name::{CodeName, Comments, Description, Field, Hostname, Name, Remark, Tag, UserName};
+pub use name::{CodeName, Comments, Description, Field, Hostname, Name, Remark, Tag, UserName, folded};
 pub use role::{Role, RolePermission, RolePermissions};
 pub use schedule::{Schedule, ScheduleEntry, TimeOfDay};
 pub use session_policy::{CommandFilter, SessionPolicy};

@@ -76,8 +76,10 @@ fn folding(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().flat_map(char::to_lowercase)
 }
 
-/// The key under which a name is unique and found.
-pub(crate) fn folded(text: &str) -> String {
+/// The form of a text in which names are compared, ordered and searched: each character in lower case, by itself (a
+/// part of a text folds to a part of the folded text).
+#[must_use]
+pub fn folded(text: &str) -> String {
     folding(text).collect()
 }
 

@@ -6,9 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{EnrolmentToken, IdKind, SessionRecord, Store, TokenHash};
+use super::{EnrolmentToken, IdKind, ItemPage, ItemQuery, SessionRecord, Store, TokenHash, check_facts};
+use crate::access::Facts;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::SessionId;
+use crate::id::{ItemId, SessionId, UserId};
 use crate::model::{Change, Revision, World};
 use crate::time::Timestamp;
 
@@ -44,6 +45,18 @@ impl MemoryStore {
 impl Store for MemoryStore {
     async fn load(&self) -> Result<World> {
         Ok(self.lock().world.clone())
+    }
+
+    async fn items(&self, query: &ItemQuery) -> Result<ItemPage> {
+        // A clone shares everything: nobody waits for a long search.
+        let world = self.load().await?;
+        query.page_of(&world)
+    }
+
+    async fn facts(&self, user: UserId, items: &[ItemId]) -> Result<Facts> {
+        check_facts(items)?;
+        let world = self.load().await?;
+        Facts::of(&world, user, items)
     }
 
     async fn commit(&self, expected: Revision, changes: &[Change]) -> Result<Revision> {

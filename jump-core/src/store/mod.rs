@@ -1,5 +1,6 @@
 //! The store contract: what a site keeps, typed, transactional and versioned.
 
+mod item_query;
 mod memory;
 mod session_record;
 mod token;
@@ -8,11 +9,13 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use crate::error::Result;
-use crate::id::SessionId;
+use crate::access::Facts;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{ItemId, SessionId, UserId};
 use crate::model::{Change, Revision, World};
 use crate::time::Timestamp;
 
+pub use item_query::{ItemCursor, ItemPage, ItemQuery};
 pub use memory::MemoryStore;
 pub use session_record::{SessionRecord, SessionState};
 pub use token::{EnrolmentToken, TokenHash, TokenPurpose};
@@ -108,12 +111,50 @@ impl IdKind {
     }
 }
 
+/// The most items that [`Store::facts`] may be asked about at once.
+pub const MAX_FACTS: usize = 1000;
+
+/// Refuses a question about more than [`MAX_FACTS`] items.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`].
+pub fn check_facts(items: &[ItemId]) -> Result<()> {
+    if items.len() > MAX_FACTS {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            "read what a decision needs",
+            "ask about at most 1000 items at once",
+        ));
+    }
+    Ok(())
+}
+
 /// Where a site keeps its model, enrolment tokens and sessions. Every method is atomic and durable when it returns
 /// `Ok`; none is half done after an error or a crash.
 #[async_trait]
 pub trait Store: Send + Sync + Debug + 'static {
     /// The world as it stands, with its revision.
     async fn load(&self) -> Result<World>;
+
+    /// A page of items, without loading the world: of one revision, read in one transaction, in which what the viewer may
+    /// see is decided, too. Two pages of one listing may be of two revisions.
+    ///
+    /// Cost: the rows that say what the viewer may see (its memberships, group policies and teams), then the items of a
+    /// page, found by index where the query says in which places, behind which Jumpoint, or with which name. A search for a
+    /// text reads the texts of all items that the rest of the query leaves, until the page is full.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] as [`ItemQuery::validate`].
+    async fn items(&self, query: &ItemQuery) -> Result<ItemPage>;
+
+    /// What [`decide`](crate::access::decide) looks at for a user and at most [`MAX_FACTS`] items, without loading the world:
+    /// of one revision, read in one transaction. What does not exist is left out, and so denied.
+    ///
+    /// Cost: the rows themselves, found by index; the user's group policies and teams are read whole.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for more items.
+    async fn facts(&self, user: UserId, items: &[ItemId]) -> Result<Facts>;
 
     /// Applies all changes if the store is still at revision `expected`, or none.
     ///

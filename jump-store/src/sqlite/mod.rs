@@ -10,9 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jump_core::id::SessionId;
+use jump_core::access::Facts;
+use jump_core::id::{ItemId, SessionId, UserId};
 use jump_core::model::{Change, Revision, World};
-use jump_core::store::{EnrolmentToken, IdKind, SessionRecord, Store, TokenHash};
+use jump_core::store::{
+    EnrolmentToken, IdKind, ItemPage, ItemQuery, SessionRecord, Store, TokenHash, check_facts,
+};
 use jump_core::time::Timestamp;
 use jump_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
@@ -273,6 +276,18 @@ fn read_session(body: &str) -> Result<SessionRecord> {
 impl Store for SqliteStore {
     async fn load(&self) -> Result<World> {
         self.run(Inner::load).await
+    }
+
+    async fn items(&self, query: &ItemQuery) -> Result<ItemPage> {
+        let query = query.clone();
+        self.run(move |inner| query.page_of(&inner.load()?)).await
+    }
+
+    async fn facts(&self, user: UserId, items: &[ItemId]) -> Result<Facts> {
+        check_facts(items)?;
+        let items = items.to_vec();
+        self.run(move |inner| Facts::of(&inner.load()?, user, &items))
+            .await
     }
 
     async fn commit(&self, expected: Revision, changes: &[Change]) -> Result<Revision> {

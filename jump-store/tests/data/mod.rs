@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use jump_core::Result;
+use jump_core::access::Facts;
 use jump_core::id::{GroupId, ItemId, JumpointId, LoginId, SessionId, UserId};
 use jump_core::keys::{SealingKey, SealingPublicKey, SigningKey};
 use jump_core::model::{
@@ -18,7 +19,9 @@ use jump_core::secret::Secret;
 use jump_core::session::{
     Credential, CredentialBinding, CredentialSecret, EndReason, RecordingMode, SessionPermissions,
 };
-use jump_core::store::{EnrolmentToken, IdKind, SessionRecord, SessionState, Store, TokenHash};
+use jump_core::store::{
+    EnrolmentToken, IdKind, ItemPage, ItemQuery, SessionRecord, SessionState, Store, TokenHash,
+};
 use jump_core::time::{SignedDuration, Timestamp};
 use jump_store::SqliteStore;
 
@@ -259,6 +262,14 @@ impl Reopened {
 impl Store for Reopened {
     async fn load(&self) -> Result<World> {
         self.store().await?.load().await
+    }
+
+    async fn items(&self, query: &ItemQuery) -> Result<ItemPage> {
+        self.store().await?.items(query).await
+    }
+
+    async fn facts(&self, user: UserId, items: &[ItemId]) -> Result<Facts> {
+        self.store().await?.facts(user, items).await
     }
 
     async fn commit(&self, expected: Revision, changes: &[Change]) -> Result<Revision> {

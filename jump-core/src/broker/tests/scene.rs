@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::super::caller::Caller;
 use super::super::jumpoint_link::JumpointLink;
 use super::super::{Broker, jump, lock};
+use crate::access::Facts;
 use crate::audit::{Actor, AuditEvent, AuditKind, AuditLog, MemoryAuditLog};
 use crate::control::{
     Connection, Edit, FrameDecoder, Handler, Heartbeat, Jumped, MAX_FRAME, Notice, RepRequest, Request,
@@ -22,7 +23,9 @@ use crate::model::{
     Name, Placement, Revision, Role, ShellJump, User, UserName, World,
 };
 use crate::session::RecordingMode;
-use crate::store::{EnrolmentToken, IdKind, MemoryStore, SessionRecord, Store, TokenHash};
+use crate::store::{
+    EnrolmentToken, IdKind, ItemPage, ItemQuery, MemoryStore, SessionRecord, Store, TokenHash,
+};
 use crate::time::{ManualClock, Timestamp};
 
 fn broken() -> Error {
@@ -47,6 +50,14 @@ pub(super) struct MoodyStore {
 impl Store for MoodyStore {
     async fn load(&self) -> Result<World> {
         self.inner.load().await
+    }
+
+    async fn items(&self, query: &ItemQuery) -> Result<ItemPage> {
+        self.inner.items(query).await
+    }
+
+    async fn facts(&self, user: UserId, items: &[ItemId]) -> Result<Facts> {
+        self.inner.facts(user, items).await
     }
 
     async fn commit(&self, expected: Revision, changes: &[Change]) -> Result<Revision> {

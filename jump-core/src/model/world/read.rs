@@ -1,6 +1,6 @@
 //! Looking things up.
 
-use std::ops::RangeInclusive;
+use std::ops::{Bound, RangeInclusive};
 use std::sync::Arc;
 
 use super::World;
@@ -144,6 +144,14 @@ impl World {
             .filter_map(|(_, id)| self.items.get(id))
     }
 
+    /// Every item by name and id, those after this one: a folded name, as [`folded`](crate::model::folded) gives it, and
+    /// an id.
+    pub fn items_after(&self, name: &str, id: ItemId) -> impl Iterator<Item = &Arc<JumpItem>> {
+        self.items_named
+            .range((Bound::Excluded((name.to_owned(), id)), Bound::Unbounded))
+            .filter_map(|(_, id)| self.items.get(id))
+    }
+
     /// The item with this name in a group or on a personal list; case does not matter.
     #[must_use]
     pub fn item_in(&self, placement: Placement, name: &str) -> Option<&Arc<JumpItem>> {
@@ -185,7 +193,7 @@ impl World {
     /// Whether the user may use the Jumpoint: granted directly, or by a group policy.
     #[must_use]
     pub fn may_use_jumpoint(&self, user: UserId, jumpoint: JumpointId) -> bool {
-        self.jumpoint_grants.contains(&(user, jumpoint))
+        self.is_granted(user, jumpoint)
             || self
                 .group_policies_of(user)
                 .any(|policy| policy.jumpoints.contains(&jumpoint))
