@@ -208,7 +208,8 @@ async fn a_damaged_object_is_an_integrity_error_that_names_its_kind() {
     )
     .unwrap();
     drop(raw);
-    let error = SqliteStore::open(&path).unwrap_err();
+    let store = SqliteStore::open(&path).unwrap();
+    let error = store.load().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Integrity);
 }
 

@@ -7,19 +7,20 @@
 )]
 
 mod data;
+mod suite;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use jump_core::ErrorKind;
 use jump_core::id::SessionId;
 use jump_core::model::{Change, HostKey, Name, Role, UserName};
-use jump_core::store::{EnrolmentToken, IdKind, SessionState, Store, TokenHash, TokenPurpose};
+use jump_core::store::{EnrolmentToken, IdKind, SessionState, TokenHash, TokenPurpose};
 use jump_core::time::{SignedDuration, Timestamp};
 
 use data::{facts, group, item, jumpoint, login, session, site, tunnel_item, user};
-
-type AnyStore = Arc<dyn Store>;
+use suite::AnyStore;
+use suite::model::*;
+use suite::queries::*;
 
 async fn a_new_store_is_empty_and_has_the_built_in_roles(store: AnyStore) {
     let world = store.load().await.unwrap();
@@ -349,4 +350,16 @@ suite! {
     sessions_are_listed_newest_first_and_bounded,
     of_concurrent_commits_at_one_revision_one_succeeds,
     every_field_survives,
+    every_kind_of_object_survives,
+    removals_of_every_kind_go_as_far_as_the_world_says,
+    objects_are_renamed_around_a_removal_in_one_commit,
+    names_are_unique_as_the_world_compares_them,
+    random_worlds_come_back_and_shrink_as_in_memory,
+    v03_hostile_text_in_any_field_is_kept_or_refused,
+    pages_are_those_of_the_world,
+    facts_are_those_of_the_world,
+    a_listing_over_many_groups_goes_through_all_of_them_once,
+    a_search_takes_its_text_literally_and_whatever_its_case,
+    a_listing_goes_on_where_it_was_although_items_come_and_go,
+    questions_out_of_range_are_refused,
 }

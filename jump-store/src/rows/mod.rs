@@ -12,7 +12,7 @@ use jump_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 
 pub(crate) use read::{TABLES, grant, membership};
-pub(crate) use write::writes;
+pub(crate) use write::{method, writes};
 
 /// The largest id (`ids` are 1 to 2147483647).
 pub(crate) const LAST_ID: u32 = i32::MAX as u32;

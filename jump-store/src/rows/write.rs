@@ -1,7 +1,10 @@
 //! Which rows a change writes.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use jump_core::id::{GroupId, JumpointId, PolicyId, RoleId, UserId};
-use jump_core::model::{Change, JumpItem, Membership, World};
+use jump_core::model::{Change, JumpItem, JumpMethod, Membership, Team, World, folded};
 use jump_core::store::IdKind;
 use jump_core::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -20,15 +23,24 @@ macro_rules! named {
     };
 }
 
-/// What is written for one change, in this order. `next` is the world after all changes of the commit, which has
-/// accepted them: what is left to do is to make the rows follow.
-pub(crate) fn writes(change: &Change, next: &World) -> Result<Vec<Write>> {
-    let mut writes = Vec::with_capacity(2);
-    write(change, next, &mut writes)?;
+/// What is written for changes that this world accepts, in this order.
+///
+/// Rows go along with the world change by change, not commit by commit: what the end of a commit calls an object may be
+/// another one's name until then.
+pub(crate) fn writes(world: &World, changes: &[Change]) -> Result<Vec<Write>> {
+    let mut writes = Vec::with_capacity(2 * changes.len());
+    let mut before = world.clone();
+    for change in changes {
+        let mut after = before.clone();
+        after.apply(std::slice::from_ref(change))?;
+        write(change, &before, &after, &mut writes)?;
+        before = after;
+    }
     Ok(writes)
 }
 
-fn write(change: &Change, next: &World, writes: &mut Vec<Write>) -> Result<()> {
+/// What is written for one change, which leads from one world to the next.
+fn write(change: &Change, before: &World, after: &World, writes: &mut Vec<Write>) -> Result<()> {
     if let Some((kind, id)) = IdKind::of_put(change) {
         writes.push(raise_last_id(kind, id));
     }
@@ -125,9 +137,7 @@ fn write(change: &Change, next: &World, writes: &mut Vec<Write>) -> Result<()> {
             "INSERT INTO site (one, body) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET body = excluded.body",
             [body(site)?],
         ),
-        // What the item looks like with the key is the world's to say. A later change of the same commit that puts
-        // or removes the item writes its row again.
-        Change::PinHostKey { item, .. } => match next.item(*item) {
+        Change::PinHostKey { item, .. } => match after.item(*item) {
             Some(item) => put_item(item)?,
             None => return Ok(()),
         },
@@ -139,38 +149,88 @@ fn write(change: &Change, next: &World, writes: &mut Vec<Write>) -> Result<()> {
             ));
         }
     });
-    follow(change, next, writes)
+    match change {
+        Change::PutGroupPolicy(policy) => {
+            let old = before.group_policy(policy.id).map(|old| &old.members);
+            members(&IN_GROUP_POLICY, policy.id.get(), old, &policy.members, writes);
+            Ok(())
+        }
+        Change::PutTeam(team) => {
+            let keys = |team: &Team| team.members.keys().copied().collect::<BTreeSet<UserId>>();
+            let old = before.team(team.id).map(|old| keys(old));
+            members(&IN_TEAM, team.id.get(), old.as_ref(), &keys(team), writes);
+            Ok(())
+        }
+        Change::RemoveUser(_) | Change::RemoveGroup(_) | Change::RemoveJumpoint(_) => {
+            follow(before, after, writes)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Objects that name others in their bodies change when those are removed: their rows follow.
-fn follow(change: &Change, next: &World, writes: &mut Vec<Write>) -> Result<()> {
-    if !matches!(
-        change,
-        Change::RemoveUser(_) | Change::RemoveGroup(_) | Change::RemoveJumpoint(_)
-    ) {
-        return Ok(());
+fn follow(before: &World, after: &World, writes: &mut Vec<Write>) -> Result<()> {
+    macro_rules! changed {
+        ($all:ident, $one:ident, $put:path) => {
+            for object in after.$all() {
+                if before
+                    .$one(object.id)
+                    .is_some_and(|old| !Arc::ptr_eq(old, object))
+                {
+                    write(&$put((**object).clone()), before, after, writes)?;
+                }
+            }
+        };
     }
-    for policy in next.group_policies() {
-        write(&Change::PutGroupPolicy((**policy).clone()), next, writes)?;
-    }
-    if matches!(change, Change::RemoveUser(_)) {
-        for team in next.teams() {
-            write(&Change::PutTeam((**team).clone()), next, writes)?;
-        }
-        for policy in next.policies() {
-            write(&Change::PutPolicy((**policy).clone()), next, writes)?;
-        }
-    }
+    changed!(group_policies, group_policy, Change::PutGroupPolicy);
+    changed!(teams, team, Change::PutTeam);
+    changed!(policies, policy, Change::PutPolicy);
     Ok(())
+}
+
+/// A table that says who is in what.
+struct Members {
+    add: &'static str,
+    remove: &'static str,
+}
+
+const IN_GROUP_POLICY: Members = Members {
+    add: "INSERT INTO group_policy_members (user_id, policy_id) VALUES ($1, $2)",
+    remove: "DELETE FROM group_policy_members WHERE user_id = $1 AND policy_id = $2",
+};
+
+const IN_TEAM: Members = Members {
+    add: "INSERT INTO team_members (user_id, team_id) VALUES ($1, $2)",
+    remove: "DELETE FROM team_members WHERE user_id = $1 AND team_id = $2",
+};
+
+/// Writes who has come and who has gone. The rows of a user that was removed are gone already.
+fn members(
+    table: &Members,
+    id: u32,
+    old: Option<&BTreeSet<UserId>>,
+    new: &BTreeSet<UserId>,
+    writes: &mut Vec<Write>,
+) {
+    let none = BTreeSet::new();
+    let old = old.unwrap_or(&none);
+    let gone = old.difference(new).map(|user| (table.remove, user));
+    let come = new.difference(old).map(|user| (table.add, user));
+    writes.extend(
+        gone.chain(come)
+            .map(|(statement, user)| run(statement, [number(user.get()), number(id)])),
+    );
 }
 
 /// The statement that puts an item: the columns of an [`ItemRow`] in their order.
 pub(crate) const PUT_ITEM: &str =
-    "INSERT INTO items (id, group_id, owner_id, jumpoint_id, name_lower, host_lower, tag_lower, body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    "INSERT INTO items (id, group_id, owner_id, jumpoint_id, method, name_lower, host_lower, tag_lower,
+             comments_lower, body)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
      ON CONFLICT (id) DO UPDATE SET group_id = excluded.group_id, owner_id = excluded.owner_id,
-         jumpoint_id = excluded.jumpoint_id, name_lower = excluded.name_lower, host_lower = excluded.host_lower,
-         tag_lower = excluded.tag_lower, body = excluded.body";
+         jumpoint_id = excluded.jumpoint_id, method = excluded.method, name_lower = excluded.name_lower,
+         host_lower = excluded.host_lower, tag_lower = excluded.tag_lower,
+         comments_lower = excluded.comments_lower, body = excluded.body";
 
 /// An item as a row of `items`.
 pub(crate) struct ItemRow {
@@ -178,9 +238,11 @@ pub(crate) struct ItemRow {
     pub(crate) group: Option<u32>,
     pub(crate) owner: Option<u32>,
     pub(crate) jumpoint: Option<u32>,
+    pub(crate) method: String,
     pub(crate) name_lower: String,
     pub(crate) host_lower: String,
     pub(crate) tag_lower: String,
+    pub(crate) comments_lower: String,
     pub(crate) body: String,
 }
 
@@ -192,12 +254,19 @@ impl ItemRow {
             group: item.placement.group().map(GroupId::get),
             owner: item.placement.owner().map(UserId::get),
             jumpoint: item.jumpoint.map(JumpointId::get),
-            name_lower: item.name.as_str().to_lowercase(),
-            host_lower: item.hostname.as_str().to_lowercase(),
-            tag_lower: item.tag.as_str().to_lowercase(),
+            method: method(item.details.method())?,
+            name_lower: folded(item.name.as_str()),
+            host_lower: folded(item.hostname.as_str()),
+            tag_lower: folded(item.tag.as_str()),
+            comments_lower: folded(item.comments.as_str()),
             body: json(item)?,
         })
     }
+}
+
+/// A method as it stands in `items`: as the item's type in its body.
+pub(crate) fn method(method: JumpMethod) -> Result<String> {
+    Ok(json(&method)?.trim_matches('"').to_owned())
 }
 
 fn put_item(item: &JumpItem) -> Result<Write> {
@@ -209,17 +278,21 @@ fn put_item(item: &JumpItem) -> Result<Write> {
             Value::Id(row.group),
             Value::Id(row.owner),
             Value::Id(row.jumpoint),
+            Value::Text(row.method),
             Value::Text(row.name_lower),
             Value::Text(row.host_lower),
             Value::Text(row.tag_lower),
+            Value::Text(row.comments_lower),
             Value::Text(row.body),
         ],
     ))
 }
 
 fn named(statement: &'static str, id: u32, name: &str, object: &impl Serialize) -> Result<Write> {
-    let name = name.to_lowercase();
-    Ok(run(statement, [number(id), Value::Text(name), body(object)?]))
+    Ok(run(
+        statement,
+        [number(id), Value::Text(folded(name)), body(object)?],
+    ))
 }
 
 fn raise_last_id(kind: IdKind, id: u32) -> Write {

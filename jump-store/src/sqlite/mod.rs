@@ -1,6 +1,7 @@
 //! The store in one SQLite file.
 
 mod error;
+mod query;
 mod schema;
 mod world;
 
@@ -28,6 +29,9 @@ pub(crate) use schema::migrate_with;
 /// How long a call waits for another process that writes to the same file.
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
+/// How many prepared statements are kept.
+const STATEMENTS: usize = 128;
+
 /// A site's store in one SQLite file, or in memory.
 ///
 /// One connection serves one call after the other; each runs on a blocking thread of the current tokio runtime. Other
@@ -39,13 +43,13 @@ pub struct SqliteStore(Arc<Mutex<Inner>>);
 
 struct Inner {
     connection: Connection,
-    /// The world at the revision of the last call; what is in the file decides.
+    /// The world at the revision of the last call that needed it; what is in the file decides.
     world: World,
 }
 
 impl SqliteStore {
     /// Opens the file at `path`, or begins a new store in it, readable by its owner only (mode 0600). Blocks while
-    /// it reads the site.
+    /// it brings an older file to the newest version. The site is read by the first call that needs the whole of it.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] if the file cannot be used, [`ErrorKind::Integrity`] if it is damaged or is no database,
@@ -82,12 +86,9 @@ impl SqliteStore {
             .pragma_update(None, "foreign_keys", true)
             .map_err(database)?;
         schema::migrate(&mut connection)?;
-        let mut inner = Inner {
-            connection,
-            world: World::new()?,
-        };
-        inner.load()?;
-        Ok(Self(Arc::new(Mutex::new(inner))))
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        let world = World::new()?;
+        Ok(Self(Arc::new(Mutex::new(Inner { connection, world }))))
     }
 
     /// Runs a call on a blocking thread; calls take their turn without holding one.
@@ -163,9 +164,7 @@ impl Inner {
         }
         let mut next = self.world.clone();
         let revision = next.apply(changes)?;
-        for change in changes {
-            world::write(&transaction, change, &next)?;
-        }
+        world::write(&transaction, &self.world, changes)?;
         world::set_revision(&transaction, revision)?;
         transaction.commit().map_err(database)?;
         self.world = next;
@@ -280,13 +279,14 @@ impl Store for SqliteStore {
 
     async fn items(&self, query: &ItemQuery) -> Result<ItemPage> {
         let query = query.clone();
-        self.run(move |inner| query.page_of(&inner.load()?)).await
+        self.run(move |inner| query::items(&mut inner.connection, &query))
+            .await
     }
 
     async fn facts(&self, user: UserId, items: &[ItemId]) -> Result<Facts> {
         check_facts(items)?;
         let items = items.to_vec();
-        self.run(move |inner| Facts::of(&inner.load()?, user, &items))
+        self.run(move |inner| query::facts(&mut inner.connection, user, &items))
             .await
     }
 

@@ -1,19 +1,46 @@
 //! The tables, and how an older file becomes a newer one.
 
+use jump_core::model::folded;
 use jump_core::{Error, ErrorKind, Result};
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::database;
 
 /// Each step takes a file from the version of its index to the next one. Steps are added at the end, none is changed.
-const MIGRATIONS: &[&str] = &[include_str!("0001_begin.sql"), include_str!("0002_model.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("0001_begin.sql"),
+    include_str!("0002_model.sql"),
+    include_str!("0003_query.sql"),
+];
 
 /// Brings the file to the newest version, one step at a time, each whole or not at all.
 ///
 /// # Errors
 /// [`ErrorKind::Unsupported`] if the file is of a newer version than this knows; it is left as it was.
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
-    migrate_with(connection, MIGRATIONS)
+    if is_at(connection, MIGRATIONS.len())? {
+        return Ok(());
+    }
+    // SQLite's own `lower` knows ASCII only.
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection
+        .create_scalar_function("folded", 1, flags, |context| {
+            let text: String = context.get(0)?;
+            Ok(folded(&text))
+        })
+        .map_err(database)?;
+    let outcome = migrate_with(connection, MIGRATIONS);
+    connection.remove_function("folded", 1).map_err(database)?;
+    outcome
+}
+
+/// Whether the file is of this version: then nobody is kept from writing. Versions only rise.
+fn is_at(connection: &Connection, newest: usize) -> Result<bool> {
+    let version: u32 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(database)?;
+    Ok(usize::try_from(version).is_ok_and(|version| version == newest))
 }
 
 /// The same with other steps, for another file.

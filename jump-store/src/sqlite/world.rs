@@ -57,9 +57,9 @@ fn read(
     Ok(())
 }
 
-/// Writes one change. `next` is the world after all changes of the commit.
-pub(super) fn write(transaction: &Transaction<'_>, change: &Change, next: &World) -> Result<()> {
-    for write in rows::writes(change, next)? {
+/// Writes the changes that a world accepts.
+pub(super) fn write(transaction: &Transaction<'_>, world: &World, changes: &[Change]) -> Result<()> {
+    for write in rows::writes(world, changes)? {
         // SQLite numbers `$1`, `$2` and so on in the order in which they first stand in the statement.
         transaction
             .prepare_cached(write.statement)

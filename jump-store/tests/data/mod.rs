@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod model;
+
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
@@ -13,7 +15,7 @@ use jump_core::keys::{SealingKey, SealingPublicKey, SigningKey};
 use jump_core::model::{
     Change, Comments, HostKey, HostKeyPolicy, Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethods,
     Jumpoint, Login, LoginScope, Membership, Name, Placement, PortForward, ProtocolTunnel, Revision, Role,
-    ShellJump, ShellProtocol, Tag, TargetAddress, User, UserName, World,
+    ShellJump, ShellProtocol, SiteSettings, Tag, TargetAddress, User, UserName, World,
 };
 use jump_core::secret::Secret;
 use jump_core::session::{
@@ -200,20 +202,40 @@ pub(crate) fn every_change() -> Vec<Change> {
     changes
 }
 
-/// Every fact in a world, in one order.
+/// Every fact in a world as JSON, in one order.
 pub(crate) fn facts(world: &World) -> Vec<String> {
-    let mut facts: Vec<String> = world
-        .users()
-        .map(|user| format!("{user:?}"))
-        .chain(world.groups().map(|group| format!("{group:?}")))
-        .chain(world.jumpoints().map(|jumpoint| format!("{jumpoint:?}")))
-        .chain(world.items().map(|item| format!("{item:?}")))
-        .chain(world.memberships().map(|membership| format!("{membership:?}")))
-        .chain(world.jumpoint_grants().map(|grant| format!("{grant:?}")))
-        .chain(world.logins().map(|login| format!("{login:?}")))
+    let grant = |(user, jumpoint)| Change::GrantJumpoint { user, jumpoint };
+    let mut changes = world.framework();
+    changes.retain(|change| *change != Change::PutSite(SiteSettings::default()));
+    changes.extend(world.jumpoints().map(|one| Change::PutJumpoint((**one).clone())));
+    changes.extend(world.items().map(|one| Change::PutItem((**one).clone())));
+    changes.extend(world.approvals().map(|one| Change::PutApproval((**one).clone())));
+    changes.extend(world.logins().map(|one| Change::PutLogin(one.clone())));
+    changes.extend(world.jumpoint_grants().map(grant));
+    let mut facts: Vec<String> = changes
+        .iter()
+        .map(|change| serde_json::to_string(change).unwrap())
         .collect();
     facts.sort();
     facts
+}
+
+/// Panics with what differs, shortened, if two worlds do.
+pub(crate) fn assert_same(world: &World, expected: &World, when: &str) {
+    let (here, there) = (facts(world), facts(expected));
+    let short = |fact: &String| fact.chars().take(200).collect::<String>();
+    let only = |some: &[String], others: &[String]| -> Vec<String> {
+        some.iter()
+            .filter(|fact| !others.contains(fact))
+            .map(short)
+            .collect()
+    };
+    assert!(
+        here == there,
+        "{when}: kept {:#?}, expected {:#?}",
+        only(&here, &there),
+        only(&there, &here)
+    );
 }
 
 /// An active session; some start at the same moment.
