@@ -6,8 +6,8 @@
 
 mod decide;
 mod decision;
-mod item_edit;
 mod facts;
+mod item_edit;
 mod permissions;
 mod policy;
 mod reason;
@@ -16,8 +16,8 @@ mod visible;
 
 pub use decide::{Action, Context, Given, Live, decide};
 pub use decision::{Allowed, Decision, Effect, Gate, Limit, Need, Obligations, Verdict};
-pub use item_edit::needed_to_edit;
 pub use facts::{Facts, FactsBuilder, Wanted};
+pub use item_edit::needed_to_edit;
 pub use permissions::{ExplainedPermission, PermissionRule, explain_permissions};
 pub use reason::{Place, Reason, RoleSource};
 pub use role::{applying_policy, role_permits};
