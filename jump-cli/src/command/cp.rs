@@ -12,6 +12,7 @@ use super::Context;
 use crate::connect::{SessionArguments, connect};
 use crate::error::{Failure, usage};
 use crate::stop::Stop;
+use crate::warnings;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -67,7 +68,8 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         Job::Upload { item, .. } | Job::Download { item, .. } => item,
     };
     let rep = connect(&context.home).await?;
-    let Session::Shell(session) = Box::pin(rep.open_with(item, &arguments.session.options())).await? else {
+    let opened = Box::pin(rep.open_session(item, &arguments.session.options())).await?;
+    let Session::Shell(session) = opened.session else {
         return Err(usage("this item is no shell, so it has no files"));
     };
     let bar = bar(context.output.json());
@@ -87,6 +89,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     let copied = tokio::select! {
         copied = Box::pin(copy) => copied.map_err(Failure::from),
         () = stop.told() => Err(Error::new(ErrorKind::Closed, "copy", "it was interrupted").into()),
+        never = warnings::tell(opened.events, warnings::Line::Plain) => match never {},
     };
     bar.finish_and_clear();
     // The copy is done or has failed; a goodbye that fails changes nothing about that.

@@ -14,12 +14,13 @@ use jump_core::{Error, ErrorKind, Result};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use super::Context;
-use jump_core::rep::JumpOptions;
+use jump_core::rep::{JumpOptions, JumpSession};
 
 use crate::connect::{SessionArguments, connect};
 use crate::error::{Failure, surprised, usage};
 use crate::stdio::{SessionSide, Stdio};
 use crate::stop::Stop;
+use crate::warnings;
 
 /// How long the goodbye to the Jumpoint, and its answer, may take.
 const GOODBYE: Duration = Duration::from_millis(250);
@@ -48,7 +49,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
                 (None, _) => return Err(usage(format!("say which port with --port: {ports:?}"))),
             };
             let target = TargetAddress::new(jump_core::model::Hostname::new(&item.hostname)?, port)?;
-            through_tunnel(&rep, &id, &target).await
+            through_tunnel(&rep, &id, &target, &arguments.session.options()).await
         }
         _ => shell(&rep, &id, &arguments.session.options()).await,
     }
@@ -57,13 +58,15 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
 /// The session's own stream. SSH knows no half-open connection: whichever side ends first, it is over.
 async fn shell(rep: &Rep, item: &str, options: &JumpOptions) -> Result<(), Failure> {
     let (mut stdio, written) = Stdio::open().map_err(crate::error::runtime)?;
-    let mut session = SessionSide(Box::pin(rep.jump_with(item, options)).await?.stream);
+    let JumpSession { stream, events, .. } = Box::pin(rep.jump_with(item, options)).await?;
+    let mut session = SessionSide(stream);
     // From here on there is somebody to say goodbye to.
     let mut stop = Stop::listen()?;
     let moved = tokio::select! {
         moved = pump(&mut stdio, &mut session) => moved.map(|_| ()),
         _ = written => Ok(()),
         () = stop.told() => Ok(()),
+        never = warnings::tell(events, warnings::Line::Plain) => match never {},
     };
     ended(match moved {
         Ok(()) => part(&mut session).await,
@@ -101,8 +104,14 @@ async fn part(session: &mut SessionSide) -> Result<()> {
 }
 
 /// One connection through a tunnel session.
-async fn through_tunnel(rep: &Rep, item: &str, target: &TargetAddress) -> Result<(), Failure> {
-    let Session::Tunnel(session) = Box::pin(rep.open(item)).await? else {
+async fn through_tunnel(
+    rep: &Rep,
+    item: &str,
+    target: &TargetAddress,
+    options: &JumpOptions,
+) -> Result<(), Failure> {
+    let opened = Box::pin(rep.open_session(item, options)).await?;
+    let Session::Tunnel(session) = opened.session else {
         return Err(surprised());
     };
     let stream = session.open(target).await?;
@@ -112,6 +121,7 @@ async fn through_tunnel(rep: &Rep, item: &str, target: &TargetAddress) -> Result
         moved = pump(stdio, stream) => moved.map(|_| ()),
         closed = session.closed() => closed,
         () = stop.told() => Ok(()),
+        never = warnings::tell(opened.events, warnings::Line::Plain) => match never {},
     };
     let _ = tokio::time::timeout(GOODBYE, session.close()).await;
     ended(moved)

@@ -16,6 +16,7 @@ use crate::error::{Failure, usage};
 use crate::stdio::{LISTENER_GONE, StandardOutput};
 use crate::stop::Stop;
 use crate::terminal::{self, RawMode};
+use crate::warnings;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -40,7 +41,8 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<E
         return Err(usage("-t needs a terminal"));
     }
     let rep = connect(&context.home).await?;
-    let session = match Box::pin(rep.open_with(&arguments.item, &arguments.session.options())).await? {
+    let opened = Box::pin(rep.open_session(&arguments.item, &arguments.session.options())).await?;
+    let session = match opened.session {
         Session::Shell(session) => session,
         _ => return Err(usage("this item is no shell").hint("open it with: jump tunnel ITEM")),
     };
@@ -55,7 +57,15 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<E
     };
     // Raw mode ends before anything about the end is printed.
     let raw = on_terminal.is_some().then(RawMode::start).transpose()?;
-    let status = drive(&*session, channel, raw.is_some()).await;
+    let line = if raw.is_some() {
+        warnings::Line::Raw
+    } else {
+        warnings::Line::Plain
+    };
+    let status = tokio::select! {
+        status = drive(&*session, channel, raw.is_some()) => status,
+        never = warnings::tell(opened.events, line) => match never {},
+    };
     drop(raw);
     Ok(exit_code(&status?))
 }

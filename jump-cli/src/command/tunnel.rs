@@ -14,6 +14,7 @@ use crate::connect::{SessionArguments, connect};
 use crate::error::{Failure, surprised, usage};
 use crate::output::Output;
 use crate::stop::Stop;
+use crate::warnings;
 
 const EVENTS_WAITING: usize = 64;
 
@@ -42,9 +43,8 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             })
         })
         .collect::<jump_core::Result<Vec<_>>>()?;
-    let Session::Tunnel(session) =
-        Box::pin(rep.open_with(&item.id.to_string(), &arguments.session.options())).await?
-    else {
+    let opened = Box::pin(rep.open_session(&item.id.to_string(), &arguments.session.options())).await?;
+    let Session::Tunnel(session) = opened.session else {
         return Err(surprised());
     };
     let session: Arc<dyn TunnelSession> = Arc::from(session);
@@ -61,6 +61,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     let ended = tokio::select! {
         closed = session.closed() => closed.map_err(Failure::from),
         never = tell(*output, events) => never,
+        never = warnings::tell(opened.events, warnings::Line::Plain) => match never {},
         () = stop.told() => Ok(()),
     };
     drop(listener);

@@ -172,7 +172,14 @@ pub(super) async fn jump(
         .injected
         .as_ref()
         .map(|injected| injected.attempt(session, item.id));
-    let mut live = LiveSession::new(record, grant, caller.login(), Some(rep.clone()), link.key);
+    let mut live = LiveSession::new(
+        record,
+        grant,
+        &allowed,
+        caller.login(),
+        Some(rep.clone()),
+        link.key,
+    );
     live.injected = picked.injected;
     broker.0.sessions.insert(live);
     if let Err(error) = stored {

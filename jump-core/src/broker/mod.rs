@@ -14,6 +14,7 @@ mod checks;
 mod credentials;
 mod edit;
 mod editing;
+mod endings;
 mod enrol;
 mod invitations;
 mod item_edit;

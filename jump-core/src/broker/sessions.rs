@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use super::accounting::{self, Unaccounted};
 use super::credentials::Injected;
+use super::endings::{self, Ending, Warned};
 use super::{Broker, lock};
-use crate::access::{Action, Context, Live, Obligations, decide};
+use crate::access::{Action, Allowed, Context, Live, Obligations, decide};
 use crate::control::{Connection, Message, Notice};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, LoginId, SessionId, UserId};
@@ -44,6 +45,10 @@ pub(super) struct LiveSession {
     /// Whether the Jumpoint has said that the rep is there.
     pub(super) joined: bool,
     pub(super) ending: Option<EndReason>,
+    /// When it ends by what was granted, and what ends it then.
+    granted: Ending,
+    /// What the rep was told about its end.
+    warned: Warned,
     /// The last event that is in the log.
     pub(super) last_event: u64,
     /// Whether the next one is on its way there.
@@ -54,11 +59,14 @@ impl LiveSession {
     pub(super) fn new(
         record: SessionRecord,
         grant: Grant,
+        allowed: &Allowed,
         login: Option<LoginId>,
         rep: Option<Connection>,
         jumpoint_identity: PublicKey,
     ) -> Self {
         Self {
+            granted: Ending::of(allowed.obligations()),
+            warned: Warned::default(),
             record,
             grant,
             login,
@@ -198,9 +206,14 @@ impl Drop for Place {
     }
 }
 
-/// Whether a live session still is what the world allows; the reason if not.
-fn recheck(broker: &Broker, world: &World, live: &LiveSession, now: Timestamp) -> Option<EndReason> {
-    let revoked = |why: &str| Some(EndReason::AccessRevoked(why.to_owned()));
+/// Whether a live session still is what the world allows, and when it ends; the reason if it is not.
+fn recheck(
+    broker: &Broker,
+    world: &World,
+    live: &LiveSession,
+    now: Timestamp,
+) -> std::result::Result<Ending, EndReason> {
+    let revoked = |why: &str| Err(EndReason::AccessRevoked(why.to_owned()));
     let grant = &live.grant;
     let context = Context {
         session_started: Some(live.record.started),
@@ -236,7 +249,13 @@ fn recheck(broker: &Broker, world: &World, live: &LiveSession, now: Timestamp) -
     if identity != Some(live.jumpoint_identity) {
         return revoked("the jumpoint was enrolled anew");
     }
-    (now >= now_due.until).then_some(EndReason::Expired)
+    if now >= now_due.until {
+        return Err(EndReason::Expired);
+    }
+    let login = live.login.and_then(|login| world.login(login));
+    let by_login = login.and_then(|login| login.expires).map(Ending::by_login);
+    let ends = [Some(live.granted), Some(Ending::of(now_due)), by_login];
+    Ok(Ending::first(ends).unwrap_or(live.granted))
 }
 
 /// Why a session that was just put into the registry may not go on, if so: it was ended meanwhile, or what the
@@ -244,7 +263,10 @@ fn recheck(broker: &Broker, world: &World, live: &LiveSession, now: Timestamp) -
 pub(super) fn recheck_new(broker: &Broker, session: SessionId) -> Option<EndReason> {
     let (world, now) = (broker.world(), broker.now());
     match broker.0.sessions.lock().live.get(&session) {
-        Some(live) => live.ending.clone().or_else(|| recheck(broker, &world, live, now)),
+        Some(live) => live
+            .ending
+            .clone()
+            .or_else(|| recheck(broker, &world, live, now).err()),
         None => Some(EndReason::BrokerRestarted),
     }
 }
@@ -261,17 +283,23 @@ pub(super) fn open(broker: &Broker, session: SessionId, jumpoint: &Connection, o
     Ok(())
 }
 
-/// Re-decides every live session.
+/// Re-decides every live session, and says which end soon.
 pub(super) fn enforce(broker: &Broker, world: &World, now: Timestamp) {
-    let doomed: Vec<(SessionId, EndReason)> = broker
-        .0
-        .sessions
-        .lock()
-        .live
-        .values()
-        .filter(|live| live.ending.is_none())
-        .filter_map(|live| recheck(broker, world, live, now).map(|reason| (live.record.id, reason)))
-        .collect();
+    let mut doomed: Vec<(SessionId, EndReason)> = Vec::new();
+    for live in broker.0.sessions.lock().live.values_mut() {
+        if live.ending.is_some() {
+            continue;
+        }
+        match recheck(broker, world, live, now) {
+            Err(reason) => doomed.push((live.record.id, reason)),
+            Ok(ending) => {
+                let told = endings::announce(&mut live.warned, live.record.id, ending, world, now);
+                if let (Some(told), Some(rep)) = (told, &live.rep) {
+                    rep.send_now(Message::Notice(Notice::SessionEnding(told)));
+                }
+            }
+        }
+    }
     for (session, reason) in doomed {
         let _ = end(broker, session, reason);
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ApprovalAnswer, ApprovalView, ItemPatch, Supplied};
+use super::{ApprovalAnswer, ApprovalView, ItemPatch, SessionEnding, Supplied};
 use super::{
     CredentialView, Explanation, GroupView, ItemView, JumpointView, ProtocolVersion, SessionView, UserView,
     VaultAnswer, VaultRequest,
@@ -561,6 +561,8 @@ pub enum Notice {
         /// Why.
         reason: EndReason,
     },
+    /// To a rep: a session of its own is about to end.
+    SessionEnding(SessionEnding),
     /// To anybody: the connection closes, and why.
     Closing(WireError),
 }

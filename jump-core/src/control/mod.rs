@@ -8,6 +8,7 @@ mod connection;
 #[cfg(test)]
 mod connection_tests;
 mod dial;
+mod ending;
 mod frame;
 mod invitation;
 mod item_patch;
@@ -19,6 +20,7 @@ mod view;
 
 pub(crate) use connection::{Connection, Handler, Heartbeat, read_message, write_message};
 pub(crate) use dial::{Answer, Dial, Dialled, enrol};
+pub use ending::{EndingRule, SessionEnding};
 pub use frame::{FrameDecoder, MAX_FRAME, MAX_FRAME_BEFORE_AUTHENTICATION, encode_frame};
 pub use invitation::{BrokerEndpoint, Invitation};
 pub use item_patch::{DetailsPatch, ItemPatch};

@@ -177,7 +177,7 @@ impl Handler for BrokerHandler {
                     stop.stop(reason);
                 }
             }
-            Notice::SessionEnded { .. } | Notice::Closing(_) => {}
+            Notice::SessionEnded { .. } | Notice::SessionEnding(_) | Notice::Closing(_) => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::ends::Ends;
 use super::explained::explained;
-use super::{LoginIdentity, SessionStream};
+use super::{LoginIdentity, SessionEvents, SessionStream};
 use crate::control::Supplied;
 use crate::control::{
     Answer, BrokerEndpoint, Connection, CredentialView, Dial, Edit, Explanation, Heartbeat, HelloRole,
@@ -55,6 +55,19 @@ pub struct JumpSession {
     pub grant: Arc<Grant>,
     /// The stream.
     pub stream: SessionStream,
+    /// What the broker says about it meanwhile.
+    pub events: SessionEvents,
+}
+
+/// A started session, driven by the backend of its protocol.
+#[derive(Debug)]
+pub struct OpenedSession {
+    /// What was granted.
+    pub grant: Arc<Grant>,
+    /// The session.
+    pub session: Session,
+    /// What the broker says about it meanwhile.
+    pub events: SessionEvents,
 }
 
 /// What a session is started with besides its item.
@@ -301,10 +314,12 @@ impl Rep {
             Ok(tls) => tls,
             Err(error) => return Err(end.explain(error).await),
         };
+        let events = SessionEvents::new(end.clone(), self.0.connection.clone());
         let stream = SessionStream::new(tls, grant.session(), end, self.clone());
         Ok(JumpSession {
             grant: Arc::new(grant),
             stream,
+            events,
         })
     }
 
@@ -321,14 +336,32 @@ impl Rep {
     /// # Errors
     /// As [`Rep::jump_with`], and [`ErrorKind::Unsupported`] if no backend is registered for the item's protocol.
     pub async fn open_with(&self, item: &str, options: &JumpOptions) -> Result<Session> {
-        let JumpSession { grant, stream } = self.jump_with(item, options).await?;
+        self.open_session(item, options)
+            .await
+            .map(|opened| opened.session)
+    }
+
+    /// [`Rep::open_with`] with the grant and what the broker says about the session meanwhile.
+    ///
+    /// # Errors
+    /// As [`Rep::open_with`].
+    pub async fn open_session(&self, item: &str, options: &JumpOptions) -> Result<OpenedSession> {
+        let JumpSession {
+            grant,
+            stream,
+            events,
+        } = self.jump_with(item, options).await?;
         let backend = self.0.backends.get(grant.protocol())?;
         let mut end = self.0.ends.watch(grant.session());
         match backend
-            .connect(Box::new(stream), ConnectOptions::new(grant))
+            .connect(Box::new(stream), ConnectOptions::new(grant.clone()))
             .await
         {
-            Ok(session) => Ok(explained(session, end, self.clone())),
+            Ok(session) => Ok(OpenedSession {
+                grant,
+                session: explained(session, end, self.clone()),
+                events,
+            }),
             Err(error) => Err(end.explain(error).await),
         }
     }

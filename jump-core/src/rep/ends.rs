@@ -1,4 +1,4 @@
-//! What the broker said about how sessions ended, for streams that want to tell their user.
+//! What the broker said about the ends of sessions, for streams that want to tell their user.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::control::{Connection, Handler, Notice, Request, Response};
+use crate::control::{Connection, Handler, Notice, Request, Response, SessionEnding};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionId;
 use crate::session::EndReason;
@@ -19,19 +19,28 @@ const WHY_PATIENCE: Duration = Duration::from_secs(3);
 /// Sessions whose end is kept although nobody watches them yet; a broker that names more must not fill the memory.
 const UNWATCHED: usize = 256;
 
+/// What the broker has said about one session.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// The latest warning.
+    pub(super) ending: Option<SessionEnding>,
+    /// Why it is over.
+    pub(super) ended: Option<EndReason>,
+}
+
 /// A watch per session that this rep has open.
 #[derive(Debug, Default)]
-pub(super) struct Ends(Mutex<HashMap<SessionId, watch::Sender<Option<EndReason>>>>);
+pub(super) struct Ends(Mutex<HashMap<SessionId, watch::Sender<Known>>>);
 
 /// Watches one session; the last one to be dropped forgets it.
 pub(super) struct EndWatch {
     ends: Arc<Ends>,
     session: SessionId,
-    end: watch::Receiver<Option<EndReason>>,
+    end: watch::Receiver<Known>,
 }
 
 impl Ends {
-    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, watch::Sender<Option<EndReason>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, watch::Sender<Known>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -40,7 +49,7 @@ impl Ends {
         let end = self
             .lock()
             .entry(session)
-            .or_insert_with(|| watch::channel(None).0)
+            .or_insert_with(|| watch::channel(Known::default()).0)
             .subscribe();
         EndWatch {
             ends: self.clone(),
@@ -49,27 +58,40 @@ impl Ends {
         }
     }
 
-    fn note(&self, session: SessionId, reason: EndReason) {
+    fn note(&self, session: SessionId, change: impl FnOnce(&mut Known)) {
         let mut ends = self.lock();
         if !ends.contains_key(&session) && ends.len() >= UNWATCHED {
             ends.retain(|_, end| end.receiver_count() > 0);
         }
         ends.entry(session)
-            .or_insert_with(|| watch::channel(None).0)
-            .send_replace(Some(reason));
+            .or_insert_with(|| watch::channel(Known::default()).0)
+            .send_modify(change);
     }
 }
 
 impl EndWatch {
     /// The reason, if the broker has said it.
     pub(super) fn known(&self) -> Option<EndReason> {
-        self.end.borrow().clone()
+        self.end.borrow().ended.clone()
+    }
+
+    /// Waits until the broker has said something else about the session than `seen`, or that it is over, and gives all
+    /// it has said. Cancel-safe.
+    pub(super) async fn news(&mut self, seen: Option<&SessionEnding>) -> Known {
+        let new = |known: &Known| known.ended.is_some() || known.ending.as_ref() != seen;
+        match self.end.wait_for(new).await {
+            Ok(known) => known.clone(),
+            Err(_) => Known {
+                ending: None,
+                ended: Some(EndReason::RepLost),
+            },
+        }
     }
 
     /// Waits until the broker says that the session is over. Cancel-safe.
     pub(super) async fn ended(&mut self) -> EndReason {
-        match self.end.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or(EndReason::RepLost),
+        match self.end.wait_for(|known| known.ended.is_some()).await {
+            Ok(known) => known.ended.clone().unwrap_or(EndReason::RepLost),
             // Cannot be: the sender stays as long as this watch.
             Err(_) => EndReason::RepLost,
         }
@@ -141,8 +163,14 @@ impl Handler for Ends {
     }
 
     async fn notice(&self, _: &Connection, notice: Notice) {
-        if let Notice::SessionEnded { session, reason } = notice {
-            self.note(session, reason);
+        match notice {
+            Notice::SessionEnded { session, reason } => {
+                self.note(session, |known| known.ended = Some(reason));
+            }
+            Notice::SessionEnding(ending) => {
+                self.note(ending.session, |known| known.ending = Some(ending));
+            }
+            _ => {}
         }
     }
 }
@@ -155,7 +183,7 @@ mod tests {
     async fn an_end_that_came_first_is_seen_and_the_last_watch_forgets_it() {
         let ends = Arc::new(Ends::default());
         let session = SessionId::random().unwrap();
-        ends.note(session, EndReason::Expired);
+        ends.note(session, |known| known.ended = Some(EndReason::Expired));
         let mut watch = ends.watch(session);
         let second = watch.clone();
         assert_eq!(watch.ended().await, EndReason::Expired);
@@ -170,7 +198,9 @@ mod tests {
         let ends = Arc::new(Ends::default());
         let watched = ends.watch(SessionId::random().unwrap());
         for _ in 0..10 * UNWATCHED {
-            ends.note(SessionId::random().unwrap(), EndReason::RepLost);
+            ends.note(SessionId::random().unwrap(), |known| {
+                known.ended = Some(EndReason::RepLost);
+            });
         }
         assert!(ends.lock().len() <= UNWATCHED + 1);
         assert!(ends.lock().contains_key(&watched.session));

@@ -20,9 +20,11 @@
 mod client;
 mod ends;
 mod enrol;
+mod events;
 mod explained;
 mod stream;
 
-pub use client::{JumpOptions, JumpSession, Rep, RepBuilder};
+pub use client::{JumpOptions, JumpSession, OpenedSession, Rep, RepBuilder};
 pub use enrol::{LoginIdentity, enrol};
+pub use events::{SessionEvents, SessionNews};
 pub use stream::SessionStream;
