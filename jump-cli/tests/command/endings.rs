@@ -3,7 +3,7 @@
 use jump_testkit::process::{Process, command};
 use jump_testkit::sshd::Sshd;
 
-use crate::support::{ADMIN, LONG, Site, User, nothing_is_active};
+use crate::support::{ADMIN, LONG, Site, User, add_shell, nothing_is_active};
 
 #[tokio::test]
 async fn the_exit_code_of_a_remote_command_passes_through() {
@@ -208,4 +208,33 @@ async fn a_session_ends_with_the_role_the_user_or_the_item() {
         session.output()
     );
     nothing_is_active(&site.admin).await;
+}
+
+#[tokio::test]
+async fn a_session_that_time_will_end_says_so_on_standard_error_and_not_among_its_bytes() {
+    let (site, sshd) = (Site::start().await, Sshd::start().await.unwrap());
+    add_shell(&site.admin, &sshd, &["--max-duration", "4"]).await;
+    let said = site.admin.run(&["ssh", "web", "echo ready; sleep 1000"]).await;
+    assert_eq!(said.out, "ready\n", "{said:?}");
+    let warning = "jump: the session ends in ";
+    assert!(
+        said.err.starts_with(warning)
+            && said.err.contains(" seconds, at 20")
+            && said.err.contains("Z: it may not last longer\n"),
+        "{said:?}"
+    );
+    let port = sshd.address().port();
+    let forward = format!("0:{port}");
+    let tunnel = ["items", "add", "tunnel", "db", "--host", "127.0.0.1"];
+    let tunnel = [&tunnel[..], &["--forward", &forward, "--max-duration", "30"]].concat();
+    site.admin.run(&tunnel).await.ok();
+    // A proxy whose client says nothing.
+    for line in ["exec jump tunnel db", "sleep 30 | jump proxy db"] {
+        let shell = site.admin.environment(command("sh"), &["-c", line]);
+        let mut session = Process::spawn(shell).unwrap();
+        session
+            .wait_for_line("jump: the session ends in ", LONG)
+            .await
+            .unwrap();
+    }
 }
