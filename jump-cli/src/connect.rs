@@ -24,7 +24,7 @@ pub(crate) struct SessionArguments {
     /// The ticket id, where the item's Jump Policy asks for one
     #[arg(long, value_name = "ID")]
     ticket: Option<Field>,
-    /// The code of your second factor, where the item's Jump Policy asks for one
+    /// The code of your second factor, where the item's Jump Policy asks for one: `jump users totp enrol` makes one
     #[arg(long, value_name = "CODE")]
     code: Option<Field>,
     /// Jump although the item's advisory schedule is closed

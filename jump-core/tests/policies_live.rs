@@ -11,16 +11,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jump_core::audit::AuditKind;
-use jump_core::broker::{TicketChecker, TicketQuestion, Totp};
-use jump_core::control::{ApprovalAnswer, ApprovalView, Edit, RepRequest, Response};
+use jump_core::audit::{AuditKind, FactorNote};
+use jump_core::broker::{FactorFolder, TicketChecker, TicketQuestion, Totp};
+use jump_core::control::{
+    ApprovalAnswer, ApprovalView, Edit, FactorAnswer, FactorRequest, RepRequest, Response,
+};
 use jump_core::id::{PolicyId, SessionId, UserId};
+use jump_core::keys::SigningKey;
 use jump_core::model::{
-    Approval, ApprovalScope, ApprovalState, Change, Field, JumpItem, JumpPolicy, Name, Remark, Schedule,
-    ScheduleEntry, SimultaneousJumps,
+    Approval, ApprovalScope, ApprovalState, Change, Field, JumpItem, JumpPolicy, LoginScope, Name, Remark,
+    Schedule, ScheduleEntry, SimultaneousJumps,
 };
 use jump_core::protocol::Registry;
-use jump_core::rep::{JumpOptions, JumpSession, Rep};
+use jump_core::rep::{JumpOptions, JumpSession, LoginIdentity, Rep};
 use jump_core::secret::Secret;
 use jump_core::session::{EndReason, RecordingMode};
 use jump_core::store::SessionState;
@@ -210,7 +213,9 @@ async fn a_second_factor_opens_one_session() {
     with_factor.second_factor = Some(totp.clone());
     let site = site(with_factor, |policy| policy.two_factor_challenge_required = true).await;
     let secret = Secret::new(b"12345678901234567890".to_vec());
-    totp.enrol(user(&site, "alice"), secret).unwrap();
+    totp.enrol(user(&site, "alice"), secret, Timestamp::now())
+        .await
+        .unwrap();
     let alice = login(&site, "alice").await;
     let wrong = giving(|options| options.supplied.code = Some(Field::new("not a code").unwrap()));
     assert_eq!(
@@ -516,4 +521,111 @@ async fn changes_as_they_are_take_an_administrator_and_are_made_all_or_none() {
         panic!("no site");
     };
     assert_eq!(shown, again);
+}
+
+async fn factor(rep: &Rep, request: FactorRequest) -> Result<Response> {
+    rep.request(RepRequest::SecondFactor(request)).await
+}
+
+/// Begins an enrolment; gives the secret as an application reads it.
+async fn enrol_factor(rep: &Rep) -> Vec<u8> {
+    let begun = factor(rep, FactorRequest::Begin { code: None }).await.unwrap();
+    let Response::SecondFactor(FactorAnswer::Begun(address)) = begun else {
+        panic!("{begun:?}");
+    };
+    assert!(!format!("{address:?}").contains("otpauth"));
+    let text = address.expose();
+    let (_, secret) = text.split_once("?secret=").unwrap();
+    let (secret, _) = secret.split_once('&').unwrap();
+    data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap()
+}
+
+#[tokio::test]
+async fn s34_a_user_enrols_a_second_factor_and_only_with_it_or_an_administrator_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(FactorFolder::new(folder.path()));
+    let mut with_factor = options();
+    with_factor.totp = Some(Arc::new(Totp::kept(store, SigningKey::generate().unwrap())));
+    let site = site(with_factor, |policy| policy.two_factor_challenge_required = true).await;
+    let alice = login(&site, "alice").await;
+    let secret = enrol_factor(&alice).await;
+    let with_code = |secret: &[u8]| {
+        let code = Field::new(code_now(secret)).unwrap();
+        giving(|options| options.supplied.code = Some(code))
+    };
+    // Not before it is confirmed.
+    refused(&alice, &with_code(&secret)).await;
+    let wrong = Field::new("000000x").unwrap();
+    let error = factor(&alice, FactorRequest::Confirm { code: wrong })
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    let code = Field::new(code_now(&secret)).unwrap();
+    factor(&alice, FactorRequest::Confirm { code }).await.unwrap();
+    // What confirmed it is used up; whoever has the device alone makes no other one.
+    refused(&alice, &with_code(&secret)).await;
+    let error = factor(&alice, FactorRequest::Begin { code: None })
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    let status = factor(&alice, FactorRequest::Status).await.unwrap();
+    assert!(matches!(
+        status,
+        Response::SecondFactor(FactorAnswer::Since(Some(_)))
+    ));
+
+    // A login for sessions does not touch it, nor does another user.
+    let invitation = site.invite("alice", LoginScope::Sessions).await.unwrap();
+    let identity = LoginIdentity::generate().unwrap();
+    let label = Name::new("phone").unwrap();
+    jump_core::rep::enrol(&*site.transport, &invitation, &identity, label)
+        .await
+        .unwrap();
+    let phone = site.connect(identity, Registry::new()).await.unwrap();
+    let reset = || FactorRequest::Reset {
+        user: jump_core::model::UserName::new("alice").unwrap(),
+    };
+    for (rep, request) in [
+        (&phone, FactorRequest::Begin { code: None }),
+        (&phone, FactorRequest::Status),
+        (&login(&site, "bob").await, reset()),
+        (&alice, reset()),
+    ] {
+        let error = factor(rep, request).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied);
+    }
+    // An administrator resets it, and that is logged.
+    let carol = login(&site, "carol").await;
+    factor(&carol, reset()).await.unwrap();
+    let status = factor(&alice, FactorRequest::Status).await.unwrap();
+    assert!(matches!(
+        status,
+        Response::SecondFactor(FactorAnswer::Since(None))
+    ));
+    let notes: Vec<FactorNote> = site
+        .audit
+        .events()
+        .into_iter()
+        .filter_map(|event| match event.kind {
+            AuditKind::SecondFactorChanged(note) => Some(note),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(notes[..2], [FactorNote::EnrolmentBegun, FactorNote::Enrolled]);
+    assert!(matches!(notes.last(), Some(FactorNote::Reset { .. })));
+    let log = format!("{:?}", site.audit.events());
+    assert!(!log.contains(&data_encoding::BASE32_NOPAD.encode(&secret)));
+
+    // Enrolled again, it opens a session, and goes with the user.
+    let secret = enrol_factor(&alice).await;
+    let code = Field::new(code_now(&secret)).unwrap();
+    factor(&alice, FactorRequest::Confirm { code }).await.unwrap();
+    let file = folder.path().join(format!("{}.factor", user(&site, "alice")));
+    assert!(file.exists());
+    site.edit(Edit::RemoveUser {
+        name: jump_core::model::UserName::new("alice").unwrap(),
+    })
+    .await
+    .unwrap();
+    site.until("it is forgotten", || !file.exists()).await.unwrap();
 }

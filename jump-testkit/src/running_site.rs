@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jump_core::audit::MemoryAuditLog;
-use jump_core::broker::{Broker, Caller, SecondFactor, TicketChecker};
+use jump_core::broker::{Broker, Caller, SecondFactor, TicketChecker, Totp};
 use jump_core::control::{BrokerEndpoint, Edit, Invitation, ItemDraft, ItemView, RepRequest, Response};
 use jump_core::jumpoint::{self, Jumpoint, JumpointIdentity, NetworkPolicy};
 use jump_core::keys::{SealingKey, SealingPublicKey, SigningKey};
@@ -50,6 +50,8 @@ pub struct SiteOptions {
     pub tickets: Option<Arc<dyn TicketChecker>>,
     /// Who checks second factors.
     pub second_factor: Option<Arc<dyn SecondFactor>>,
+    /// The second factor that users enrol themselves.
+    pub totp: Option<Arc<Totp>>,
 }
 
 impl SiteOptions {
@@ -68,6 +70,7 @@ impl SiteOptions {
             clock: Arc::new(SystemClock),
             tickets: None,
             second_factor: None,
+            totp: None,
         }
     }
 
@@ -122,6 +125,7 @@ struct Restart {
     clock: Arc<dyn Clock>,
     tickets: Option<Arc<dyn TicketChecker>>,
     second_factor: Option<Arc<dyn SecondFactor>>,
+    totp: Option<Arc<Totp>>,
 }
 
 impl Restart {
@@ -153,6 +157,9 @@ impl Restart {
         }
         if let Some(factor) = &self.second_factor {
             builder = builder.second_factor(factor.clone());
+        }
+        if let Some(totp) = &self.totp {
+            builder = builder.totp(totp.clone());
         }
         builder.start().await
     }
@@ -220,6 +227,7 @@ impl RunningSite {
             clock: options.clock,
             tickets: options.tickets,
             second_factor: options.second_factor,
+            totp: options.totp,
         };
         let broker = restart.broker(&address, store.clone(), audit.clone()).await?;
         let served = broker.clone();

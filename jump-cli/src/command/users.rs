@@ -1,5 +1,7 @@
 //! `jump users`.
 
+mod totp;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -69,6 +71,8 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         token_file: Option<PathBuf>,
     },
+    /// Enrol your second factor, for Jump Policies that ask for one
+    Totp(totp::Arguments),
 }
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
@@ -120,6 +124,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
                 ],
             );
         }
+        Verb::Totp(arguments) => return totp::run(output, &rep, arguments).await,
         Verb::Invite {
             name,
             sessions_only,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jump_core::audit::FileAuditLog;
+use jump_core::broker::FactorFolder;
 use jump_core::keys::{PublicKey, SealingKey, SigningKey};
 use jump_core::store::Store;
 use jump_core::{Error, ErrorKind, Result};
@@ -97,6 +98,11 @@ impl SiteFolder {
         let failed =
             |error| Error::new(ErrorKind::Internal, "open the store", "it failed").with_source(error);
         Ok(Arc::new(opened.map_err(failed)??))
+    }
+
+    /// The second factors that users enrolled, encrypted under a key that is derived from the broker's.
+    pub(crate) fn second_factors(&self) -> Arc<FactorFolder> {
+        Arc::new(FactorFolder::new(self.0.join("second-factors")))
     }
 
     pub(crate) fn audit_path(&self) -> PathBuf {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jump_core::Result;
-use jump_core::broker::Broker;
+use jump_core::broker::{Broker, Totp};
 use jump_core::control::BrokerEndpoint;
 use jump_core::tunnel::{TcpTransport, Transport};
 use tokio::task::JoinHandle;
@@ -62,6 +62,7 @@ impl SiteServer {
         if let Some(vault) = folder.vault(options.vault_key.as_deref()).await? {
             builder = builder.vault(vault);
         }
+        builder = builder.totp(Arc::new(Totp::kept(folder.second_factors(), key.clone())));
         let broker = builder.start().await?;
         let serving = tokio::spawn({
             let broker = broker.clone();

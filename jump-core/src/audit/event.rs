@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChangeNote, ItemPlace, VaultNote};
+use super::{ChangeNote, FactorNote, ItemPlace, VaultNote};
 use crate::error::ErrorKind;
 use crate::id::{ItemId, JumpointId, LoginId, SessionId, UserId, VaultAccountId};
 use crate::model::{Change, Name};
@@ -200,6 +200,8 @@ pub enum AuditKind {
     },
     /// The vault was changed.
     VaultChanged(VaultNote),
+    /// A second factor was changed.
+    SecondFactorChanged(FactorNote),
     /// Something happened inside a session.
     SessionEvent {
         /// The session.

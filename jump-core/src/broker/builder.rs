@@ -9,7 +9,7 @@ use super::checks::{SecondFactor, TicketChecker};
 use super::invitations::Invitations;
 use super::refusals::{Denials, Refusals};
 use super::sessions::{self, Sessions};
-use super::{Broker, Inner};
+use super::{Broker, Inner, Totp};
 use super::{accounting, presence};
 use crate::audit::{Actor, AuditKind, AuditLog};
 use crate::control::Heartbeat;
@@ -108,6 +108,7 @@ pub struct BrokerBuilder {
     vault: Option<Arc<Vault>>,
     tickets: Option<Arc<dyn TicketChecker>>,
     second_factor: Option<Arc<dyn SecondFactor>>,
+    totp: Option<Arc<Totp>>,
 }
 
 impl BrokerBuilder {
@@ -125,6 +126,7 @@ impl BrokerBuilder {
             vault: None,
             tickets: None,
             second_factor: None,
+            totp: None,
         }
     }
 
@@ -176,6 +178,14 @@ impl BrokerBuilder {
     pub fn second_factor(mut self, factor: Arc<dyn SecondFactor>) -> Self {
         self.second_factor = Some(factor);
         self
+    }
+
+    /// Checks one-time passwords as second factors, and lets users enrol them: see
+    /// [`FactorRequest`](crate::control::FactorRequest).
+    #[must_use]
+    pub fn totp(mut self, totp: Arc<Totp>) -> Self {
+        self.totp = Some(totp.clone());
+        self.second_factor(totp)
     }
 
     /// Gives the site a vault: it becomes a provider, and administrators can change it. A second call replaces the
@@ -236,6 +246,7 @@ impl BrokerBuilder {
             vault: self.vault,
             tickets: self.tickets,
             second_factor: self.second_factor,
+            totp: self.totp,
         };
         let broker = Broker(Arc::new_cyclic(inner));
         broker.log(Actor::System, None, AuditKind::BrokerStarted).await?;

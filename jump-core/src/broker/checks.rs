@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::Broker;
+use super::{Broker, Caller};
 use crate::access::{Decision, Given, Need, Reason};
 use crate::control::Supplied;
 use crate::error::Result;
-use crate::id::UserId;
+use crate::id::{LoginId, UserId};
 use crate::model::JumpItem;
 use crate::time::Timestamp;
 
@@ -38,11 +38,38 @@ pub trait TicketChecker: Send + Sync + Debug + 'static {
     async fn check(&self, question: TicketQuestion<'_>) -> Result<bool>;
 }
 
+/// What a second factor is asked.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct FactorQuestion<'a> {
+    /// Whose code it is said to be.
+    pub user: UserId,
+    /// Through which of the user's logins it was given: guesses of one must not lock out another.
+    pub source: Option<LoginId>,
+    /// The code, 1 to 512 characters.
+    pub code: &'a str,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+impl<'a> FactorQuestion<'a> {
+    /// A question about a code that came through no login.
+    #[must_use]
+    pub const fn new(user: UserId, code: &'a str, now: Timestamp) -> Self {
+        Self {
+            user,
+            source: None,
+            code,
+            now,
+        }
+    }
+}
+
 /// Checks the code of a second factor. An error, or no answer within ten seconds, is a no.
 #[async_trait]
 pub trait SecondFactor: Send + Sync + Debug + 'static {
     /// Whether the code is this user's and was not used before. Dropped when it takes too long; a code may be used up then.
-    async fn verify(&self, user: UserId, code: &str, now: Timestamp) -> Result<bool>;
+    async fn verify(&self, question: FactorQuestion<'_>) -> Result<bool>;
 }
 
 /// What the user says it gives, before anything was checked.
@@ -61,6 +88,7 @@ pub(super) async fn check(
     broker: &Broker,
     supplied: &Supplied,
     decision: &Decision,
+    caller: &Caller,
     question: (UserId, &str, &JumpItem),
 ) -> Given {
     let (user, user_name, item) = question;
@@ -89,11 +117,13 @@ pub(super) async fn check(
     if rests_on(Need::SecondFactor) {
         given.second_factor = match (&broker.0.second_factor, &supplied.code) {
             (Some(factor), Some(code)) => {
-                patiently(
-                    "the second factor",
-                    factor.verify(user, code.as_str(), broker.now()),
-                )
-                .await
+                let question = FactorQuestion {
+                    user,
+                    source: caller.login(),
+                    code: code.as_str(),
+                    now: broker.now(),
+                };
+                patiently("the second factor", factor.verify(question)).await
             }
             _ => false,
         };

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::Broker;
+use super::{Broker, factors};
 use crate::audit::{Actor, AuditKind, ChangeNote, ChangeNotes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Change, World};
@@ -84,6 +84,7 @@ impl Editing {
             return Err(error);
         }
         broker.replace_world(next);
+        factors::forget_removed(broker.0.totp.as_ref(), &changes);
         Ok(())
     }
 }

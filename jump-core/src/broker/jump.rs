@@ -69,7 +69,7 @@ pub(super) async fn jump(
     let (mut decision, mut allowed) = decide(&world, user, item.id, Action::Start, &context, now);
     if let Some(claimed) = &allowed {
         let question = (user, claimed.user_name(), &*item);
-        let given = Box::pin(checks::check(broker, supplied, &decision, question)).await;
+        let given = Box::pin(checks::check(broker, supplied, &decision, caller, question)).await;
         if given != context.given {
             context.given = given;
             (decision, allowed) = decide(&world, user, item.id, Action::Start, &context, now);

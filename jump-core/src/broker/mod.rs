@@ -16,6 +16,7 @@ mod edit;
 mod editing;
 mod endings;
 mod enrol;
+mod factors;
 mod invitations;
 mod item_edit;
 mod item_lookup;
@@ -53,12 +54,12 @@ use crate::vault::{CredentialProvider, Vault};
 pub use builder::{BrokerBuilder, BrokerSettings};
 pub use caller::Caller;
 use caller::RepLink;
-pub use checks::{SecondFactor, TicketChecker, TicketQuestion};
+pub use checks::{FactorQuestion, SecondFactor, TicketChecker, TicketQuestion};
 use invitations::Invitations;
 use jumpoint_link::JumpointLink;
 use refusals::{Denials, Refusals};
 use sessions::Sessions;
-pub use totp::Totp;
+pub use totp::{FactorFolder, FactorStore, Totp};
 
 /// One site's control plane. Cheap to clone; every clone is the same broker.
 #[derive(Clone)]
@@ -92,6 +93,8 @@ struct Inner {
     vault: Option<Arc<Vault>>,
     tickets: Option<Arc<dyn TicketChecker>>,
     second_factor: Option<Arc<dyn SecondFactor>>,
+    /// The same, if users enrol it themselves.
+    totp: Option<Arc<Totp>>,
 }
 
 impl fmt::Debug for Broker {

@@ -1,6 +1,8 @@
 //! Answering what reps and the embedding program ask.
 
-use super::{Broker, Caller, approvals, credentials, edit, item_lookup, jump, lock, sessions, vault, views};
+use super::{
+    Broker, Caller, approvals, credentials, edit, factors, item_lookup, jump, lock, sessions, vault, views,
+};
 use crate::access::{Action, Context, decide};
 use crate::control::{Connection, Explanation, RepRequest, Response};
 use crate::error::{Error, ErrorKind, Result};
@@ -123,6 +125,7 @@ pub(super) async fn answer(
             Ok(Response::Credentials(found))
         }
         RepRequest::Vault(request) => Box::pin(vault::answer(broker, caller, request)).await,
+        RepRequest::SecondFactor(request) => Box::pin(factors::answer(broker, caller, request)).await,
     }
 }
 

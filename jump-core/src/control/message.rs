@@ -7,6 +7,7 @@ use super::{
     CredentialView, Explanation, GroupView, ItemView, JumpointView, ProtocolVersion, SessionView, UserView,
     VaultAnswer, VaultRequest,
 };
+use super::{FactorAnswer, FactorRequest};
 use crate::audit::RecordingNote;
 use crate::error::{Error, ErrorKind};
 use crate::id::{ApprovalId, ItemId, JumpointId, LoginId, SessionId};
@@ -97,6 +98,10 @@ pub struct Secret(String);
 impl Secret {
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         Self(data_encoding::BASE64URL_NOPAD.encode(bytes))
+    }
+
+    pub(crate) fn from_text(text: &str) -> Self {
+        Self(text.to_owned())
     }
 
     pub(crate) fn to_bytes(&self) -> Option<crate::secret::Secret<[u8; 32]>> {
@@ -260,6 +265,8 @@ pub enum RepRequest {
     },
     /// Use or change the vault.
     Vault(VaultRequest),
+    /// Enrol one's second factor, or reset another's.
+    SecondFactor(FactorRequest),
 }
 
 /// A change of the site, by names. All but item edits take an administrator; item edits take the matching
@@ -513,6 +520,8 @@ pub enum Response {
     Credentials(Vec<CredentialView>),
     /// What the vault answers.
     Vault(VaultAnswer),
+    /// About a second factor.
+    SecondFactor(FactorAnswer),
 }
 
 impl Response {
