@@ -1,11 +1,17 @@
 //! The tables, and how an older file becomes a newer one.
 
-use jump_core::model::folded;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use jump_core::model::{CodeName, JumpGroup, Jumpoint, folded};
 use jump_core::{Error, ErrorKind, Result};
 use rusqlite::functions::FunctionFlags;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::error::database;
+use crate::rows::{json, unreadable};
 
 /// Each step takes a file from the version of its index to the next one. Steps are added at the end, none is changed.
 const MIGRATIONS: &[&str] = &[
@@ -13,6 +19,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("0002_model.sql"),
     include_str!("0003_query.sql"),
 ];
+
+/// The step that gives objects distinct code names; before there were none.
+const CODE_NAMES: usize = 2;
 
 /// Brings the file to the newest version, one step at a time, each whole or not at all.
 ///
@@ -30,7 +39,13 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
             Ok(folded(&text))
         })
         .map_err(database)?;
-    let outcome = migrate_with(connection, MIGRATIONS);
+    let outcome = migrate_by(connection, MIGRATIONS, |transaction, at| {
+        if at == CODE_NAMES {
+            distinct_codes::<JumpGroup>(transaction)?;
+            distinct_codes::<Jumpoint>(transaction)?;
+        }
+        Ok(())
+    });
     connection.remove_function("folded", 1).map_err(database)?;
     outcome
 }
@@ -48,6 +63,15 @@ fn is_at(connection: &Connection, newest: usize) -> Result<bool> {
 /// # Errors
 /// As [`migrate`].
 pub(crate) fn migrate_with(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
+    migrate_by(connection, migrations, |_, _| Ok(()))
+}
+
+/// Runs each step, then `and_then` in the same transaction with the step's index.
+fn migrate_by(
+    connection: &mut Connection,
+    migrations: &[&str],
+    and_then: impl Fn(&Transaction<'_>, usize) -> Result<()>,
+) -> Result<()> {
     loop {
         // The version is read under the write lock: another process may be migrating the same file.
         let transaction = connection
@@ -73,11 +97,91 @@ pub(crate) fn migrate_with(connection: &mut Connection, migrations: &[&str]) -> 
             return Ok(());
         };
         transaction.execute_batch(step).map_err(database)?;
+        and_then(&transaction, at)?;
         transaction
             .pragma_update(None, "user_version", version + 1)
             .map_err(database)?;
         transaction.commit().map_err(database)?;
     }
+}
+
+/// An object that got a code name only later.
+trait Coded: Serialize + DeserializeOwned {
+    const WHAT: &'static str;
+    const ALL: &'static str;
+    const PUT: &'static str;
+    fn id(&self) -> u32;
+    fn code(&self) -> CodeName;
+    fn given(&mut self) -> &mut Option<CodeName>;
+}
+
+macro_rules! coded {
+    ($object:ty, $what:literal, $table:literal) => {
+        impl Coded for $object {
+            const WHAT: &'static str = $what;
+            const ALL: &'static str = concat!("SELECT body FROM ", $table, " ORDER BY id");
+            const PUT: &'static str = concat!("UPDATE ", $table, " SET body = ?2 WHERE id = ?1");
+
+            fn id(&self) -> u32 {
+                self.id.get()
+            }
+
+            fn code(&self) -> CodeName {
+                self.code_name()
+            }
+
+            fn given(&mut self) -> &mut Option<CodeName> {
+                &mut self.code_name
+            }
+        }
+    };
+}
+
+coded!(JumpGroup, "group", "groups");
+coded!(Jumpoint, "jumpoint", "jumpoints");
+
+/// Names that were distinct may give one code name, such as `web 1` and `web_1`: all but the first get another.
+fn distinct_codes<T: Coded>(transaction: &Transaction<'_>) -> Result<()> {
+    let mut objects: Vec<T> = Vec::new();
+    {
+        let mut statement = transaction.prepare(T::ALL).map_err(database)?;
+        let mut rows = statement.query([]).map_err(database)?;
+        while let Some(row) = rows.next().map_err(database)? {
+            let body: String = row.get(0).map_err(database)?;
+            objects.push(serde_json::from_str(&body).map_err(|error| unreadable(T::WHAT, error))?);
+        }
+    }
+    let mut last: HashMap<String, u64> = HashMap::new();
+    let mut clashing = Vec::new();
+    for object in objects {
+        let code = folded(object.code().as_str());
+        match last.entry(code) {
+            Entry::Vacant(place) => {
+                place.insert(1);
+            }
+            Entry::Occupied(_) => clashing.push(object),
+        }
+    }
+    for mut object in clashing {
+        let code = folded(object.code().as_str());
+        let mut number = last.get(&code).copied().unwrap_or(1);
+        let free = loop {
+            number += 1;
+            let room = 64 - 1 - number.to_string().len();
+            let start: String = code.chars().take(room).collect();
+            let other = format!("{start}_{number}");
+            if !last.contains_key(&other) {
+                break other;
+            }
+        };
+        last.insert(code, number);
+        *object.given() = Some(CodeName::new(&free)?);
+        last.insert(free, 1);
+        transaction
+            .execute(T::PUT, params![object.id(), json(&object)?])
+            .map_err(database)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use jump_core::model::{
     JumpMethod, JumpPolicy, Login, LoginScope, Membership, Name, Notification, Placement, PolicyMembership,
     PortForward, ProtocolTunnel, PushJump, Rdp, RdpQuality, Remark, Role, RolePermission, RolePermissions,
     RoleSlots, Schedule, ScheduleEntry, SecureApp, SessionPolicy, Setting, SimultaneousJumps,
-    SimultaneousRdp, SiteSettings, Tag, Team, TeamRole, Terminal, Vnc,
+    SimultaneousRdp, SiteSettings, Tag, Team, TeamRole, Terminal, Vnc, World,
 };
 use jump_core::session::{RecordingMode, SessionPermission};
 
@@ -329,5 +329,29 @@ pub(crate) fn full_site() -> Vec<Change> {
             ..login(2, 2, 2)
         }),
     ]);
+    changes
+}
+
+/// Takes everything out of a world, what refers to others first.
+pub(crate) fn emptied(world: &World) -> Vec<Change> {
+    let mut changes = vec![Change::PutSite(SiteSettings::default())];
+    changes.extend(world.approvals().map(|one| Change::RemoveApproval(one.id)));
+    changes.extend(
+        world
+            .group_policies()
+            .map(|one| Change::RemoveGroupPolicy(one.id)),
+    );
+    changes.extend(world.groups().map(|one| Change::RemoveGroup(one.id)));
+    changes.extend(world.users().map(|one| Change::RemoveUser(one.id)));
+    changes.extend(world.jumpoints().map(|one| Change::RemoveJumpoint(one.id)));
+    changes.extend(world.policies().map(|one| Change::RemovePolicy(one.id)));
+    changes.extend(world.teams().map(|one| Change::RemoveTeam(one.id)));
+    changes.extend(
+        world
+            .session_policies()
+            .map(|one| Change::RemoveSessionPolicy(one.id)),
+    );
+    let custom = world.roles().filter(|one| !Role::is_built_in(one.id));
+    changes.extend(custom.map(|one| Change::RemoveRole(one.id)));
     changes
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::AnyStore;
 use crate::data::assert_same;
-use crate::data::model::{TOP, full_site};
+use crate::data::model::{TOP, emptied, full_site};
 
 pub(crate) async fn every_kind_of_object_survives(store: AnyStore) {
     let mut expected = World::new().unwrap();
@@ -111,29 +111,6 @@ pub(crate) async fn names_are_unique_as_the_world_compares_them(store: AnyStore)
     assert_same(&store.load().await.unwrap(), &expected, "");
     let error = store.commit(1, &[role(7, "\u{3b1}\u{3c3}")]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
-}
-
-/// Takes everything out of a world, what refers to others first.
-pub(crate) fn emptied(world: &World) -> Vec<Change> {
-    let mut changes = vec![Change::PutSite(SiteSettings::default())];
-    changes.extend(
-        world
-            .group_policies()
-            .map(|one| Change::RemoveGroupPolicy(one.id)),
-    );
-    changes.extend(world.groups().map(|one| Change::RemoveGroup(one.id)));
-    changes.extend(world.users().map(|one| Change::RemoveUser(one.id)));
-    changes.extend(world.jumpoints().map(|one| Change::RemoveJumpoint(one.id)));
-    changes.extend(world.policies().map(|one| Change::RemovePolicy(one.id)));
-    changes.extend(world.teams().map(|one| Change::RemoveTeam(one.id)));
-    changes.extend(
-        world
-            .session_policies()
-            .map(|one| Change::RemoveSessionPolicy(one.id)),
-    );
-    let custom = world.roles().filter(|one| !Role::is_built_in(one.id));
-    changes.extend(custom.map(|one| Change::RemoveRole(one.id)));
-    changes
 }
 
 /// A removal of anything, whether there is such a thing or not.

@@ -64,7 +64,7 @@ async fn each_world(store: &dyn Store, seeds: u64, mut check: impl AsyncFnMut(&W
     let parts = Parts::new().unwrap();
     let mut expected = World::new().unwrap();
     for seed in 0..seeds {
-        let mut changes = super::model::emptied(&expected);
+        let mut changes = data::model::emptied(&expected);
         changes.extend(
             RandomSite::new(&parts, seed)
                 .changes()
