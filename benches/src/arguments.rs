@@ -40,6 +40,8 @@ pub(crate) enum Subject {
     Ssh,
     /// Access decisions.
     Decisions,
+    /// A store of a million items: listing, searching, deciding.
+    Store,
     /// All of these.
     All,
 }

@@ -1,6 +1,7 @@
 //! The benchmark harness: the product beside its peers, interleaved, every part in a process of its own.
 
 mod arguments;
+mod big_site;
 mod candidates;
 mod child;
 mod decisions;
@@ -66,6 +67,10 @@ fn measure(arguments: &Arguments) -> Result<Report> {
     if subject.includes(Subject::Decisions) {
         progress("decisions");
         sections.push(tables::decisions::measure(amount)?);
+    }
+    if subject.includes(Subject::Store) {
+        progress("a store of a million items");
+        sections.push(tables::store::measure(amount)?);
     }
     let mut target = child::Part::start("target", &[])?;
     let address = target.hear_address()?;

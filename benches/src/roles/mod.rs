@@ -7,6 +7,7 @@ mod proxy;
 mod rep;
 mod sshd;
 mod stock_hop;
+mod store;
 mod target;
 
 use std::future::Future;
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 pub(crate) use broker::{Item, Kind, SiteOrder};
 pub(crate) use rep::Login;
 pub(crate) use sshd::Account;
+pub(crate) use store::{Ask, Asked};
 
 const OPERATION: &str = "play a role";
 
@@ -84,6 +86,8 @@ pub(crate) fn play(arguments: &[String]) -> ExitCode {
     let single = Builder::new_current_thread;
     let result = match words.as_slice() {
         ["target"] => target::run(),
+        ["store-build", path] => store::build(path),
+        ["store-ask", path, ask, seed, count] => store::ask(path, ask, seed, count),
         ["timed", command @ ..] => crate::timed::run(command),
         ["broker"] => run(server(), async {
             Box::pin(broker::broker(Starter::listen())).await

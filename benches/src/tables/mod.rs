@@ -5,6 +5,7 @@ pub(crate) mod idle;
 pub(crate) mod latency;
 pub(crate) mod path;
 pub(crate) mod ssh;
+pub(crate) mod store;
 
 use jump_core::keys::random_bytes;
 use jump_core::{Error, ErrorKind, Result};
