@@ -17,6 +17,7 @@ mod editing;
 mod endings;
 mod enrol;
 mod factors;
+mod find;
 mod invitations;
 mod item_edit;
 mod item_lookup;

@@ -1,7 +1,8 @@
 //! Answering what reps and the embedding program ask.
 
 use super::{
-    Broker, Caller, approvals, credentials, edit, factors, item_lookup, jump, lock, sessions, vault, views,
+    Broker, Caller, approvals, credentials, edit, factors, find, item_lookup, jump, lock, sessions, vault,
+    views,
 };
 use crate::access::{Action, Context, decide};
 use crate::control::{Connection, Explanation, RepRequest, Response};
@@ -45,22 +46,11 @@ pub(super) async fn answer(
             let jumped = jump::jump(broker, caller, rep, wanted, session_key).await?;
             Ok(Response::Jumped(Box::new(jumped)))
         }
-        RepRequest::Items => {
-            let now = broker.now();
-            let administrator = caller.is_administrator(&world);
-            let mut items: Vec<_> = world
-                .items()
-                .filter(|item| {
-                    administrator
-                        || caller
-                            .user()
-                            .is_some_and(|user| item_lookup::may_view(&world, user, item.id, now))
-                })
-                .map(|item| views::item(broker, &world, item))
-                .collect();
-            items.sort_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name)));
-            Ok(Response::Items(items))
-        }
+        RepRequest::Items => Ok(Response::Items(find::all_items(broker, caller)?)),
+        RepRequest::FindItems(query) => Ok(Response::ItemPage(find::items(broker, caller, query)?)),
+        RepRequest::FindUsers(query) => Ok(Response::UserPage(find::users(broker, caller, &query)?)),
+        RepRequest::FindGroups(query) => Ok(Response::GroupPage(find::groups(broker, caller, &query)?)),
+        RepRequest::FindMembers(query) => Ok(Response::MemberPage(find::members(broker, caller, &query)?)),
         RepRequest::Item { item } => {
             let item = item_lookup::find_visible(&world, caller, &item, broker.now())?;
             Ok(Response::Item(Box::new(views::item(broker, &world, &item))))

@@ -3,7 +3,7 @@
 use super::Broker;
 use crate::control::{GroupView, ItemView, JumpointView, LoginView, MemberView, SessionView, UserView};
 use crate::id::JumpointId;
-use crate::model::{JumpItem, Placement, World};
+use crate::model::{JumpGroup, JumpItem, Membership, Placement, User, World};
 use crate::store::SessionRecord;
 
 pub(super) fn item(broker: &Broker, world: &World, item: &JumpItem) -> ItemView {
@@ -50,71 +50,85 @@ pub(super) fn place(world: &World, placement: Placement) -> String {
 }
 
 pub(super) fn users(world: &World) -> Vec<UserView> {
-    let mut users: Vec<UserView> = world
-        .users()
-        .map(|user| UserView {
-            id: user.id,
-            name: user.name.to_string(),
-            enabled: user.enabled,
-            administrator: user.administrator,
-            allowed_methods: user.allowed_methods.unwrap_or_default(),
-            default_role: user
-                .default_role
-                .and_then(|role| world.role(role))
-                .map(|role| role.name.to_string())
-                .unwrap_or_default(),
-            jumpoints: world
-                .jumpoints_granted_to(user.id)
-                .filter_map(|jumpoint| world.jumpoint(jumpoint))
-                .map(|jumpoint| jumpoint.name.to_string())
-                .collect(),
-            logins: world
-                .logins_of(user.id)
-                .map(|login| LoginView {
-                    id: login.id,
-                    label: login.label.to_string(),
-                    scope: login.scope,
-                    expires: login.expires,
-                })
-                .collect(),
-        })
-        .collect();
+    let mut users: Vec<UserView> = world.users().map(|user| self::user(world, user)).collect();
     users.sort_by(|a, b| a.name.cmp(&b.name));
-    for user in &mut users {
-        user.jumpoints.sort();
-        user.logins.sort_by_key(|login| login.id);
-    }
     users
+}
+
+pub(super) fn user(world: &World, user: &User) -> UserView {
+    let mut view = UserView {
+        id: user.id,
+        name: user.name.to_string(),
+        enabled: user.enabled,
+        administrator: user.administrator,
+        allowed_methods: user.allowed_methods.unwrap_or_default(),
+        default_role: user
+            .default_role
+            .and_then(|role| world.role(role))
+            .map(|role| role.name.to_string())
+            .unwrap_or_default(),
+        jumpoints: world
+            .jumpoints_granted_to(user.id)
+            .filter_map(|jumpoint| world.jumpoint(jumpoint))
+            .map(|jumpoint| jumpoint.name.to_string())
+            .collect(),
+        logins: world
+            .logins_of(user.id)
+            .map(|login| LoginView {
+                id: login.id,
+                label: login.label.to_string(),
+                scope: login.scope,
+                expires: login.expires,
+            })
+            .collect(),
+    };
+    view.jumpoints.sort();
+    view.logins.sort_by_key(|login| login.id);
+    view
 }
 
 pub(super) fn groups(world: &World) -> Vec<GroupView> {
     let mut groups: Vec<GroupView> = world
         .groups()
-        .map(|group| {
-            let mut members: Vec<MemberView> = world
-                .members_of(group.id)
-                .filter_map(|membership| {
-                    Some(MemberView {
-                        user: world.user(membership.user)?.name.to_string(),
-                        role: membership
-                            .role
-                            .and_then(|role| world.role(role))
-                            .map(|role| role.name.to_string()),
-                    })
-                })
-                .collect();
-            members.sort_by(|a, b| a.user.cmp(&b.user));
-            GroupView {
-                id: group.id,
-                name: group.name.to_string(),
-                comments: group.comments.to_string(),
-                items: world.items_in(Placement::Shared(group.id)).count(),
-                members,
-            }
-        })
+        .map(|group| self::group(world, group, usize::MAX))
         .collect();
     groups.sort_by(|a, b| a.name.cmp(&b.name));
     groups
+}
+
+/// A group with at most so many of its members.
+pub(super) fn group(world: &World, group: &JumpGroup, most: usize) -> GroupView {
+    let mut members: Vec<MemberView> = world
+        .members_of(group.id)
+        .map(|membership| member(world, membership))
+        .collect();
+    members.sort_by(|a, b| a.user.cmp(&b.user));
+    let member_count = members.len();
+    members.truncate(most);
+    GroupView {
+        id: group.id,
+        name: group.name.to_string(),
+        comments: group.comments.to_string(),
+        items: world.items_in(Placement::Shared(group.id)).count(),
+        member_count,
+        members,
+    }
+}
+
+pub(super) fn member(world: &World, membership: &Membership) -> MemberView {
+    MemberView {
+        user: world
+            .user(membership.user)
+            .map_or_else(String::new, |user| user.name.to_string()),
+        role: membership
+            .role
+            .and_then(|role| world.role(role))
+            .map(|role| role.name.to_string()),
+        policy: membership
+            .policy
+            .and_then(|policy| world.policy(policy))
+            .map(|policy| policy.name.to_string()),
+    }
 }
 
 pub(super) fn jumpoints(world: &World, online: &[JumpointId]) -> Vec<JumpointView> {

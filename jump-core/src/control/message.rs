@@ -8,6 +8,7 @@ use super::{
     VaultAnswer, VaultRequest,
 };
 use super::{FactorAnswer, FactorRequest};
+use super::{ItemQuery, MemberQuery, MemberView, NameQuery, Page};
 use crate::audit::RecordingNote;
 use crate::error::{Error, ErrorKind};
 use crate::id::{ApprovalId, ItemId, JumpointId, LoginId, SessionId};
@@ -200,8 +201,10 @@ pub enum RepRequest {
         /// Which item.
         item: String,
     },
-    /// Which items are visible.
+    /// Which items are visible, if they fit into one answer.
     Items,
+    /// Which visible items fit, page by page.
+    FindItems(ItemQuery),
     /// One item, by name or id.
     Item {
         /// Which.
@@ -228,10 +231,16 @@ pub enum RepRequest {
         /// Which.
         session: SessionId,
     },
-    /// Every user (administrators).
+    /// Every user (administrators), if they fit into one answer.
     Users,
-    /// Every group (administrators).
+    /// Users, page by page (administrators).
+    FindUsers(NameQuery),
+    /// Every group (administrators), if they fit into one answer.
     Groups,
+    /// Groups, page by page, each with its first hundred members (administrators).
+    FindGroups(NameQuery),
+    /// The direct members of a group, page by page (administrators).
+    FindMembers(MemberQuery),
     /// Every Jumpoint (administrators).
     Jumpoints,
     /// Change the site.
@@ -498,6 +507,14 @@ pub enum Response {
     Jumped(Box<Jumped>),
     /// Items.
     Items(Vec<ItemView>),
+    /// Some items.
+    ItemPage(Page<ItemView>),
+    /// Some users.
+    UserPage(Page<UserView>),
+    /// Some groups.
+    GroupPage(Page<GroupView>),
+    /// Some members of a group.
+    MemberPage(Page<MemberView>),
     /// One item.
     Item(Box<ItemView>),
     /// A decision with its reasons.

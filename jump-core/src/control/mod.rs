@@ -14,6 +14,7 @@ mod frame;
 mod invitation;
 mod item_patch;
 mod message;
+mod query;
 mod supplied;
 mod vault;
 mod version;
@@ -30,6 +31,7 @@ pub use message::{
     Edit, Enrol, Enrolled, Hello, HelloRole, ItemDraft, Jumped, JumpointRequest, Message, Notice,
     OpenSession, RepRequest, Request, Response, Secret as WireSecret, Welcome, WireError,
 };
+pub use query::{ItemQuery, MemberQuery, NameQuery, Page, PageQuery};
 pub use supplied::Supplied;
 pub use vault::{
     AccountGroupView, AccountView, AssociationDraft, CheckedOut, CheckoutView, CredentialView, CriteriaDraft,

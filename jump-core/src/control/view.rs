@@ -59,7 +59,10 @@ pub struct GroupView {
     pub comments: String,
     /// How many items it owns.
     pub items: usize,
-    /// Who belongs to it.
+    /// How many users belong to it directly.
+    #[serde(default)]
+    pub member_count: usize,
+    /// Who they are: all, or in a page of groups the first hundred.
     pub members: Vec<MemberView>,
 }
 
@@ -109,6 +112,9 @@ pub struct MemberView {
     pub user: String,
     /// The role's name; `None` is the user's default role.
     pub role: Option<String>,
+    /// The name of the Jump Policy that holds in place of the items'; `None` is the items'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 /// A user.

@@ -8,8 +8,9 @@ use super::explained::explained;
 use super::{LoginIdentity, SessionEvents, SessionStream};
 use crate::control::Supplied;
 use crate::control::{
-    Answer, BrokerEndpoint, Connection, CredentialView, Dial, Edit, Explanation, Heartbeat, HelloRole,
-    ItemView, Jumped, RepRequest, Request, Response, SESSION_ALPN, SessionView,
+    Answer, BrokerEndpoint, Connection, CredentialView, Dial, Edit, Explanation, GroupView, Heartbeat,
+    HelloRole, ItemQuery, ItemView, Jumped, MemberQuery, MemberView, NameQuery, Page, RepRequest, Request,
+    Response, SESSION_ALPN, SessionView, UserView,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionId;
@@ -192,11 +193,91 @@ impl Rep {
         self.0.connection.request(Request::Rep(request)).await
     }
 
-    /// The items one may see.
+    /// The items one may see, all of them.
     pub async fn items(&self) -> Result<Vec<ItemView>> {
-        match self.request(RepRequest::Items).await? {
-            Response::Items(items) => Ok(items),
+        self.all_items(ItemQuery::default()).await
+    }
+
+    /// A page of the items one may see and that fit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a limit or a position out of range.
+    pub async fn find_items(&self, query: ItemQuery) -> Result<Page<ItemView>> {
+        match self.request(RepRequest::FindItems(query)).await? {
+            Response::ItemPage(page) => Ok(page),
             _ => Err(surprised()),
+        }
+    }
+
+    /// All items one may see and that fit, from this page on.
+    ///
+    /// # Errors
+    /// As [`Rep::find_items`].
+    pub async fn all_items(&self, mut query: ItemQuery) -> Result<Vec<ItemView>> {
+        let mut items = Vec::new();
+        loop {
+            let page = self.find_items(query.clone()).await?;
+            items.extend(page.rows);
+            match page.next {
+                Some(next) => query.page.after = Some(next),
+                None => return Ok(items),
+            }
+        }
+    }
+
+    /// All users whose name holds the words that are searched for (administrators).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Denied`] to others.
+    pub async fn all_users(&self, mut query: NameQuery) -> Result<Vec<UserView>> {
+        let mut users = Vec::new();
+        loop {
+            let Response::UserPage(page) = self.request(RepRequest::FindUsers(query.clone())).await? else {
+                return Err(surprised());
+            };
+            users.extend(page.rows);
+            match page.next {
+                Some(next) => query.page.after = Some(next),
+                None => return Ok(users),
+            }
+        }
+    }
+
+    /// All groups whose name or comments hold the words that are searched for, each with its first hundred members
+    /// (administrators).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Denied`] to others.
+    pub async fn all_groups(&self, mut query: NameQuery) -> Result<Vec<GroupView>> {
+        let mut groups = Vec::new();
+        loop {
+            let Response::GroupPage(page) = self.request(RepRequest::FindGroups(query.clone())).await? else {
+                return Err(surprised());
+            };
+            groups.extend(page.rows);
+            match page.next {
+                Some(next) => query.page.after = Some(next),
+                None => return Ok(groups),
+            }
+        }
+    }
+
+    /// All direct members of a group (administrators).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Denied`] to others, [`ErrorKind::NotFound`] if there is no such group.
+    pub async fn all_members(&self, mut query: MemberQuery) -> Result<Vec<MemberView>> {
+        let mut members = Vec::new();
+        loop {
+            let Response::MemberPage(page) = self.request(RepRequest::FindMembers(query.clone())).await?
+            else {
+                return Err(surprised());
+            };
+            members.extend(page.rows);
+            match page.next {
+                Some(next) => query.page.after = Some(next),
+                None => return Ok(members),
+            }
         }
     }
 

@@ -58,6 +58,16 @@ fn with<A: Copy, B: Copy>(first: A, second: &RangeInclusive<B>) -> RangeInclusiv
     (first, *second.start())..=(first, *second.end())
 }
 
+/// The place that comes next in the order of [`Placement`].
+fn next_place(place: Placement) -> Option<Placement> {
+    match place {
+        Placement::Shared(group) => {
+            Some(GroupId::new(group.get() + 1).map_or(Placement::personal(UserId::LOWEST), Placement::Shared))
+        }
+        Placement::Personal { personal } => UserId::new(personal.get() + 1).ok().map(Placement::personal),
+    }
+}
+
 impl World {
     /// What holds for the whole site.
     #[must_use]
@@ -133,6 +143,32 @@ impl World {
         self.item_names
             .range((placement, String::new())..)
             .take_while(move |((place, _), _)| *place == placement)
+            .filter_map(|(_, id)| self.items.get(id))
+    }
+
+    /// The groups and personal lists that hold items, in order. It skips over the items.
+    pub fn places(&self) -> impl Iterator<Item = Placement> + '_ {
+        let mut from = Some(Placement::Shared(GroupId::LOWEST));
+        std::iter::from_fn(move || {
+            let ((place, _), _) = self.item_names.range((from?, String::new())..).next()?;
+            from = next_place(*place);
+            Some(*place)
+        })
+    }
+
+    /// The items of a place by name, those after this name in the form in which names are compared.
+    pub(crate) fn items_in_after<'w>(
+        &'w self,
+        place: Placement,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = &'w Arc<JumpItem>> + use<'w> {
+        let start = match after {
+            Some(name) => Bound::Excluded((place, name.to_owned())),
+            None => Bound::Included((place, String::new())),
+        };
+        self.item_names
+            .range((start, Bound::Unbounded))
+            .take_while(move |((other, _), _)| *other == place)
             .filter_map(|(_, id)| self.items.get(id))
     }
 
