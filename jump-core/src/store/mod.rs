@@ -8,6 +8,7 @@ mod token;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::access::Facts;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,7 +22,8 @@ pub use session_record::{SessionRecord, SessionState};
 pub use token::{EnrolmentToken, TokenHash, TokenPurpose};
 
 /// A kind of object that gets its id from the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum IdKind {
     /// Users.
     User,
