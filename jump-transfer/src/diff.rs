@@ -1,6 +1,6 @@
 //! What is different between two documents, for people to read before it is made so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use jump_core::error::{Error, ErrorKind, Result};
@@ -8,7 +8,7 @@ use jump_core::text::Escaped;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::document::{Document, Item};
+use crate::document::{Document, GroupPolicy, Item};
 use crate::names::fold;
 
 /// One object that is not the same before and after.
@@ -131,11 +131,36 @@ pub fn diff(before: &Document, after: &Document) -> Result<Vec<Difference>> {
         jumpoint_grants: one => vec![one.jumpoint.to_string(), one.user.to_string()];
         group_policies: one => vec![one.name.to_string()];
     }
+    found.extend(group_policy_order(before, after));
     if let (Some(before), Some(after)) = (&before.items, &after.items) {
         let all = |items: &[Item]| items.iter().map(item_object).collect::<Result<Vec<_>>>();
         section("items", all(before)?, all(after)?, &mut found);
     }
     Ok(found)
+}
+
+/// The group policies that both have, if their order is another: of those at one position, the first has the first word.
+fn group_policy_order(before: &Document, after: &Document) -> Option<Difference> {
+    let (before, after) = (before.group_policies.as_ref()?, after.group_policies.as_ref()?);
+    let names = |policies: &[GroupPolicy], others: &[GroupPolicy]| -> Vec<String> {
+        let others: HashSet<String> = others.iter().map(|one| fold(one.name.as_str())).collect();
+        let common = policies
+            .iter()
+            .filter(|one| others.contains(&fold(one.name.as_str())));
+        common.map(|one| fold(one.name.as_str())).collect()
+    };
+    let (old, new) = (names(before, after), names(after, before));
+    (old != new).then(|| Difference {
+        section: "group_policies",
+        name: "(all)".to_owned(),
+        what: What::Changed(BTreeMap::from([(
+            "order".to_owned(),
+            Change {
+                old: old.into(),
+                new: new.into(),
+            },
+        )])),
+    })
 }
 
 /// What is different between two states of one item.

@@ -7,12 +7,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::caller::{Caller, RepLink};
+use super::transfer::Transfer;
 use super::{Broker, enrol, jumpoint_link, lock, refusals, request};
 use crate::audit::{Actor, AuditKind};
 use crate::control::{
     CONTROL_ALPN, Connection, FrameDecoder, Handler, Hello, HelloRole, MAX_FRAME,
-    MAX_FRAME_BEFORE_AUTHENTICATION, Message, Notice, ProtocolVersion, Request, Response, Welcome, WireError,
-    read_message, write_message,
+    MAX_FRAME_BEFORE_AUTHENTICATION, Message, Notice, ProtocolVersion, RepRequest, Request, Response,
+    Welcome, WireError, read_message, write_message,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::CLOCK_LEEWAY;
@@ -195,6 +196,7 @@ impl Broker {
         let handler = RepHandler {
             broker: self.clone(),
             caller: caller.clone(),
+            transfer: tokio::sync::Mutex::default(),
         };
         let connection = Connection::start(stream, decoder, Arc::new(handler), self.0.settings.heartbeat());
         lock(&self.0.reps).insert(
@@ -224,12 +226,20 @@ enum Accepted {
 struct RepHandler {
     broker: Broker,
     caller: Caller,
+    /// One step at a time.
+    transfer: tokio::sync::Mutex<Transfer>,
 }
 
 #[async_trait]
 impl Handler for RepHandler {
     async fn request(&self, connection: &Connection, request: Request) -> Result<Response> {
         match request {
+            Request::Rep(RepRequest::Transfer(request)) => {
+                let mut transfer = self.transfer.lock().await;
+                self.caller.check(&self.broker.world(), self.broker.now())?;
+                let answer = transfer.step(&self.broker, &self.caller, request).await?;
+                Ok(Response::Transfer(answer))
+            }
             Request::Rep(request) => {
                 request::answer(&self.broker, &self.caller, Some(connection), request).await
             }

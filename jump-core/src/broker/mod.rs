@@ -31,6 +31,7 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 mod totp;
+mod transfer;
 mod vault;
 mod views;
 

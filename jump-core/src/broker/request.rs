@@ -114,6 +114,12 @@ pub(super) async fn answer(
             };
             Ok(Response::Credentials(found))
         }
+        // What is read and staged belongs to a connection, whose handler has taken it already.
+        RepRequest::Transfer(_) => Err(Error::new(
+            ErrorKind::InvalidArgument,
+            "transfer the site",
+            "a transfer needs a rep's connection: an embedder has `Broker::world` and `Edit::Change`",
+        )),
         RepRequest::Vault(request) => Box::pin(vault::answer(broker, caller, request)).await,
         RepRequest::SecondFactor(request) => Box::pin(factors::answer(broker, caller, request)).await,
     }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ApprovalAnswer, ApprovalView, ItemPatch, SessionEnding, Supplied};
 use super::{
-    CredentialView, Explanation, GroupView, ItemView, JumpointView, ProtocolVersion, SessionView, UserView,
-    VaultAnswer, VaultRequest,
+    CredentialView, Explanation, GroupView, ItemView, JumpointView, ProtocolVersion, SessionView,
+    TransferAnswer, TransferRequest, UserView, VaultAnswer, VaultRequest,
 };
 use super::{FactorAnswer, FactorRequest};
 use super::{ItemQuery, MemberQuery, MemberView, NameQuery, Page};
@@ -276,6 +276,8 @@ pub enum RepRequest {
     Vault(VaultRequest),
     /// Enrol one's second factor, or reset another's.
     SecondFactor(FactorRequest),
+    /// Read or change the site as a whole.
+    Transfer(TransferRequest),
 }
 
 /// A change of the site, by names. All but item edits take an administrator; item edits take the matching
@@ -539,6 +541,8 @@ pub enum Response {
     Vault(VaultAnswer),
     /// About a second factor.
     SecondFactor(FactorAnswer),
+    /// A step of a transfer.
+    Transfer(TransferAnswer),
 }
 
 impl Response {

@@ -16,6 +16,7 @@ mod item_patch;
 mod message;
 mod query;
 mod supplied;
+mod transfer;
 mod vault;
 mod version;
 mod view;
@@ -33,6 +34,7 @@ pub use message::{
 };
 pub use query::{ItemQuery, MemberQuery, NameQuery, Page, PageQuery};
 pub use supplied::Supplied;
+pub use transfer::{TransferAnswer, TransferRequest};
 pub use vault::{
     AccountGroupView, AccountView, AssociationDraft, CheckedOut, CheckoutView, CredentialView, CriteriaDraft,
     GrantView, VaultAnswer, VaultRequest,

@@ -23,6 +23,7 @@ mod enrol;
 mod events;
 mod explained;
 mod stream;
+mod transfer;
 
 pub use client::{JumpOptions, JumpSession, OpenedSession, Rep, RepBuilder};
 pub use enrol::{LoginIdentity, enrol};

@@ -96,9 +96,11 @@ impl<R: Read> Strict<R> {
                 Err(error) => return Err(error),
             }
         }
-        self.bytes = self.marked;
         match self.mark {
-            [0xef, 0xbb, 0xbf] => self.marked = 0,
+            [0xef, 0xbb, 0xbf] => {
+                self.bytes = self.marked;
+                self.marked = 0;
+            }
             [0xff, 0xfe, _] | [0xfe, 0xff, _] if self.marked >= 2 => {
                 return Err(self.refuse(0, 0, "the file is UTF-16: save it as UTF-8"));
             }
@@ -108,6 +110,10 @@ impl<R: Read> Strict<R> {
     }
 
     fn check(&mut self, byte: u8) -> io::Result<()> {
+        self.bytes += 1;
+        if self.bytes > MAX_FILE {
+            return Err(self.refuse(0, 0, format!("a file has at most {MAX_FILE} bytes: split it")));
+        }
         if self.state == State::Row && !matches!(byte, b'\r' | b'\n') {
             self.state = State::Cell;
             self.row_line = self.breaks + 1;
@@ -180,20 +186,18 @@ impl<R: Read> Read for Strict<R> {
             self.marked -= count;
             count
         } else {
-            let count = self.inner.read(buffer)?;
-            self.bytes += count;
-            count
+            self.inner.read(buffer)?
         };
-        if self.bytes > MAX_FILE {
-            return Err(self.refuse(0, 0, format!("a file has at most {MAX_FILE} bytes: split it")));
-        }
         if count == 0 && self.state == State::Quoted {
             let message = "a quote is opened here and never closed";
             return Err(self.refuse(self.row, self.column, message));
         }
         for at in 0..count {
             let byte = buffer.get(at).copied().unwrap_or_default();
-            self.check(byte)?;
+            if let Err(error) = self.check(byte) {
+                // What comes before is read first, so that what is wrong there is said, too.
+                return if at > 0 { Ok(at) } else { Err(error) };
+            }
         }
         Ok(count)
     }

@@ -1,6 +1,6 @@
 //! Making a site equal to a document.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jump_core::error::{Error, ErrorKind, Result};
 use jump_core::id::{
@@ -279,19 +279,7 @@ impl Planner<'_> {
             self.one(label("jumpoints", &one.name), built, old, Change::PutJumpoint);
         }
         self.put_relations(wanted);
-        for (one, id) in objects(wanted.group_policies.as_ref())
-            .iter()
-            .zip(&known.group_policies)
-        {
-            let built = build::group_policy(&self.names, *id, one);
-            let old = world.group_policy(*id).map(|old| &**old);
-            self.one(
-                label("group_policies", &one.name),
-                built,
-                old,
-                Change::PutGroupPolicy,
-            );
-        }
+        self.put_group_policies(wanted, known);
         let originals = Originals::of(world)?;
         for (one, id) in objects(wanted.items.as_ref()).iter().zip(&known.items) {
             let old = world.item(*id).map(|old| &**old);
@@ -324,6 +312,42 @@ impl Planner<'_> {
                 Ok((user, jumpoint)) => self.change(label, Change::GrantJumpoint { user, jumpoint }),
                 Err(reason) => self.problems.object(label, reason),
             }
+        }
+    }
+
+    /// Of group policies at one position the smallest id comes first: where the document's order is another, they change
+    /// their ids, which nothing refers to.
+    fn put_group_policies(&mut self, wanted: &Document, known: &Known) {
+        let world = self.world;
+        let policies = objects(wanted.group_policies.as_ref());
+        let mut at: BTreeMap<u32, Vec<GroupPolicyId>> = BTreeMap::new();
+        for (one, id) in policies.iter().zip(&known.group_policies) {
+            at.entry(one.position).or_default().push(*id);
+        }
+        for ids in at.values_mut().filter(|ids| !ids.is_sorted()) {
+            for id in &*ids {
+                if let Some(old) = world.group_policy(*id) {
+                    self.change(label("group_policies", &old.name), Change::RemoveGroupPolicy(*id));
+                }
+            }
+            ids.sort_unstable();
+        }
+        let mut next: BTreeMap<u32, std::vec::IntoIter<GroupPolicyId>> = at
+            .into_iter()
+            .map(|(position, ids)| (position, ids.into_iter()))
+            .collect();
+        for one in policies {
+            let Some(id) = next.get_mut(&one.position).and_then(Iterator::next) else {
+                continue;
+            };
+            let built = build::group_policy(&self.names, id, one);
+            let now = self.after.group_policy(id).cloned();
+            self.one(
+                label("group_policies", &one.name),
+                built,
+                now.as_deref(),
+                Change::PutGroupPolicy,
+            );
         }
     }
 
