@@ -20,6 +20,7 @@ pub(crate) mod sessions;
 pub(crate) mod site;
 pub(crate) mod ssh;
 pub(crate) mod ssh_config;
+pub(crate) mod transfer;
 pub(crate) mod tunnel;
 pub(crate) mod up;
 pub(crate) mod users;

@@ -85,7 +85,7 @@ pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Fai
     Ok(())
 }
 
-fn destination(path: Option<&Path>) -> Result<Box<dyn Write>, Failure> {
+pub(crate) fn destination(path: Option<&Path>) -> Result<Box<dyn Write>, Failure> {
     let Some(path) = path else {
         let stdout = BufWriter::new(io::stdout());
         return Ok(if io::stdout().is_terminal() {

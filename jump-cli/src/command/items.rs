@@ -7,7 +7,7 @@ use jump_core::control::{Edit, ItemView, Response};
 use jump_core::model::ItemDetails;
 use jump_core::text::Escaped;
 
-use super::{Context, credential};
+use super::{Context, credential, transfer};
 use crate::connect::connect;
 use crate::error::{Failure, surprised, usage};
 use crate::output::{Column, Output, yes_no};
@@ -26,6 +26,12 @@ enum Verb {
     /// Add an item
     #[command(subcommand, arg_required_else_help = true)]
     Add(Add),
+    /// Add or change items of one type by the rows of a CSV file, all or none (administrators)
+    Import(transfer::ImportItemsArguments),
+    /// Write the items of one type as CSV, without credentials (administrators)
+    Export(transfer::ExportItemsArguments),
+    /// Print the header row of a type's CSV file
+    Template(transfer::TemplateArguments),
     /// List the items you may see
     List,
     /// Remove an item; its sessions end
@@ -58,6 +64,9 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     let output = context.output;
     match arguments.verb {
         Verb::List => list(output, &connect(&context.home).await?.items().await?),
+        Verb::Import(arguments) => transfer::import_items(context, arguments).await,
+        Verb::Export(arguments) => transfer::export_items(context, arguments).await,
+        Verb::Template(arguments) => transfer::template(output, &arguments),
         Verb::Remove { item } => {
             connect(&context.home)
                 .await?

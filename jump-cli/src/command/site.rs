@@ -8,7 +8,7 @@ use jump_core::control::{Edit, RepRequest, Response};
 use jump_core::model::Change;
 use jump_core::{Error, ErrorKind};
 
-use super::Context;
+use super::{Context, transfer};
 use crate::connect::connect;
 use crate::error::{Failure, surprised};
 
@@ -26,6 +26,10 @@ pub(crate) struct Arguments {
 enum Verb {
     /// Print roles, policies, users, teams, groups and memberships as the changes that would make them
     Show,
+    /// Write the whole site by names, as TOML or JSON, without logins, keys and credentials (administrators)
+    Export(transfer::ExportSiteArguments),
+    /// Make the site equal to a document, all or nothing (administrators)
+    Import(transfer::ImportSiteArguments),
     /// Make the changes in a file, all or none; it looks like what `jump site show` prints
     Change {
         /// A JSON array of changes; `-` is standard input
@@ -50,6 +54,8 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             output.say(text)?;
             output.value(&changes)
         }
+        Verb::Export(arguments) => transfer::export_site(context, arguments).await,
+        Verb::Import(arguments) => transfer::import_site(context, arguments).await,
         Verb::Change { file, dry_run } => {
             let changes = read(&file)?;
             let count = changes.len();
