@@ -140,7 +140,7 @@ fn without(world: &World, method: JumpMethod) -> World {
 fn s29_every_type_survives_export_and_import() {
     let parts = Parts::new().unwrap();
     let mut seen = std::collections::HashSet::new();
-    for seed in 0..300 {
+    for seed in 0..100 {
         let world = rich(&parts, seed);
         for method in JumpMethod::ALL {
             let file = csv::write(&world, *method, None).unwrap();
@@ -153,9 +153,18 @@ fn s29_every_type_survives_export_and_import() {
                 ),
             };
             let copy = made(&rest, &plan);
+            // Copies of other types lost their original when it was taken out, and are not in the file.
+            let written = |world: &World| -> Vec<_> {
+                let items = Document::of(world).unwrap().items.unwrap();
+                let ours = |item: &jump_transfer::document::Item| item.details.method() == *method;
+                items
+                    .into_iter()
+                    .filter(|item| ours(item) && item.group.is_some())
+                    .collect()
+            };
             assert_eq!(
-                Document::of(&copy).unwrap().items,
-                Document::of(&world).unwrap().items,
+                written(&copy),
+                written(&world),
                 "seed {seed} {method}\n{}",
                 String::from_utf8_lossy(&file)
             );
@@ -225,21 +234,20 @@ proptest::proptest! {
 #[test]
 fn c13_no_exported_cell_begins_like_a_formula() {
     let parts = Parts::new().unwrap();
-    let mut guarded = 0;
-    for seed in 0..50 {
+    let mut files = Vec::new();
+    for seed in 0..30 {
         let world = rich(&parts, seed);
         for method in JumpMethod::ALL {
-            for cell in python(&csv::write(&world, *method, None).unwrap())
-                .into_iter()
-                .flatten()
-            {
-                assert!(
-                    !cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\0']),
-                    "{cell:?}"
-                );
-                guarded += usize::from(cell.starts_with('\''));
-            }
+            files.extend(csv::write(&world, *method, None).unwrap());
         }
+    }
+    let mut guarded = 0;
+    for cell in python(&files).into_iter().flatten() {
+        assert!(
+            !cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\0']),
+            "{cell:?}"
+        );
+        guarded += usize::from(cell.starts_with('\''));
     }
     assert!(guarded > 100);
 }
@@ -264,7 +272,7 @@ fn python(file: &[u8]) -> Vec<Vec<String>> {
 #[test]
 fn s29_python_reads_what_we_write_and_we_read_what_python_writes() {
     let parts = Parts::new().unwrap();
-    for seed in 0..20 {
+    for seed in 0..4 {
         let world = rich(&parts, seed);
         let file = csv::write(&world, JumpMethod::ShellJump, None).unwrap();
         let cells = python(&file);

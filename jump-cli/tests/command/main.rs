@@ -17,5 +17,6 @@ mod first_session;
 mod native_clients;
 mod secrets;
 mod support;
+mod transfer;
 mod tunnels;
 mod vault;
