@@ -18,6 +18,7 @@ use jump_core::model::{
     Change, Comments, ItemDetails, JumpGroup, JumpItem, JumpMethod, Jumpoint, Name, Placement, SecureApp,
     World,
 };
+use jump_testkit::memory::resident_kib;
 use jump_testkit::random_world::Parts;
 use jump_transfer::csv::{self, MAX_FILE, MAX_ROWS, formula, method_code};
 use jump_transfer::{Document, MOST_PROBLEMS, OnConflict, Plan, Problems, Refusal, plan_items};
@@ -611,6 +612,49 @@ fn s29_a_million_rows_are_refused_at_the_limit_without_being_read() {
             Err(Refusal::Error(error)) => panic!("{error}"),
         }
         assert!(taken <= most, "{row:?}: {taken} bytes were read");
+    }
+}
+
+#[test]
+fn s29_reading_a_gigabyte_takes_no_more_memory_than_the_limits_allow() {
+    let head = b"name,jump_group,hostname,comments\n".as_slice();
+    let good = format!("x,servers,h,\"{}\"\n", "y".repeat(1000));
+    let bad = format!("x,servers,h,\"{}\"\n", "y".repeat(2000));
+    let open = format!("x,servers,h,\"{}\n", "y\"\"".repeat(400));
+    for row in [&good, &bad, &open] {
+        let mut taken = 0;
+        let endless = Endless {
+            row: row.as_bytes(),
+            at: 0,
+            rows: 1_000_000,
+            taken: &mut taken,
+        };
+        let before = resident_kib(std::process::id()).unwrap();
+        let mut peak = before;
+        let measured = Measured {
+            inner: head.chain(endless),
+            peak: &mut peak,
+        };
+        assert!(matches!(
+            csv::read(measured, JumpMethod::LocalJump),
+            Err(Refusal::Problems(_))
+        ));
+        assert!(taken <= MAX_FILE + 64 * 1024, "{taken} bytes were read");
+        // The file's 5 MB, twice while a table grows, and what the allocator keeps.
+        assert!(peak - before < 32 * 1024, "{} KiB more", peak - before);
+    }
+}
+
+/// Watches the memory of this process while something is read.
+struct Measured<'a, R> {
+    inner: R,
+    peak: &'a mut u64,
+}
+
+impl<R: Read> Read for Measured<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        *self.peak = resident_kib(std::process::id()).unwrap().max(*self.peak);
+        self.inner.read(buffer)
     }
 }
 

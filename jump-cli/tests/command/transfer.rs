@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, Site, User};
+use crate::support::{ADMIN, Site};
 
 const SHELLS: &str = "name,jump_group,jumpoint,hostname,protocol,comments\r\n\
     one,default,local,10.0.0.1,ssh,\"'=1+1\"\r\n\
@@ -197,9 +197,7 @@ async fn the_site_goes_out_and_into_another_site() {
 #[tokio::test]
 async fn only_an_administrator_imports_and_exports() {
     let site = Site::start().await;
-    site.add_user("bob").await;
-    let invitation = site.admin.run(&["users", "invite", "bob"]).await.ok();
-    let bob = User::invited(invitation.lines().last().unwrap().trim()).await;
+    let bob = site.add_user("bob").await;
     for arguments in [
         ["site", "export"].as_slice(),
         &["site", "import", "-"],
