@@ -100,7 +100,7 @@ pub fn read(file: impl Read, method: JumpMethod) -> Result<Rows, Refusal> {
         number += 1;
         let row = Row {
             number,
-            line: record.position().map_or(number, csv::Position::line),
+            line: reader.get_mut().next_line().unwrap_or(number),
             cells: Vec::new(),
         };
         if number == 1 {

@@ -1,6 +1,7 @@
 //! A guard before the CSV parser, which takes nearly anything for CSV: it refuses what a person cannot have meant
 //! (a lone quote swallows the rest of the file) and what is too large, before it is kept anywhere.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use super::read::{MAX_CELL, MAX_COLUMNS, MAX_FILE, MAX_ROWS};
@@ -42,6 +43,8 @@ pub(super) struct Strict<R> {
     after_return: bool,
     row: u64,
     row_line: u64,
+    /// Where the rows begin that were passed on and not asked about yet: at most a buffer full.
+    lines: VecDeque<u64>,
     column: usize,
     cell: usize,
     mark: [u8; 3],
@@ -51,7 +54,7 @@ pub(super) struct Strict<R> {
 }
 
 impl<R: Read> Strict<R> {
-    pub(super) const fn new(inner: R) -> Self {
+    pub(super) fn new(inner: R) -> Self {
         Self {
             inner,
             state: State::Row,
@@ -60,6 +63,7 @@ impl<R: Read> Strict<R> {
             after_return: false,
             row: 1,
             row_line: 1,
+            lines: VecDeque::new(),
             column: 1,
             cell: 0,
             mark: [0; 3],
@@ -72,6 +76,11 @@ impl<R: Read> Strict<R> {
     /// Why reading failed.
     pub(super) const fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
+    }
+
+    /// The line in which the next row begins, from the first row on.
+    pub(super) fn next_line(&mut self) -> Option<u64> {
+        self.lines.pop_front()
     }
 
     fn refuse(&mut self, row: u64, column: usize, reason: impl Into<String>) -> io::Error {
@@ -117,6 +126,7 @@ impl<R: Read> Strict<R> {
         if self.state == State::Row && !matches!(byte, b'\r' | b'\n') {
             self.state = State::Cell;
             self.row_line = self.breaks + 1;
+            self.lines.push_back(self.row_line);
             if self.row > MAX_ROWS + 1 {
                 let message = format!("a file has at most {MAX_ROWS} rows below its header: split it");
                 return Err(self.refuse(self.row, 0, message));
