@@ -153,7 +153,7 @@ fn keys_and_credentials_are_not_in_a_document_and_stay_where_they_are() {
     .unwrap();
     let jumpoint = site.world.jumpoints().next().unwrap().clone();
     let item = site.world.items().next().unwrap().clone();
-    let sealed = jumpoint.sealing_key.clone();
+    let sealed = jumpoint.sealing_key;
     assert!(jumpoint.key.is_some(), "the test needs keys");
     site.world
         .apply(&[Change::PutJumpoint(Jumpoint::clone(&jumpoint))])
@@ -174,7 +174,7 @@ fn keys_and_credentials_are_not_in_a_document_and_stay_where_they_are() {
     tagged.tag = "new".parse().unwrap();
     let after = made(&site.world, &planned(&site.world, &document, KEEP));
     let now = after.jumpoint(jumpoint.id).unwrap();
-    assert_eq!((now.key, now.sealing_key.clone()), (jumpoint.key, sealed));
+    assert_eq!((now.key, now.sealing_key), (jumpoint.key, sealed));
     assert_eq!(now.comments.as_str(), "moved");
     let now = after.item(item.id).unwrap();
     assert_eq!(now.tag.as_str(), "new");

@@ -185,7 +185,7 @@ fn complete(world: &World, change: Change) -> Change {
         Change::PutJumpoint(mut jumpoint) => {
             if let Some(old) = world.jumpoint(jumpoint.id) {
                 jumpoint.key = old.key;
-                jumpoint.sealing_key.clone_from(&old.sealing_key);
+                jumpoint.sealing_key = old.sealing_key;
             }
             Change::PutJumpoint(jumpoint)
         }

@@ -154,12 +154,12 @@ impl Document {
             roles: Some(
                 named(world.roles(), |role| role.name.as_str())
                     .filter(|role| !model::Role::is_built_in(role.id))
-                    .map(|one| role(one))
+                    .map(role)
                     .collect(),
             ),
             session_policies: Some(
                 named(world.session_policies(), |policy| policy.name.as_str())
-                    .map(|one| session_policy_of(one))
+                    .map(session_policy_of)
                     .collect(),
             ),
             users: Some(all(named(world.users(), |user| user.name.as_str()), |one| {
@@ -174,12 +174,12 @@ impl Document {
             )?),
             groups: Some(
                 named(world.groups(), |group| group.name.as_str())
-                    .map(|one| group(one))
+                    .map(group)
                     .collect(),
             ),
             jumpoints: Some(
                 named(world.jumpoints(), |jumpoint| jumpoint.name.as_str())
-                    .map(|one| jumpoint(one))
+                    .map(jumpoint)
                     .collect(),
             ),
             memberships: Some(memberships(namer)?),

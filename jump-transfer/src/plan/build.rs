@@ -215,7 +215,7 @@ pub(super) fn jumpoint(world: &World, id: JumpointId, jumpoint: &document::Jumpo
         shell_jump_enabled,
         protocol_tunnel_enabled,
         key: old.and_then(|old| old.key),
-        sealing_key: old.and_then(|old| old.sealing_key.clone()),
+        sealing_key: old.and_then(|old| old.sealing_key),
     }
 }
 
