@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::command::{
     approvals, audit, broker, cp, demo, export, groups, items, jumpoint, jumpoints, login, play, proxy,
-    relay, sessions, site, ssh, ssh_config, tunnel, up, users, vault, why,
+    relay, report, sessions, site, ssh, ssh_config, tunnel, up, users, vault, why,
 };
 use crate::error::EXIT_CODES;
 
@@ -96,6 +96,8 @@ pub(crate) enum Command {
     Why(why::Arguments),
     /// List sessions, or end one
     Sessions(sessions::Arguments),
+    /// Report sessions, what happened to items, or changes
+    Report(report::Arguments),
     /// Play a recording
     Play(play::Arguments),
     /// Convert a recording

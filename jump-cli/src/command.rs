@@ -16,6 +16,7 @@ pub(crate) mod play;
 pub(crate) mod proxy;
 pub(crate) mod recordings;
 pub(crate) mod relay;
+pub(crate) mod report;
 pub(crate) mod sessions;
 pub(crate) mod site;
 pub(crate) mod ssh;
@@ -72,6 +73,7 @@ pub(crate) async fn run(arguments: arguments::Arguments, output: &Output) -> Res
         Command::Tunnel(arguments) => Box::pin(tunnel::run(context, arguments)).await,
         Command::Why(arguments) => Box::pin(why::run(context, arguments)).await,
         Command::Sessions(arguments) => Box::pin(sessions::run(context, arguments)).await,
+        Command::Report(arguments) => Box::pin(report::run(context, arguments)).await,
         Command::Play(arguments) => Box::pin(play::run(context, arguments)).await,
         Command::Export(arguments) => export::run(context, arguments),
         Command::Audit(arguments) => audit::run(context, arguments),

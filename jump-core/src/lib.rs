@@ -22,6 +22,7 @@ pub mod model;
 pub mod protocol;
 pub mod recording;
 pub mod rep;
+pub mod report;
 pub mod secret;
 pub mod session;
 pub mod store;

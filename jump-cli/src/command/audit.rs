@@ -99,7 +99,7 @@ pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Fai
 }
 
 /// The checkpoints to compare with and who must have signed them; `None` if there are none and nobody asked for them.
-fn signed(
+pub(super) fn signed(
     context: &Context<'_>,
     log: &Path,
     checkpoints: Option<PathBuf>,
@@ -131,7 +131,10 @@ fn signed(
     Ok(Some((BufReader::new(file), key)))
 }
 
-fn open(context: &Context<'_>, file: Option<PathBuf>) -> Result<(PathBuf, BufReader<File>), Failure> {
+pub(super) fn open(
+    context: &Context<'_>,
+    file: Option<PathBuf>,
+) -> Result<(PathBuf, BufReader<File>), Failure> {
     let path = file.unwrap_or_else(|| SiteFolder::new(context.home.site()).audit_path());
     let log = File::open(&path).map_err(|error| {
         let kind = if error.kind() == std::io::ErrorKind::NotFound {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jump_core::Result;
-use jump_core::audit::{Actor, AuditEvent, AuditKind, AuditLog};
+use jump_core::audit::{Actor, AuditEvent, AuditKind, AuditLog, LogPage, LogPosition, ReadLimits};
 use jump_core::id::SessionId;
 use jump_core::text::Escaped;
 
@@ -64,6 +64,14 @@ impl<L: AuditLog> Narrator<L> {
 impl<L: AuditLog> AuditLog for Narrator<L> {
     async fn checkpoint(&self) -> Result<()> {
         self.log.checkpoint().await
+    }
+
+    async fn read(&self, from: LogPosition, most: ReadLimits) -> Result<LogPage> {
+        self.log.read(from, most).await
+    }
+
+    async fn wait_behind(&self, sequence: u64) -> Result<()> {
+        self.log.wait_behind(sequence).await
     }
 
     async fn append(&self, event: &AuditEvent) -> Result<u64> {

@@ -179,6 +179,28 @@ impl ChangeNote {
         format!("{}_{}", self.object, self.verb)
     }
 
+    /// What a change says by itself, for logs without notes: whether it added or changed an object is not known.
+    pub(crate) fn of_change_alone(change: &Change) -> Result<Self> {
+        let world = World::new()?;
+        let (object, id, name) = identity(&world, change);
+        let stays = matches!(change, Change::PinHostKey { .. }) || replacement(&world, change).is_some();
+        Ok(Self {
+            change: 0,
+            object,
+            verb: if stays {
+                ChangeVerb::Changed
+            } else {
+                ChangeVerb::Removed
+            },
+            id,
+            name,
+            item: None,
+            old: Fields::new(),
+            new: Fields::new(),
+            without_values: false,
+        })
+    }
+
     /// The same without the old and new values.
     pub(crate) fn without_values(&self) -> Self {
         Self {

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::checkpoint::Signer;
 use super::line::{ChainEnd, MAX_EVENT};
+use super::read::{LogPage, LogPosition, LoggedEvent, READ, ReadLimits, no_such_position, unreadable};
 use super::verify::{Verified, verify_log, verify_signed_log};
 use super::writer::{self, Request};
-use super::{AuditEvent, AuditLog};
+use super::{AuditEvent, AuditLog, LogReader};
 use crate::append_file::{AppendFile, private_file, sync_folder_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::SigningKey;
@@ -35,6 +36,10 @@ pub struct FileAuditLog {
     /// Present until dropped.
     requests: Option<mpsc::Sender<Request>>,
     writer: Option<JoinHandle<()>>,
+    /// How far the log is durable: readers see no more than that.
+    durable: watch::Receiver<LogPosition>,
+    /// Where readers find it.
+    path: Option<PathBuf>,
 }
 
 fn storage(error: io::Error) -> Error {
@@ -105,18 +110,24 @@ impl FileAuditLog {
             sequence: verified.events,
             hash: verified.last_hash,
         };
-        Self::run(AppendFile::new(Box::new(file), verified.bytes), end, signer)
+        let mut log = Self::run(AppendFile::new(Box::new(file), verified.bytes), end, signer)?;
+        log.path = Some(path.to_owned());
+        Ok(log)
     }
 
     pub(super) fn run(file: AppendFile, end: ChainEnd, signer: Option<Signer>) -> Result<Self> {
         let (requests, queue) = mpsc::channel(QUEUE);
+        let offset = file.length();
+        let (written, durable) = watch::channel(LogPosition { end, offset });
         let writer = std::thread::Builder::new()
             .name("jump-audit".to_owned())
-            .spawn(move || writer::run(file, end, queue, signer))
+            .spawn(move || writer::run(file, end, queue, signer, &written))
             .map_err(storage)?;
         Ok(Self {
             requests: Some(requests),
             writer: Some(writer),
+            durable,
+            path: None,
         })
     }
 }
@@ -210,6 +221,55 @@ impl AuditLog for FileAuditLog {
             .map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?.map(drop)
     }
+
+    async fn read(&self, from: LogPosition, most: ReadLimits) -> Result<LogPage> {
+        let path = self.path.clone().ok_or_else(unreadable)?;
+        let durable = *self.durable.borrow();
+        let read = tokio::task::spawn_blocking(move || read(&path, from, durable, most)).await;
+        read.map_err(|error| Error::new(ErrorKind::Internal, READ, "it failed").with_source(error))?
+    }
+
+    async fn wait_behind(&self, sequence: u64) -> Result<()> {
+        let mut durable = self.durable.clone();
+        let found = durable.wait_for(|end| end.sequence() > sequence).await;
+        found.map(drop).map_err(|_| stopped())
+    }
+}
+
+/// Reads lines of which it is known that they are whole and durable, and checks them again.
+fn read(path: &Path, from: LogPosition, durable: LogPosition, most: ReadLimits) -> Result<LogPage> {
+    if from.offset > durable.offset || from.sequence() > durable.sequence() {
+        return Err(no_such_position());
+    }
+    let failed = |error| Error::from_io(ErrorKind::Storage, READ, error);
+    let mut file = File::open(path).map_err(failed)?;
+    file.seek(SeekFrom::Start(from.offset)).map_err(failed)?;
+    let lines = BufReader::with_capacity(64 * 1024, file.take(durable.offset - from.offset));
+    let mut log = LogReader::resume(lines, from);
+    let mut page = LogPage {
+        next: from,
+        ..LogPage::default()
+    };
+    while page.events.len() < most.events {
+        let json = match log.next_json() {
+            // What does not follow the position may be the position's fault.
+            Err(error) if error.kind() == ErrorKind::Integrity && page.events.is_empty() => {
+                return Err(no_such_position().with_source(error));
+            }
+            json => json?,
+        };
+        let Some(json) = json else { break };
+        page.events.push(LoggedEvent { at: page.next, json });
+        page.next = log.position();
+        if page.next.offset - from.offset >= most.bytes as u64 {
+            break;
+        }
+    }
+    page.at_end = page.next == durable;
+    if page.events.is_empty() && !page.at_end && most.events > 0 {
+        return Err(no_such_position());
+    }
+    Ok(page)
 }
 
 fn stopped() -> Error {

@@ -3,6 +3,8 @@
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use super::line::ChainEnd;
+use super::read::{LogPage, LogPosition, LoggedEvent, READ, ReadLimits, no_such_position};
 use super::{AuditEvent, AuditLog};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -58,5 +60,51 @@ impl AuditLog for MemoryAuditLog {
                 "the log in memory is full",
             )
         })
+    }
+
+    /// Positions are numbers here: nothing is hashed.
+    async fn read(&self, from: LogPosition, most: ReadLimits) -> Result<LogPage> {
+        let position = |sequence| LogPosition {
+            end: ChainEnd {
+                sequence,
+                ..ChainEnd::default()
+            },
+            offset: 0,
+        };
+        let events = self.events.borrow();
+        let start = usize::try_from(from.sequence()).unwrap_or(usize::MAX);
+        let rest = events
+            .get(start..)
+            .filter(|_| from == position(from.sequence()))
+            .ok_or_else(no_such_position)?;
+        let mut page = LogPage {
+            next: from,
+            ..LogPage::default()
+        };
+        let mut bytes = 0;
+        for event in rest.iter().take(most.events) {
+            let json = serde_json::to_vec(event).map_err(|error| {
+                Error::new(ErrorKind::Internal, READ, "an event has no form in JSON").with_source(error)
+            })?;
+            bytes += json.len();
+            page.events.push(LoggedEvent {
+                at: page.next,
+                json: json.into(),
+            });
+            page.next = position(page.next.sequence() + 1);
+            if bytes >= most.bytes {
+                break;
+            }
+        }
+        page.at_end = page.next.sequence() == events.len() as u64;
+        Ok(page)
+    }
+
+    async fn wait_behind(&self, sequence: u64) -> Result<()> {
+        let mut events = self.events.subscribe();
+        let found = events.wait_for(|events| events.len() as u64 > sequence).await;
+        found
+            .map(drop)
+            .map_err(|_| Error::new(ErrorKind::Closed, "wait for an event", "the log is closed"))
     }
 }

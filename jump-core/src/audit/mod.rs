@@ -9,6 +9,7 @@ mod factor_note;
 mod file;
 mod line;
 mod memory;
+mod read;
 mod vault_note;
 mod verify;
 mod writer;
@@ -32,6 +33,7 @@ pub use event::{Actor, AuditEvent, AuditKind, RecordingNote, SessionPlace};
 pub use factor_note::FactorNote;
 pub use file::FileAuditLog;
 pub use memory::MemoryAuditLog;
+pub use read::{LogPage, LogPosition, LoggedEvent, ReadLimits};
 pub use vault_note::VaultNote;
 pub use verify::{LogEntry, LogReader, Verified, verify_log, verify_signed_log};
 
@@ -47,5 +49,27 @@ pub trait AuditLog: Send + Sync + Debug + 'static {
     /// default. Cancel-safe.
     async fn checkpoint(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Reads the events behind `from`, the oldest first. Works while others append; gives nothing that is not durable.
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported), as by default, if the log gives nothing back;
+    /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) for a position of another log, or of one that was
+    /// changed; [`ErrorKind::Integrity`](crate::ErrorKind::Integrity) for a line that was changed;
+    /// [`ErrorKind::Storage`](crate::ErrorKind::Storage) if reading fails.
+    async fn read(&self, from: LogPosition, most: ReadLimits) -> Result<LogPage> {
+        let _ = (from, most);
+        Err(read::unreadable())
+    }
+
+    /// Waits until the log has more than `sequence` events. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) as above; an error if there will be no more.
+    async fn wait_behind(&self, sequence: u64) -> Result<()> {
+        let _ = sequence;
+        Err(read::unreadable())
     }
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::AuditEvent;
 use super::checkpoint::Checkpoints;
 use super::line::{ChainEnd, MAX_LINE};
+use super::read::LogPosition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::PublicKey;
 
@@ -115,6 +116,32 @@ impl<R: BufRead> LogReader<R> {
             incomplete: 0,
             done: false,
         }
+    }
+
+    /// Reads on from a position.
+    pub(super) fn resume(reader: R, from: LogPosition) -> Self {
+        Self {
+            end: from.end,
+            bytes: from.offset,
+            ..Self::new(reader)
+        }
+    }
+
+    /// Where it stands, behind the line read last.
+    pub(super) const fn position(&self) -> LogPosition {
+        LogPosition {
+            end: self.end,
+            offset: self.bytes,
+        }
+    }
+
+    /// The next event's JSON, after its line was checked.
+    pub(super) fn next_json(&mut self) -> Result<Option<Box<[u8]>>> {
+        Ok(if self.next_line()? {
+            Some(self.line.get(self.event.clone()).unwrap_or_default().into())
+        } else {
+            None
+        })
     }
 
     const fn verified(&self, signed: u64) -> Verified {

@@ -1,9 +1,10 @@
 //! The one thread that writes a log: everything that waits is written and synced together.
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::checkpoint::Signer;
 use super::line::ChainEnd;
+use super::read::LogPosition;
 use crate::append_file::AppendFile;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -26,6 +27,7 @@ pub(super) fn run(
     mut end: ChainEnd,
     mut requests: mpsc::Receiver<Request>,
     mut signer: Option<Signer>,
+    durable: &watch::Sender<LogPosition>,
 ) {
     let mut lines = Vec::new();
     while let Some(first) = requests.blocking_recv() {
@@ -48,6 +50,8 @@ pub(super) fn run(
         };
         if outcome.is_ok() {
             end = next;
+            let offset = file.length();
+            durable.send_replace(LogPosition { end, offset });
         }
         // Who asks for a checkpoint waits for it; who appends does not.
         if let Some(signer) = signer.as_mut().filter(|_| asked) {

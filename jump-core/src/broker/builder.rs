@@ -241,6 +241,7 @@ impl BrokerBuilder {
             next_link: AtomicU64::new(1),
             refusals: Refusals::new(),
             denials: Denials::default(),
+            reports: tokio::sync::Semaphore::new(2),
             invitations: Invitations::default(),
             providers: self.providers,
             vault: self.vault,

@@ -26,6 +26,7 @@ mod jumpoint_link;
 mod names;
 mod presence;
 mod refusals;
+mod report;
 mod request;
 mod sessions;
 #[cfg(test)]
@@ -88,6 +89,8 @@ struct Inner {
     next_link: AtomicU64,
     refusals: Refusals,
     denials: Denials,
+    /// How many reports may be made at once.
+    reports: tokio::sync::Semaphore,
     invitations: Invitations,
     /// Asked in this order.
     providers: Vec<Arc<dyn CredentialProvider>>,

@@ -1,5 +1,6 @@
 //! Answering what reps and the embedding program ask.
 
+use super::report;
 use super::{
     Broker, Caller, approvals, credentials, edit, factors, find, item_lookup, jump, lock, sessions, vault,
     views,
@@ -120,6 +121,7 @@ pub(super) async fn answer(
             "transfer the site",
             "a transfer needs a rep's connection: an embedder has `Broker::world` and `Edit::Change`",
         )),
+        RepRequest::Report(request) => Box::pin(report::answer(broker, caller, request)).await,
         RepRequest::Vault(request) => Box::pin(vault::answer(broker, caller, request)).await,
         RepRequest::SecondFactor(request) => Box::pin(factors::answer(broker, caller, request)).await,
     }

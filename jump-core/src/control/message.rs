@@ -226,6 +226,8 @@ pub enum RepRequest {
         /// At most this many, up to 1000.
         limit: u32,
     },
+    /// The next page of a report.
+    Report(super::ReportRequest),
     /// End a session: an administrator any, others their own.
     EndSession {
         /// Which.
@@ -523,6 +525,8 @@ pub enum Response {
     Explanation(Box<Explanation>),
     /// Sessions.
     Sessions(Vec<SessionView>),
+    /// A page of a report.
+    Report(Box<super::ReportPage>),
     /// Users.
     Users(Vec<UserView>),
     /// Groups.

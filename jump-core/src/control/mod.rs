@@ -15,6 +15,7 @@ mod invitation;
 mod item_patch;
 mod message;
 mod query;
+mod report;
 mod supplied;
 mod transfer;
 mod vault;
@@ -33,6 +34,7 @@ pub use message::{
     OpenSession, RepRequest, Request, Response, Secret as WireSecret, Welcome, WireError,
 };
 pub use query::{ItemQuery, MemberQuery, NameQuery, Page, PageQuery};
+pub use report::{MOST_OPEN, ReportContent, ReportCursor, ReportPage, ReportRequest, ReportedEvent};
 pub use supplied::Supplied;
 pub use transfer::{TransferAnswer, TransferRequest};
 pub use vault::{

@@ -160,7 +160,7 @@ impl RepBuilder {
     }
 }
 
-fn surprised() -> Error {
+pub(super) fn surprised() -> Error {
     Error::new(
         ErrorKind::Protocol,
         "ask the broker",

@@ -22,10 +22,12 @@ mod ends;
 mod enrol;
 mod events;
 mod explained;
+mod report;
 mod stream;
 mod transfer;
 
 pub use client::{JumpOptions, JumpSession, OpenedSession, Rep, RepBuilder};
 pub use enrol::{LoginIdentity, enrol};
 pub use events::{SessionEvents, SessionNews};
+pub use report::Report;
 pub use stream::SessionStream;

@@ -3,4 +3,5 @@
 mod accounting;
 mod editing;
 mod presence;
+mod report;
 mod scene;

@@ -10,7 +10,9 @@ use super::super::caller::Caller;
 use super::super::jumpoint_link::JumpointLink;
 use super::super::{Broker, jump, lock};
 use crate::access::Facts;
-use crate::audit::{Actor, AuditEvent, AuditKind, AuditLog, MemoryAuditLog};
+use crate::audit::{
+    Actor, AuditEvent, AuditKind, AuditLog, LogPage, LogPosition, MemoryAuditLog, ReadLimits,
+};
 use crate::control::{
     Connection, Edit, FrameDecoder, Handler, Heartbeat, Jumped, MAX_FRAME, Notice, RepRequest, Request,
     Response,
@@ -110,6 +112,10 @@ pub(super) struct MoodyLog {
 
 #[async_trait]
 impl AuditLog for MoodyLog {
+    async fn read(&self, from: LogPosition, most: ReadLimits) -> Result<LogPage> {
+        self.inner.read(from, most).await
+    }
+
     async fn append(&self, event: &AuditEvent) -> Result<u64> {
         if self.refuses.load(Ordering::Relaxed) {
             return Err(broken());
