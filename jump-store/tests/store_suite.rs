@@ -331,6 +331,16 @@ macro_rules! suite {
                 super::$test(std::sync::Arc::new(store)).await;
             })+
         }
+
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let server = jump_testkit::postgres::Postgres::start().await.unwrap();
+                let options = jump_store::PostgresOptions::parse(&server.socket_address()).unwrap();
+                let store = jump_store::PostgresStore::open(options).await.unwrap();
+                super::$test(std::sync::Arc::new(store)).await;
+            })+
+        }
     };
 }
 

@@ -13,6 +13,7 @@ pub mod hostile;
 pub mod memory;
 pub mod naive;
 pub mod ports;
+pub mod postgres;
 pub mod process;
 pub mod random_world;
 pub mod running_site;

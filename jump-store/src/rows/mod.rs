@@ -12,6 +12,8 @@ use jump_core::{Error, ErrorKind, Result};
 use serde::Serialize;
 
 pub(crate) use read::{TABLES, grant, membership};
+#[cfg(feature = "postgres")]
+pub(crate) use write::{PUT_ITEM, RAISE_LAST_ID};
 pub(crate) use write::{method, writes};
 
 /// The largest id (`ids` are 1 to 2147483647).

@@ -13,6 +13,9 @@ pub(crate) struct Table {
     pub(crate) what: &'static str,
     /// The bodies of all.
     pub(crate) all: &'static str,
+    /// Numbers and bodies of those behind number `$1`, at most `$2`, in the order of their numbers.
+    #[cfg(feature = "postgres")]
+    pub(crate) page: &'static str,
     /// The change that puts the object into a world.
     pub(crate) read: fn(&str) -> serde_json::Result<Change>,
 }
@@ -25,10 +28,14 @@ impl Table {
 }
 
 macro_rules! tables {
-    ($($what:literal, $table:literal, $change:path;)+) => {
+    ($($what:literal, $table:literal, $id:literal, $change:path;)+) => {
         &[$(Table {
             what: $what,
             all: concat!("SELECT body FROM ", $table),
+            #[cfg(feature = "postgres")]
+            page: concat!(
+                "SELECT ", $id, ", body FROM ", $table, " WHERE ", $id, " > $1 ORDER BY ", $id, " LIMIT $2"
+            ),
             read: |body| serde_json::from_str(body).map($change),
         },)+]
     };
@@ -37,18 +44,18 @@ macro_rules! tables {
 /// In an order in which references lead backwards. A session policy refers to nothing; a Jump Policy to users and
 /// teams; users to roles and session policies; items to all of them. Memberships and grants come last.
 pub(crate) const TABLES: &[Table] = tables! {
-    "role", "roles", Change::PutRole;
-    "session policy", "session_policies", Change::PutSessionPolicy;
-    "site", "site", Change::PutSite;
-    "user", "users", Change::PutUser;
-    "team", "teams", Change::PutTeam;
-    "jump policy", "policies", Change::PutPolicy;
-    "group", "groups", Change::PutGroup;
-    "jumpoint", "jumpoints", Change::PutJumpoint;
-    "group policy", "group_policies", Change::PutGroupPolicy;
-    "item", "items", Change::PutItem;
-    "approval request", "approvals", Change::PutApproval;
-    "login", "logins", Change::PutLogin;
+    "role", "roles", "id", Change::PutRole;
+    "session policy", "session_policies", "id", Change::PutSessionPolicy;
+    "site", "site", "one", Change::PutSite;
+    "user", "users", "id", Change::PutUser;
+    "team", "teams", "id", Change::PutTeam;
+    "jump policy", "policies", "id", Change::PutPolicy;
+    "group", "groups", "id", Change::PutGroup;
+    "jumpoint", "jumpoints", "id", Change::PutJumpoint;
+    "group policy", "group_policies", "id", Change::PutGroupPolicy;
+    "item", "items", "id", Change::PutItem;
+    "approval request", "approvals", "id", Change::PutApproval;
+    "login", "logins", "id", Change::PutLogin;
 };
 
 /// A row of `memberships`.

@@ -295,12 +295,12 @@ fn named(statement: &'static str, id: u32, name: &str, object: &impl Serialize) 
     ))
 }
 
+/// The statement that sees to it that an id of a kind is never given again.
+pub(crate) const RAISE_LAST_ID: &str = "INSERT INTO ids (kind, last) VALUES ($1, $2)
+     ON CONFLICT (kind) DO UPDATE SET last = excluded.last WHERE ids.last < excluded.last";
+
 fn raise_last_id(kind: IdKind, id: u32) -> Write {
-    run(
-        "INSERT INTO ids (kind, last) VALUES ($1, $2)
-         ON CONFLICT (kind) DO UPDATE SET last = excluded.last WHERE ids.last < excluded.last",
-        [text(kind.name()), number(id)],
-    )
+    run(RAISE_LAST_ID, [text(kind.name()), number(id)])
 }
 
 fn run(statement: &'static str, values: impl Into<Vec<Value>>) -> Write {
