@@ -12,6 +12,7 @@ mod permissions;
 mod policy;
 mod reason;
 mod role;
+pub mod simulate;
 mod visible;
 
 pub use decide::{Action, Context, Given, Live, decide};

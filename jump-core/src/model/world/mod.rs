@@ -1,6 +1,7 @@
 //! Everything a decision depends on, in memory and indexed.
 
 mod edit;
+mod ordered;
 mod read;
 
 use imbl::{HashMap, HashSet, OrdMap, OrdSet};

@@ -59,7 +59,7 @@ fn with<A: Copy, B: Copy>(first: A, second: &RangeInclusive<B>) -> RangeInclusiv
 }
 
 /// The place that comes next in the order of [`Placement`].
-fn next_place(place: Placement) -> Option<Placement> {
+pub(super) fn next_place(place: Placement) -> Option<Placement> {
     match place {
         Placement::Shared(group) => {
             Some(GroupId::new(group.get() + 1).map_or(Placement::personal(UserId::LOWEST), Placement::Shared))
