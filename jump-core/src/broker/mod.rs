@@ -29,6 +29,7 @@ mod refusals;
 mod report;
 mod request;
 mod sessions;
+mod simulate;
 #[cfg(test)]
 mod tests;
 mod totp;

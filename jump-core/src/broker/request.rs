@@ -2,16 +2,13 @@
 
 use super::report;
 use super::{
-    Broker, Caller, approvals, credentials, edit, factors, find, item_lookup, jump, lock, sessions, vault,
-    views,
+    Broker, Caller, approvals, credentials, edit, factors, find, item_lookup, jump, lock, sessions, simulate,
+    vault, views,
 };
-use crate::access::{Action, Context, decide};
-use crate::control::{Connection, Explanation, RepRequest, Response};
+use crate::control::{Connection, RepRequest, Response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionId;
-use crate::model::UserName;
 use crate::session::EndReason;
-use crate::time::Timestamp;
 
 /// The most sessions in one answer.
 const MOST_LISTED: u32 = 1000;
@@ -56,7 +53,8 @@ pub(super) async fn answer(
             let item = item_lookup::find_visible(&world, caller, &item, broker.now())?;
             Ok(Response::Item(Box::new(views::item(broker, &world, &item))))
         }
-        RepRequest::Why { user, item, at } => why(broker, caller, user, &item, at),
+        RepRequest::Why { user, item, at } => simulate::why(broker, caller, user.as_ref(), &item, at),
+        RepRequest::Simulate(request) => Box::pin(simulate::answer(broker, caller, request)).await,
         RepRequest::Sessions { active_only, limit } => {
             let own = if caller.is_administrator(&world) {
                 None
@@ -125,49 +123,6 @@ pub(super) async fn answer(
         RepRequest::Vault(request) => Box::pin(vault::answer(broker, caller, request)).await,
         RepRequest::SecondFactor(request) => Box::pin(factors::answer(broker, caller, request)).await,
     }
-}
-
-fn why(
-    broker: &Broker,
-    caller: &Caller,
-    user: Option<UserName>,
-    item: &str,
-    at: Option<Timestamp>,
-) -> Result<Response> {
-    let world = broker.world();
-    let now = broker.now();
-    let no_user = |name: &str| {
-        Error::new(
-            ErrorKind::NotFound,
-            "explain a decision",
-            format!("there is no user `{name}`"),
-        )
-    };
-    let asked = match &user {
-        Some(name) => world.user_named(name.as_str()).cloned(),
-        None => caller.user().and_then(|id| world.user(id).cloned()),
-    };
-    let about_self = asked
-        .as_ref()
-        .is_some_and(|asked| Some(asked.id) == caller.user());
-    if !about_self {
-        caller.must_administer(&world)?;
-    }
-    let asked = asked.ok_or_else(|| no_user(user.as_ref().map_or("", UserName::as_str)))?;
-    let item = item_lookup::find_visible(&world, caller, item, now)?;
-    let context = Context {
-        max_session: broker.0.settings.max_session,
-        ..Context::default()
-    };
-    let at = at.unwrap_or(now);
-    let (decision, _) = decide(&world, asked.id, item.id, Action::Start, &context, at);
-    let (user, item) = (asked.name.to_string(), item.name.to_string());
-    Ok(Response::Explanation(Box::new(Explanation {
-        user,
-        item,
-        at,
-        decision,
-    })))
 }
 
 async fn end_session(broker: &Broker, caller: &Caller, session: SessionId) -> Result<Response> {

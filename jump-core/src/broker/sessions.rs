@@ -305,6 +305,27 @@ pub(super) fn enforce(broker: &Broker, world: &World, now: Timestamp) {
     }
 }
 
+/// Which live sessions would end, and why, if the site became this one: those that [`enforce`] would end, and those of
+/// logins that could not be used any more.
+pub(super) fn would_end(
+    broker: &Broker,
+    world: &World,
+    now: Timestamp,
+    locked_out: &[(LoginId, Error)],
+) -> Vec<(SessionRecord, EndReason)> {
+    let ends = |live: &LiveSession| {
+        let login = locked_out.iter().find(|(login, _)| live.login == Some(*login));
+        match login {
+            Some((_, why)) => Some(EndReason::AccessRevoked(why.context().to_owned())),
+            None => recheck(broker, world, live, now).err(),
+        }
+    };
+    let registry = broker.0.sessions.lock();
+    let live = registry.live.values().filter(|live| live.ending.is_none());
+    live.filter_map(|live| Some((live.record.clone(), ends(live)?)))
+        .collect()
+}
+
 /// Ends the sessions whose time is over, and those that nobody joined while their tickets worked.
 pub(super) fn end_overdue(broker: &Broker) {
     let now = broker.now();

@@ -9,6 +9,7 @@ use super::{
 };
 use super::{FactorAnswer, FactorRequest};
 use super::{ItemQuery, MemberQuery, MemberView, NameQuery, Page};
+use super::{SimulateAnswer, SimulateRequest};
 use crate::audit::RecordingNote;
 use crate::error::{Error, ErrorKind};
 use crate::id::{ApprovalId, ItemId, JumpointId, LoginId, SessionId};
@@ -274,6 +275,8 @@ pub enum RepRequest {
         /// Only those in this state.
         state: Option<ApprovalState>,
     },
+    /// Ask the simulator.
+    Simulate(SimulateRequest),
     /// Use or change the vault.
     Vault(VaultRequest),
     /// Enrol one's second factor, or reset another's.
@@ -541,6 +544,8 @@ pub enum Response {
     Invitation(Secret),
     /// Credentials that one may inject on an item.
     Credentials(Vec<CredentialView>),
+    /// What the simulator answers.
+    Simulated(Box<SimulateAnswer>),
     /// What the vault answers.
     Vault(VaultAnswer),
     /// About a second factor.

@@ -16,6 +16,7 @@ mod item_patch;
 mod message;
 mod query;
 mod report;
+mod simulate;
 mod supplied;
 mod transfer;
 mod vault;
@@ -35,6 +36,10 @@ pub use message::{
 };
 pub use query::{ItemQuery, MemberQuery, NameQuery, Page, PageQuery};
 pub use report::{MOST_OPEN, ReportContent, ReportCursor, ReportPage, ReportRequest, ReportedEvent};
+pub use simulate::{
+    AccessPage, AccessView, DiffPage, DifferenceView, EndingView, Look, NextAnswer, SimulateAnswer,
+    SimulateRequest,
+};
 pub use supplied::Supplied;
 pub use transfer::{TransferAnswer, TransferRequest};
 pub use vault::{

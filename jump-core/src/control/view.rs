@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::Decision;
+use super::NextAnswer;
+use crate::access::{Decision, ExplainedPermission, Obligations};
 use crate::id::{ApprovalId, GroupId, ItemId, JumpointId, LoginId, SessionId, UserId};
 use crate::keys::{PublicKey, SealingPublicKey};
 use crate::model::{ApprovalState, ItemDetails, JumpMethods, LoginScope};
@@ -196,4 +197,13 @@ pub struct Explanation {
     pub at: Timestamp,
     /// The answer and its reasons.
     pub decision: Decision,
+    /// What would hold in the session, if one may start or would once what is needed was supplied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub obligations: Option<Obligations>,
+    /// What may happen in that session, and by which rule; empty if none would start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<ExplainedPermission>,
+    /// When the answer becomes another if nobody changes anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextAnswer>,
 }

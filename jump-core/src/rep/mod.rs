@@ -23,6 +23,7 @@ mod enrol;
 mod events;
 mod explained;
 mod report;
+mod simulate;
 mod stream;
 mod transfer;
 
