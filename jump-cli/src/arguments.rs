@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::command::{
-    approvals, audit, broker, cp, demo, export, groups, items, jumpoint, jumpoints, login, play, proxy,
-    relay, report, sessions, site, ssh, ssh_config, tunnel, up, users, vault, why,
+    approvals, audit, broker, cp, demo, diff, export, groups, items, jumpoint, jumpoints, login, play, proxy,
+    relay, report, sessions, simulate, site, ssh, ssh_config, tunnel, up, users, vault, why,
 };
 use crate::error::EXIT_CODES;
 
@@ -92,8 +92,14 @@ pub(crate) enum Command {
     SshConfig(ssh_config::Arguments),
     /// Open the local ports of a tunnel item, until Ctrl-C
     Tunnel(tunnel::Arguments),
-    /// Explain who may start a session on an item, and why
+    /// Explain why you, or somebody, may or may not start a session on an item
     Why(why::Arguments),
+    /// List who may start a session on an item
+    Who(simulate::WhoArguments),
+    /// List on which items you, or somebody, may start a session
+    What(simulate::WhatArguments),
+    /// Show whose access changes would change, without making them
+    Diff(diff::Arguments),
     /// List sessions, or end one
     Sessions(sessions::Arguments),
     /// Report sessions, what happened to items, or changes

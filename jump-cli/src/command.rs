@@ -6,6 +6,7 @@ pub(crate) mod broker;
 pub(crate) mod cp;
 pub(crate) mod credential;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod groups;
 pub(crate) mod items;
@@ -18,6 +19,7 @@ pub(crate) mod recordings;
 pub(crate) mod relay;
 pub(crate) mod report;
 pub(crate) mod sessions;
+pub(crate) mod simulate;
 pub(crate) mod site;
 pub(crate) mod ssh;
 pub(crate) mod ssh_config;
@@ -71,6 +73,9 @@ pub(crate) async fn run(arguments: arguments::Arguments, output: &Output) -> Res
         Command::Proxy(arguments) => Box::pin(proxy::run(context, arguments)).await,
         Command::SshConfig(arguments) => Box::pin(ssh_config::run(context, arguments)).await,
         Command::Tunnel(arguments) => Box::pin(tunnel::run(context, arguments)).await,
+        Command::Who(arguments) => Box::pin(simulate::who(context, arguments)).await,
+        Command::What(arguments) => Box::pin(simulate::what(context, arguments)).await,
+        Command::Diff(arguments) => Box::pin(diff::run(context, arguments)).await,
         Command::Why(arguments) => Box::pin(why::run(context, arguments)).await,
         Command::Sessions(arguments) => Box::pin(sessions::run(context, arguments)).await,
         Command::Report(arguments) => Box::pin(report::run(context, arguments)).await,

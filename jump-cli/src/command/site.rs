@@ -8,12 +8,15 @@ use jump_core::control::{Edit, RepRequest, Response};
 use jump_core::model::Change;
 use jump_core::{Error, ErrorKind};
 
+use super::diff::Diff;
 use super::{Context, transfer};
 use crate::connect::connect;
 use crate::error::{Failure, surprised};
 
 /// The longest file of changes, in bytes: a control message is shorter.
 const LONGEST: u64 = 1024 * 1024;
+/// How many differences a dry run shows; `jump diff` can show more.
+const SHOWN: u32 = 100;
 
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
@@ -34,7 +37,7 @@ enum Verb {
     Change {
         /// A JSON array of changes; `-` is standard input
         file: PathBuf,
-        /// Only check whether they could be made
+        /// Only check whether they could be made, and show whose access would be different
         #[arg(long)]
         dry_run: bool,
     },
@@ -60,18 +63,24 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             let changes = read(&file)?;
             let count = changes.len();
             let rep = connect(&context.home).await?;
-            rep.edit(Edit::Change { changes, dry_run }).await?;
-            output.say(if dry_run {
-                format!("The {count} changes could be made.")
-            } else {
-                format!("Made {count} changes.")
-            })?;
-            output.value(&serde_json::json!({ "changes": count, "made": !dry_run }))
+            let edit = Edit::Change {
+                changes: changes.clone(),
+                dry_run,
+            };
+            rep.edit(edit).await?;
+            if !dry_run {
+                output.say(format_args!("Made {count} changes."))?;
+                return output.value(&serde_json::json!({ "changes": count, "made": true }));
+            }
+            output.say(format_args!("The {count} changes could be made."))?;
+            let diff = Diff::of(&rep, &changes, None, SHOWN).await?;
+            diff.show(output, SHOWN, "`jump diff --limit`")?;
+            output.value(&serde_json::json!({ "changes": count, "made": false, "diff": diff }))
         }
     }
 }
 
-fn read(file: &PathBuf) -> Result<Vec<Change>, Failure> {
+pub(super) fn read(file: &PathBuf) -> Result<Vec<Change>, Failure> {
     let what = "read the changes";
     let failed = |error| Error::from_io(ErrorKind::Storage, what, error);
     let mut text = String::new();

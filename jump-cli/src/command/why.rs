@@ -1,13 +1,15 @@
 //! `jump why`: the decision with its reasons.
 
 use clap::Args;
-use jump_core::access::{Decision, Effect, Gate, Verdict};
-use jump_core::control::{RepRequest, Response};
+use jump_core::access::simulate::Reach;
+use jump_core::access::{Decision, Effect, Gate, PermissionRule, Verdict};
+use jump_core::control::{Explanation, RepRequest, Response};
 use jump_core::model::UserName;
 use jump_core::text::Escaped;
 use jump_core::time::Timestamp;
 
 use super::Context;
+use super::diff::commands;
 use crate::connect::connect;
 use crate::error::{Failure, surprised, usage};
 use crate::output::{Colour, Output, moment};
@@ -45,7 +47,58 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     );
     output.say(output.paint(Colour::Bold, title))?;
     show(output, &explanation.decision)?;
+    if !explanation.permissions.is_empty() {
+        inside(output, &explanation)?;
+    }
+    if let Some(next) = &explanation.next {
+        let at = moment(next.at);
+        output.say(format_args!("   This holds until {at}; then: {}", next.reach))?;
+    }
     output.value(&explanation)
+}
+
+/// What may happen in the session, and who says so.
+fn inside(output: &Output, explanation: &Explanation) -> Result<(), Failure> {
+    let needs = explanation.decision.needs();
+    if needs.is_empty() {
+        output.say("   In the session:")?;
+    } else {
+        output.say(format_args!(
+            "   Allowed {}; then, in the session:",
+            Reach::With(needs)
+        ))?;
+    }
+    for one in &explanation.permissions {
+        let mark = match one.allowed {
+            true => output.paint(Colour::Good, "✓"),
+            false => output.paint(Colour::Bad, "✗"),
+        };
+        let whose = match one.rule {
+            PermissionRule::Item => "the item leaves it out",
+            PermissionRule::ItemPolicy => "the item's session policy",
+            PermissionRule::UserPolicy => "the user's session policy",
+            PermissionRule::SitePolicy => "the site's session policy",
+            PermissionRule::Default => "by default",
+            _ => "another rule",
+        };
+        let named = one
+            .policy
+            .as_ref()
+            .map(|name| format!(" \"{}\"", Escaped(name.as_str())));
+        output.say(format_args!(
+            "   {mark} {:<21} {whose}{}",
+            one.permission,
+            named.unwrap_or_default()
+        ))?;
+    }
+    let filter = explanation
+        .obligations
+        .as_ref()
+        .and_then(|one| one.commands.as_ref());
+    if filter.is_some() {
+        output.say(format_args!("   commands: {}", Escaped(&commands(filter))))?;
+    }
+    Ok(())
 }
 
 /// Each gate with its mark, then the verdict.

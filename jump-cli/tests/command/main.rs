@@ -16,6 +16,7 @@ mod files;
 mod first_session;
 mod native_clients;
 mod secrets;
+mod simulate;
 mod support;
 mod transfer;
 mod tunnels;
