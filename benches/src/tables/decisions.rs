@@ -48,6 +48,8 @@ pub(crate) fn measure(amount: Amount) -> Result<Section> {
     let small = build(&small, Rules::Common)?;
     let common = build(&large, Rules::Common)?;
     let all_rules = build(&large, Rules::All)?;
+    #[cfg(feature = "cedar")]
+    let engine = crate::decisions::cedar::Cedar::new(&large)?;
 
     #[cfg_attr(
         not(feature = "cedar"),
@@ -58,8 +60,6 @@ pub(crate) fn measure(amount: Amount) -> Result<Section> {
         ours(COMMON, &common, &asked)?,
         ours(ALL_RULES, &all_rules, &asked)?,
     ];
-    #[cfg(feature = "cedar")]
-    let engine = crate::decisions::cedar::Cedar::new(&large)?;
     #[cfg(feature = "cedar")]
     answerers.push(beside(&engine, &asked)?);
 
