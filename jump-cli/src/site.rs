@@ -5,6 +5,7 @@ mod folder;
 mod narrator;
 mod server;
 mod setup;
+mod store;
 mod vault;
 
 pub(crate) use addresses::public_address;
@@ -12,4 +13,5 @@ pub(crate) use folder::SiteFolder;
 pub(crate) use narrator::Narrator;
 pub(crate) use server::{BrokerOptions, SiteServer};
 pub(crate) use setup::{add_jumpoint, administrator_name, invite, set_up};
+pub(crate) use store::StoreArguments;
 pub(crate) use vault::KEY_VARIABLE;

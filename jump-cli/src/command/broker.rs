@@ -7,7 +7,9 @@ use jump_core::model::UserName;
 
 use super::Context;
 use crate::error::Failure;
-use crate::site::{BrokerOptions, SiteFolder, SiteServer, administrator_name, invite, set_up};
+use crate::site::{
+    BrokerOptions, SiteFolder, SiteServer, StoreArguments, administrator_name, invite, set_up,
+};
 use crate::state::write_private;
 use crate::stop::Stop;
 
@@ -35,6 +37,8 @@ pub(crate) struct BrokerArguments {
     /// The file with the vault's master key [default: JUMP_VAULT_KEY, or vault.key in the site's folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) vault_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
 }
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
@@ -45,6 +49,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         public_address: arguments.broker.public_address,
         relay: arguments.relay,
         vault_key: arguments.broker.vault_key,
+        store: arguments.broker.store,
     };
     let mut stop = Stop::listen()?;
     let mut server = SiteServer::start(&folder, &options, *output).await?;

@@ -36,6 +36,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         public_address: arguments.broker.public_address,
         relay: None,
         vault_key: arguments.broker.vault_key,
+        store: arguments.broker.store,
     };
     let mut stop = Stop::listen()?;
     let mut server = SiteServer::start(&folder, &options, *output).await?;

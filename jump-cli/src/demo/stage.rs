@@ -23,7 +23,7 @@ use super::folder::DemoFolder;
 use super::tap::Tap;
 use crate::connect::backends;
 use crate::error::Failure;
-use crate::site::{SiteFolder, add_jumpoint, set_up};
+use crate::site::{SiteFolder, StoreArguments, add_jumpoint, set_up};
 
 const LOOPBACK: &str = "127.0.0.1:0";
 /// The target's own name.
@@ -69,15 +69,19 @@ impl Stage {
             key: key.public(),
         };
         let recording_key = site.recording_key()?.public();
-        let broker = Broker::builder(key, site.store().await?, Arc::new(site.audit().await?))
-            .settings(|settings| {
-                settings.public_address.clone_from(&endpoint.address);
-                settings.relay_address = Some(tap.address().to_owned());
-                settings.recording_key = Some(recording_key);
-            })
-            .without_relay()
-            .start()
-            .await?;
+        let broker = Broker::builder(
+            key,
+            site.store(&StoreArguments::default()).await?,
+            Arc::new(site.audit().await?),
+        )
+        .settings(|settings| {
+            settings.public_address.clone_from(&endpoint.address);
+            settings.relay_address = Some(tap.address().to_owned());
+            settings.recording_key = Some(recording_key);
+        })
+        .without_relay()
+        .start()
+        .await?;
         let serving = broker.clone();
         tasks.push(spawn(async move { serving.serve(listener).await }));
 

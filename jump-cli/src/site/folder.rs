@@ -7,9 +7,7 @@ use std::sync::Arc;
 use jump_core::audit::FileAuditLog;
 use jump_core::broker::FactorFolder;
 use jump_core::keys::{PublicKey, SealingKey, SigningKey};
-use jump_core::store::Store;
 use jump_core::{Error, ErrorKind, Result};
-use jump_store::SqliteStore;
 
 use crate::state::{private_folder, read_seed, write_private, write_seed};
 
@@ -90,14 +88,6 @@ impl SiteFolder {
     /// Reads a recording key from wherever it is.
     pub(crate) fn read_recording_key(path: &Path) -> Result<SealingKey> {
         read_seed(path, RECORDING_KEY).map(SealingKey::from_seed)
-    }
-
-    pub(crate) async fn store(&self) -> Result<Arc<dyn Store>> {
-        let path = self.0.join("site.db");
-        let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path)).await;
-        let failed =
-            |error| Error::new(ErrorKind::Internal, "open the store", "it failed").with_source(error);
-        Ok(Arc::new(opened.map_err(failed)??))
     }
 
     /// The second factors that users enrolled, encrypted under a key that is derived from the broker's.

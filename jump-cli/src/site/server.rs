@@ -11,7 +11,7 @@ use jump_core::tunnel::{TcpTransport, Transport};
 use tokio::task::JoinHandle;
 
 use super::folder::SiteLock;
-use super::{Narrator, SiteFolder, public_address};
+use super::{Narrator, SiteFolder, StoreArguments, public_address};
 use crate::error::Failure;
 use crate::output::Output;
 
@@ -23,6 +23,7 @@ pub(crate) struct BrokerOptions {
     pub(crate) relay: Option<String>,
     /// The file with the vault's master key, if it is not in the usual place.
     pub(crate) vault_key: Option<PathBuf>,
+    pub(crate) store: StoreArguments,
 }
 
 /// A running broker.
@@ -46,7 +47,7 @@ impl SiteServer {
         let lock = folder.lock()?;
         let key = folder.broker_key()?;
         let recording_key = folder.recording_key()?.public();
-        let store = folder.store().await?;
+        let store = folder.store(&options.store).await?;
         let audit = Narrator::new(folder.audit().await?, output);
         let listener = TcpTransport.listen(&options.listen).await?;
         let listening = listener.address();

@@ -15,6 +15,8 @@ mod endings;
 mod files;
 mod first_session;
 mod native_clients;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod secrets;
 mod simulate;
 mod support;

@@ -103,6 +103,7 @@ impl User {
         for name in [
             "JUMP_LOG",
             "JUMP_PROFILE",
+            "JUMP_STORE_PASSWORD",
             "JUMP_VAULT_KEY",
             "SSH_AUTH_SOCK",
             "RSYNC_RSH",
