@@ -70,8 +70,8 @@ fn inside(output: &Output, explanation: &Explanation) -> Result<(), Failure> {
     }
     for one in &explanation.permissions {
         let mark = match one.allowed {
-            true => output.paint(Colour::Good, "✓"),
-            false => output.paint(Colour::Bad, "✗"),
+            true => output.paint(Colour::Good, "yes"),
+            false => output.paint(Colour::Bad, "no "),
         };
         let whose = match one.rule {
             PermissionRule::Item => "the item leaves it out",

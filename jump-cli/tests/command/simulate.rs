@@ -125,7 +125,7 @@ async fn who_what_and_diff_tell_a_person_and_a_program() {
     let why = site.admin.run(&["why", "web"]).await.ok();
     for line in [
         "Allowed with a reason; then, in the session:",
-        "✗ port_forwarding       the item leaves it out",
+        "no  port_forwarding       the item leaves it out",
     ] {
         assert!(why.contains(line), "`{line}` is missing in {why}");
     }
