@@ -18,7 +18,7 @@ use crate::statistics::quantile;
 
 const P50: &str = "p50, ms";
 const P95: &str = "p95, ms";
-const FOUND: &str = "items in the answer";
+const FOUND: &str = "items found, or allowed";
 const MEMORY: &str = "memory, MiB";
 
 /// How a question is put.
@@ -181,7 +181,9 @@ fn section(amount: Amount, built: f64, size: u64, series: Series) -> Section {
              group policy; a file of {:.1} GB, written in {built:.0} s. {} rounds, users and items by chance. *cold*: a fresh process, from\n\
              before its start to its answer, opening included; the file is in the machine's memory as far as it has room. *from disk*:\n\
              the same after the file's pages were dropped from there. *open*: a process that has the store open already. Nothing loads\n\
-             the site. Items are read and parsed whole; pages have 100 items, *all* 1,000. The memory is the process's (PSS).",
+             the site. Items are read and parsed whole; pages have 100 items, *all* 1,000. The items of a group lie far apart in the file, as if\n\
+             they had been added one by one over years. *facts and decision*: may this user start a session on items that it sees. The\n\
+             memory is the process's (PSS).",
             size as f64 / 1e9,
             amount.rounds,
         ),
