@@ -34,12 +34,17 @@ const STATEMENTS: usize = 128;
 
 /// A site's store in one SQLite file, or in memory.
 ///
-/// One connection serves one call after the other; each runs on a blocking thread of the current tokio runtime. Other
-/// processes may use the same file: changes are checked against what is in the file. A write is on stable storage when
+/// Each call runs on a blocking thread of the current tokio runtime, one after the other; listings, searches and facts
+/// have a connection of their own, so that a search of a large site keeps nobody waiting but the next one (in memory
+/// there is one connection for all). Other processes may use the same file: changes are checked against what is in the file. A write is on stable storage when
 /// its call returns (`synchronous = FULL`), so that a used token stays used and an id stays given.
 ///
 /// Calls are cancel-safe in that each is done whole or not at all, but a cancelled call may have been done.
-pub struct SqliteStore(Arc<Mutex<Inner>>);
+pub struct SqliteStore {
+    inner: Arc<Mutex<Inner>>,
+    /// Reads only; `None` in memory.
+    reader: Option<Arc<Mutex<Connection>>>,
+}
 
 struct Inner {
     connection: Connection,
@@ -59,15 +64,27 @@ impl SqliteStore {
         // No URI flag: a path is a path, whatever it looks like.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(database)?;
-        Self::new(connection, "wal")
+        let inner = Self::prepare(connection, "wal")?;
+        let reader = Connection::open_with_flags(path, flags).map_err(database)?;
+        reader.busy_timeout(BUSY).map_err(database)?;
+        reader.pragma_update(None, "query_only", true).map_err(database)?;
+        reader.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(Self {
+            inner: Arc::new(Mutex::new(inner)),
+            reader: Some(Arc::new(Mutex::new(reader))),
+        })
     }
 
     /// A store in memory, gone when dropped; it speaks the same SQL as one in a file.
     pub fn open_in_memory() -> Result<Self> {
-        Self::new(Connection::open_in_memory().map_err(database)?, "memory")
+        let inner = Self::prepare(Connection::open_in_memory().map_err(database)?, "memory")?;
+        Ok(Self {
+            inner: Arc::new(Mutex::new(inner)),
+            reader: None,
+        })
     }
 
-    fn new(mut connection: Connection, journal: &str) -> Result<Self> {
+    fn prepare(mut connection: Connection, journal: &str) -> Result<Inner> {
         connection.busy_timeout(BUSY).map_err(database)?;
         let mode: String = connection
             .pragma_update_and_check(None, "journal_mode", journal, |row| row.get(0))
@@ -88,7 +105,7 @@ impl SqliteStore {
         schema::migrate(&mut connection)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         let world = World::new()?;
-        Ok(Self(Arc::new(Mutex::new(Inner { connection, world }))))
+        Ok(Inner { connection, world })
     }
 
     /// Runs a call on a blocking thread; calls take their turn without holding one.
@@ -96,13 +113,27 @@ impl SqliteStore {
         &self,
         call: impl FnOnce(&mut Inner) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let mut inner = self.0.clone().lock_owned().await;
-        tokio::task::spawn_blocking(move || call(&mut inner))
-            .await
-            .map_err(|error| {
-                Error::new(ErrorKind::Internal, "use the store", "the call was stopped").with_source(error)
-            })?
+        let mut inner = self.inner.clone().lock_owned().await;
+        blocking(move || call(&mut inner)).await
     }
+
+    /// The same for what only reads rows.
+    async fn read<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let Some(reader) = &self.reader else {
+            return self.run(move |inner| call(&mut inner.connection)).await;
+        };
+        let mut connection = reader.clone().lock_owned().await;
+        blocking(move || call(&mut connection)).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(call: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(call).await.map_err(|error| {
+        Error::new(ErrorKind::Internal, "use the store", "the call was stopped").with_source(error)
+    })?
 }
 
 impl fmt::Debug for SqliteStore {
@@ -279,14 +310,14 @@ impl Store for SqliteStore {
 
     async fn items(&self, query: &ItemQuery) -> Result<ItemPage> {
         let query = query.clone();
-        self.run(move |inner| query::items(&mut inner.connection, &query))
+        self.read(move |connection| query::items(connection, &query))
             .await
     }
 
     async fn facts(&self, user: UserId, items: &[ItemId]) -> Result<Facts> {
         check_facts(items)?;
         let items = items.to_vec();
-        self.run(move |inner| query::facts(&mut inner.connection, user, &items))
+        self.read(move |connection| query::facts(connection, user, &items))
             .await
     }
 
@@ -344,7 +375,7 @@ mod tests {
         let store = SqliteStore::open(&folder.path().join("site.db")).unwrap();
         store.commit(0, &users(1..50)).await.unwrap();
         let pages = |count: u32| {
-            let inner = store.0.clone();
+            let inner = store.inner.clone();
             async move {
                 let inner = inner.lock_owned().await;
                 inner
@@ -364,10 +395,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_search_that_runs_keeps_no_write_waiting_and_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("site.db")).unwrap();
+        let reader = store.reader.clone().unwrap().lock_owned().await;
+        let transaction = reader.unchecked_transaction().unwrap();
+        assert_eq!(world::revision(&transaction).unwrap(), 0);
+        assert_eq!(store.commit(0, &users(1..3)).await.unwrap(), 1);
+        store.next_id(IdKind::Item).await.unwrap();
+        // It goes on with what it began with.
+        assert_eq!(world::revision(&transaction).unwrap(), 0);
+        assert!(transaction.execute("DELETE FROM users", []).is_err());
+        drop(transaction);
+        drop(reader);
+        let page = store.items(&ItemQuery::default()).await.unwrap();
+        assert_eq!(page.revision, 1);
+    }
+
+    #[tokio::test]
     async fn every_commit_is_synced_and_references_are_enforced() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&folder.path().join("site.db")).unwrap();
-        let inner = store.0.lock().await;
+        let inner = store.inner.lock().await;
         let pragma = |name| {
             inner
                 .connection
