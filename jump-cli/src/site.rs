@@ -1,6 +1,7 @@
 //! A site on this machine: its folder, and what runs in it.
 
 mod addresses;
+mod export;
 mod folder;
 mod narrator;
 mod server;
@@ -9,6 +10,7 @@ mod store;
 mod vault;
 
 pub(crate) use addresses::public_address;
+pub(crate) use export::{ExportArguments, Exports};
 pub(crate) use folder::SiteFolder;
 pub(crate) use narrator::Narrator;
 pub(crate) use server::{BrokerOptions, SiteServer};

@@ -15,6 +15,7 @@ pub mod audit;
 pub mod broker;
 pub mod control;
 pub mod error;
+pub mod export;
 pub mod id;
 pub mod jumpoint;
 pub mod keys;

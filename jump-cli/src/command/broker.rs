@@ -8,7 +8,8 @@ use jump_core::model::UserName;
 use super::Context;
 use crate::error::Failure;
 use crate::site::{
-    BrokerOptions, SiteFolder, SiteServer, StoreArguments, administrator_name, invite, set_up,
+    BrokerOptions, ExportArguments, SiteFolder, SiteServer, StoreArguments, administrator_name, invite,
+    set_up,
 };
 use crate::state::write_private;
 use crate::stop::Stop;
@@ -39,6 +40,8 @@ pub(crate) struct BrokerArguments {
     pub(crate) vault_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) store: StoreArguments,
+    #[command(flatten)]
+    pub(crate) export: ExportArguments,
 }
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
@@ -50,6 +53,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         relay: arguments.relay,
         vault_key: arguments.broker.vault_key,
         store: arguments.broker.store,
+        export: arguments.broker.export,
     };
     let mut stop = Stop::listen()?;
     let mut server = SiteServer::start(&folder, &options, *output).await?;

@@ -37,6 +37,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         relay: None,
         vault_key: arguments.broker.vault_key,
         store: arguments.broker.store,
+        export: arguments.broker.export,
     };
     let mut stop = Stop::listen()?;
     let mut server = SiteServer::start(&folder, &options, *output).await?;

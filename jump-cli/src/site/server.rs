@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jump_core::Result;
+use jump_core::audit::AuditLog;
 use jump_core::broker::{Broker, Totp};
 use jump_core::control::BrokerEndpoint;
 use jump_core::tunnel::{TcpTransport, Transport};
 use tokio::task::JoinHandle;
 
 use super::folder::SiteLock;
-use super::{Narrator, SiteFolder, StoreArguments, public_address};
+use super::{ExportArguments, Exports, Narrator, SiteFolder, StoreArguments, public_address};
 use crate::error::Failure;
 use crate::output::Output;
 
@@ -24,6 +25,8 @@ pub(crate) struct BrokerOptions {
     /// The file with the vault's master key, if it is not in the usual place.
     pub(crate) vault_key: Option<PathBuf>,
     pub(crate) store: StoreArguments,
+    /// Where the audit log is sent besides.
+    pub(crate) export: ExportArguments,
 }
 
 /// A running broker.
@@ -35,6 +38,7 @@ pub(crate) struct SiteServer {
     /// The address at which it listens, for this process.
     pub(crate) here: BrokerEndpoint,
     serving: JoinHandle<Result<()>>,
+    exports: Exports,
     _lock: SiteLock,
 }
 
@@ -48,11 +52,12 @@ impl SiteServer {
         let key = folder.broker_key()?;
         let recording_key = folder.recording_key()?.public();
         let store = folder.store(&options.store).await?;
-        let audit = Narrator::new(folder.audit().await?, output);
+        let audit: Arc<dyn AuditLog> = Arc::new(Narrator::new(folder.audit().await?, output));
+        let exports = Exports::start(&options.export, folder, &audit)?;
         let listener = TcpTransport.listen(&options.listen).await?;
         let listening = listener.address();
         let public = public_address(options.public_address.as_deref(), &listening)?;
-        let mut builder = Broker::builder(key.clone(), store, Arc::new(audit)).settings(|settings| {
+        let mut builder = Broker::builder(key.clone(), store, audit).settings(|settings| {
             settings.public_address.clone_from(&public);
             settings.relay_address.clone_from(&options.relay);
             settings.recording_key = Some(recording_key);
@@ -78,6 +83,7 @@ impl SiteServer {
             public_address: public,
             here,
             serving,
+            exports,
             _lock: lock,
         })
     }
@@ -110,6 +116,7 @@ impl SiteServer {
     pub(crate) async fn stop(self) {
         self.serving.abort();
         self.broker.shutdown().await;
+        self.exports.stop().await;
     }
 }
 

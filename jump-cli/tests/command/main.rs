@@ -17,6 +17,7 @@ mod first_session;
 mod native_clients;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod reports;
 mod secrets;
 mod simulate;
 mod support;

@@ -17,6 +17,8 @@ mod writer;
 #[cfg(test)]
 mod change_tests;
 #[cfg(test)]
+mod read_tests;
+#[cfg(test)]
 mod tests;
 
 use std::fmt::Debug;

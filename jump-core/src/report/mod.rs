@@ -27,6 +27,7 @@ pub use write::{ReportFormat, ReportWriter};
 pub(crate) use change::change_rows;
 pub(crate) use item::item_rows;
 pub(crate) use session::{SessionReport, session_of};
+pub(crate) use write::harmless_json;
 
 /// Which report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
