@@ -1,7 +1,7 @@
 //! Changing the site, by names.
 
 use super::editing::Editing;
-use super::{Broker, Caller, item_edit, names};
+use super::{Broker, Caller, item_edit, model_edit, names};
 use crate::audit::AuditKind;
 use crate::control::{BrokerEndpoint, Edit, Invitation, Response};
 use crate::error::{Error, ErrorKind, Result};
@@ -68,13 +68,20 @@ pub(super) async fn edit(broker: &Broker, caller: &Caller, edit: Edit) -> Result
             })
         }
         Edit::RemoveGroup { name } => Change::RemoveGroup(names::group(&world, &name)?.id),
-        Edit::AddMember { group, user, role } => Change::PutMembership(Membership {
+        Edit::AddMember {
+            group,
+            user,
+            role,
+            policy,
+        } => Change::PutMembership(Membership {
             user: names::user(&world, &user)?.id,
             group: names::group(&world, &group)?.id,
             role: role
                 .map(|role| names::role(&world, &role).map(|role| role.id))
                 .transpose()?,
-            policy: None,
+            policy: policy
+                .map(|policy| names::jump_policy(&world, &policy).map(|policy| policy.id))
+                .transpose()?,
         }),
         Edit::RemoveMember { group, user } => Change::RemoveMembership {
             user: names::user(&world, &user)?.id,
@@ -104,6 +111,11 @@ pub(super) async fn edit(broker: &Broker, caller: &Caller, edit: Edit) -> Result
             user: names::user(&world, &user)?.id,
             jumpoint: names::jumpoint(&world, &jumpoint)?.id,
         },
+        Edit::Model(edit) => {
+            let changes = model_edit::changes(broker, &world, edit).await?;
+            editing.commit(caller.actor(), changes).await?;
+            return Ok(Response::Done);
+        }
         Edit::Change { changes, dry_run } => {
             if dry_run {
                 World::clone(&world).apply(&changes)?;

@@ -286,8 +286,8 @@ fn full<T>(rows: Rows<T>, last: Option<impl Serialize>) -> Result<Page<T>> {
     })
 }
 
-/// A page of objects with names that are unique in any case.
-fn named<O, V: Serialize>(
+/// A page of objects by keys that are unique.
+pub(super) fn named<O, V: Serialize>(
     objects: impl Iterator<Item = (String, O)>,
     page: &PageQuery,
     view: impl Fn(O) -> V,

@@ -23,6 +23,8 @@ mod item_edit;
 mod item_lookup;
 mod jump;
 mod jumpoint_link;
+mod model_edit;
+mod model_view;
 mod names;
 mod presence;
 mod refusals;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    JumpGroup, JumpPolicy, Jumpoint, Name, Placement, Role, SessionPolicy, User, UserName, World,
+    GroupPolicy, JumpGroup, JumpPolicy, Jumpoint, Name, Placement, Role, SessionPolicy, Team, User, UserName,
+    World,
 };
 
 pub(super) fn missing(what: &str, name: &str) -> Error {
@@ -33,6 +34,8 @@ named! {
     role, role_named, "role": Name => Role;
     jump_policy, policy_named, "jump policy": Name => JumpPolicy;
     session_policy, session_policy_named, "session policy": Name => SessionPolicy;
+    group_policy, group_policy_named, "group policy": Name => GroupPolicy;
+    team, team_named, "team": Name => Team;
 }
 
 /// A group, or `@` and a user's name for that personal list. A group whose name starts with `@` is reached by its code name.

@@ -48,6 +48,9 @@ pub(super) async fn answer(
         RepRequest::FindItems(query) => Ok(Response::ItemPage(find::items(broker, caller, query)?)),
         RepRequest::FindUsers(query) => Ok(Response::UserPage(find::users(broker, caller, &query)?)),
         RepRequest::FindGroups(query) => Ok(Response::GroupPage(find::groups(broker, caller, &query)?)),
+        RepRequest::Describe(query) => Ok(Response::Described(super::model_view::describe(
+            broker, caller, query,
+        )?)),
         RepRequest::FindMembers(query) => Ok(Response::MemberPage(find::members(broker, caller, &query)?)),
         RepRequest::Item { item } => {
             let item = item_lookup::find_visible(&world, caller, &item, broker.now())?;

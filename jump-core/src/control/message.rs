@@ -8,8 +8,8 @@ use super::{
     TransferAnswer, TransferRequest, UserView, VaultAnswer, VaultRequest,
 };
 use super::{FactorAnswer, FactorRequest};
-use super::{ItemQuery, MemberQuery, MemberView, NameQuery, Page};
 use super::{SimulateAnswer, SimulateRequest};
+use super::{ItemQuery, MemberQuery, MemberView, ModelEdit, ModelPage, ModelQuery, NameQuery, Page};
 use crate::audit::RecordingNote;
 use crate::error::{Error, ErrorKind};
 use crate::id::{ApprovalId, ItemId, JumpointId, LoginId, SessionId};
@@ -242,6 +242,8 @@ pub enum RepRequest {
     Groups,
     /// Groups, page by page, each with its first hundred members (administrators).
     FindGroups(NameQuery),
+    /// Roles, policies, teams and the like, page by page (administrators).
+    Describe(ModelQuery),
     /// The direct members of a group, page by page (administrators).
     FindMembers(MemberQuery),
     /// Every Jumpoint (administrators).
@@ -346,6 +348,9 @@ pub enum Edit {
         user: UserName,
         /// The role's name; `None` is the user's default role.
         role: Option<Name>,
+        /// The name of the Jump Policy that holds in place of the items'; `None` is the items'.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy: Option<Name>,
     },
     /// Takes a user out of a group.
     RemoveMember {
@@ -416,6 +421,8 @@ pub enum Edit {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<Name>,
     },
+    /// Adds, changes or removes a role, policy, team or the like, or changes a user, group, Jumpoint or the site.
+    Model(ModelEdit),
     /// Makes changes as they are, all or none (administrators). New objects have ids that nobody had before.
     Change {
         /// Which.
@@ -520,6 +527,8 @@ pub enum Response {
     UserPage(Page<UserView>),
     /// Some groups.
     GroupPage(Page<GroupView>),
+    /// Roles, policies, teams or the like.
+    Described(ModelPage),
     /// Some members of a group.
     MemberPage(Page<MemberView>),
     /// One item.

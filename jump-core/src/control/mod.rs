@@ -14,6 +14,7 @@ mod frame;
 mod invitation;
 mod item_patch;
 mod message;
+mod model_edit;
 mod query;
 mod report;
 mod simulate;
@@ -33,6 +34,12 @@ pub use item_patch::{DetailsPatch, ItemPatch};
 pub use message::{
     Edit, Enrol, Enrolled, Hello, HelloRole, ItemDraft, Jumped, JumpointRequest, Message, Notice,
     OpenSession, RepRequest, Request, Response, Secret as WireSecret, Welcome, WireError,
+};
+pub use model_edit::{
+    ApprovalPatch, Described, EditVerb, ExistingEdit, GroupPatch, GroupPolicyPatch, JumpPolicyPatch,
+    JumpointPatch, MembershipNames, ModelEdit, ModelKind, ModelPage, ModelQuery, NamedEdit,
+    NotificationPatch, PolicyPlace, RolePatch, SessionPolicyPatch, SettingStatus, SitePatch, SlotNames,
+    TeamPatch, UserEdit, UserPatch,
 };
 pub use query::{ItemQuery, MemberQuery, NameQuery, Page, PageQuery};
 pub use report::{MOST_OPEN, ReportContent, ReportCursor, ReportPage, ReportRequest, ReportedEvent};

@@ -119,8 +119,11 @@ pub struct Approval {
 }
 
 impl Approval {
+    /// Minutes that may be approved at most where nothing is said.
+    pub const DEFAULT_DURATION_MINUTES: u32 = 480;
+
     const fn default_duration() -> u32 {
-        480
+        Self::DEFAULT_DURATION_MINUTES
     }
 }
 

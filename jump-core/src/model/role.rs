@@ -11,7 +11,7 @@ use crate::id::RoleId;
 macro_rules! role_permissions {
     ($($(#[doc = $doc:literal])+ $name:ident = $code:literal;)+) => {
         /// One thing a Jump Item Role may allow; the codes are the reference model's.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum RolePermission {
             $($(#[doc = $doc])+ #[serde(rename = $code)] $name,)+
         }
