@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::command::{
-    approvals, audit, broker, cp, demo, diff, export, groups, items, jumpoint, jumpoints, login, play, proxy,
-    relay, report, sessions, simulate, site, ssh, ssh_config, tunnel, up, users, vault, why,
+    approvals, audit, broker, cp, demo, diff, export, group_policies, groups, items, jumpoint, jumpoints,
+    login, play, policies, proxy, relay, report, roles, session_policies, sessions, simulate, site, ssh,
+    ssh_config, teams, tunnel, up, users, vault, why,
 };
 use crate::error::EXIT_CODES;
 
@@ -74,9 +75,19 @@ pub(crate) enum Command {
     Groups(groups::Arguments),
     /// Manage users
     Users(users::Arguments),
+    /// Manage Jump Item Roles: what one may do with the items of a group
+    Roles(roles::Arguments),
+    /// Manage Jump Policies: when one may jump, and what must be done first
+    Policies(policies::Arguments),
+    /// Manage session policies: what may happen in a session
+    SessionPolicies(session_policies::Arguments),
+    /// Manage group policies: settings for many users at once
+    GroupPolicies(group_policies::Arguments),
+    /// Manage teams: who leads whom
+    Teams(teams::Arguments),
     /// Ask for approvals, and answer requests
     Approvals(approvals::Arguments),
-    /// Change roles, policies, teams and the like
+    /// Show or change what holds for the whole site
     Site(site::Arguments),
     /// Manage Jumpoints
     Jumpoints(jumpoints::Arguments),

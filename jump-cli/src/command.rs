@@ -8,21 +8,27 @@ pub(crate) mod credential;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod export;
+pub(crate) mod group_policies;
 pub(crate) mod groups;
 pub(crate) mod items;
 pub(crate) mod jumpoint;
 pub(crate) mod jumpoints;
 pub(crate) mod login;
+pub(crate) mod objects;
 pub(crate) mod play;
+pub(crate) mod policies;
 pub(crate) mod proxy;
 pub(crate) mod recordings;
 pub(crate) mod relay;
 pub(crate) mod report;
+pub(crate) mod roles;
+pub(crate) mod session_policies;
 pub(crate) mod sessions;
 pub(crate) mod simulate;
 pub(crate) mod site;
 pub(crate) mod ssh;
 pub(crate) mod ssh_config;
+pub(crate) mod teams;
 pub(crate) mod transfer;
 pub(crate) mod tunnel;
 pub(crate) mod up;
@@ -65,6 +71,11 @@ pub(crate) async fn run(arguments: arguments::Arguments, output: &Output) -> Res
         Command::Items(arguments) => Box::pin(items::run(context, arguments)).await,
         Command::Groups(arguments) => Box::pin(groups::run(context, arguments)).await,
         Command::Users(arguments) => Box::pin(users::run(context, arguments)).await,
+        Command::Roles(arguments) => Box::pin(roles::run(context, arguments)).await,
+        Command::Policies(arguments) => Box::pin(policies::run(context, arguments)).await,
+        Command::SessionPolicies(arguments) => Box::pin(session_policies::run(context, arguments)).await,
+        Command::GroupPolicies(arguments) => Box::pin(group_policies::run(context, arguments)).await,
+        Command::Teams(arguments) => Box::pin(teams::run(context, arguments)).await,
         Command::Approvals(arguments) => Box::pin(approvals::run(context, arguments)).await,
         Command::Site(arguments) => Box::pin(site::run(context, arguments)).await,
         Command::Jumpoints(arguments) => Box::pin(jumpoints::run(context, arguments)).await,

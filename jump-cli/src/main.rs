@@ -13,6 +13,7 @@ mod state;
 mod stdio;
 mod stop;
 mod terminal;
+mod values;
 mod warnings;
 
 use std::process::ExitCode;

@@ -380,6 +380,7 @@ impl RunningSite {
                 group: Name::new("web")?,
                 user,
                 role,
+                policy: None,
             })
             .await?;
         }

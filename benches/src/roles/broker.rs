@@ -166,6 +166,7 @@ async fn rep(broker: &Broker, user: &UserName) -> Result<String> {
             group,
             user: user.clone(),
             role: Some(Name::new("Administrator")?),
+            policy: None,
         },
     ];
     for change in changes {

@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use jump_core::control::{Edit, RepRequest, Response};
-use jump_core::model::{Name, UserName};
+use jump_core::control::{Edit, ExistingEdit, JumpointPatch, ModelEdit, RepRequest, Response};
+use jump_core::model::{CodeName, Comments, Name, UserName};
 
 use super::Context;
+use super::objects::{show, something};
 use crate::connect::connect;
 use crate::error::{Failure, surprised};
 use crate::output::{Column, Output, yes_no};
 use crate::state::write_private;
+use crate::values::{given_or_cleared, yes_or_no};
 
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
@@ -30,6 +32,30 @@ enum Verb {
     },
     /// List the Jumpoints
     List,
+    /// Show one Jumpoint
+    Show { name: Name },
+    /// Change a Jumpoint; what is not named stays
+    Edit {
+        name: Name,
+        /// Its new name
+        #[arg(long, value_name = "NAME")]
+        rename: Option<Name>,
+        /// What scripts and imports call it
+        #[arg(long)]
+        code_name: Option<CodeName>,
+        /// What it is for
+        #[arg(long)]
+        comments: Option<Comments>,
+        /// Whether Shell Jump is allowed through it
+        #[arg(long, value_name = "YES|NO", value_parser = yes_or_no())]
+        shell: Option<bool>,
+        /// Whether Protocol Tunnel Jump is allowed through it
+        #[arg(long, value_name = "YES|NO", value_parser = yes_or_no())]
+        tunnel: Option<bool>,
+        /// Clear a field: code-name
+        #[arg(long, value_name = "FIELD", value_parser = ["code-name"])]
+        clear: Vec<String>,
+    },
     /// Remove a Jumpoint and the items behind it; their sessions end
     Remove { name: Name },
     /// Let a disabled Jumpoint in again
@@ -94,6 +120,31 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         Verb::Invite { name, token_file } => {
             let invitation = rep.edit(Edit::InviteJumpoint { name }).await?;
             return hand_over(output, &invitation, token_file.as_deref(), "jump jumpoint");
+        }
+        Verb::Show { name } => return show::<JumpointPatch>(output, &rep, Some(name)).await,
+        Verb::Edit {
+            name,
+            rename,
+            code_name,
+            comments,
+            shell,
+            tunnel,
+            clear,
+        } => {
+            let patch = JumpointPatch {
+                name: rename,
+                code_name: given_or_cleared(code_name, &clear, "code-name")?,
+                comments,
+                enabled: None,
+                shell_jump_enabled: shell,
+                protocol_tunnel_enabled: tunnel,
+            };
+            something(&patch)?;
+            let done = format!("Changed Jumpoint {name}.");
+            (
+                Edit::Model(ModelEdit::Jumpoint(ExistingEdit { name, patch })),
+                done,
+            )
         }
         Verb::Remove { name } => {
             let done = format!("Removed Jumpoint {name} and the items behind it.");

@@ -1,17 +1,19 @@
-//! `jump site`: everything that has no verb of its own yet, as changes in JSON.
+//! `jump site`: what holds for the whole site, and all of it as changes in JSON.
 
 use std::io::Read;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use jump_core::control::{Edit, RepRequest, Response};
-use jump_core::model::Change;
+use jump_core::control::{Edit, ModelEdit, RepRequest, Response, SitePatch};
+use jump_core::model::{Change, Name};
 use jump_core::{Error, ErrorKind};
 
 use super::diff::Diff;
+use super::objects::show;
 use super::{Context, transfer};
 use crate::connect::connect;
 use crate::error::{Failure, surprised};
+use crate::values::{given_or_cleared, yes_or_no};
 
 /// The longest file of changes, in bytes: a control message is shorter.
 const LONGEST: u64 = 1024 * 1024;
@@ -33,6 +35,18 @@ enum Verb {
     Export(transfer::ExportSiteArguments),
     /// Make the site equal to a document, all or nothing (administrators)
     Import(transfer::ImportSiteArguments),
+    /// Show what holds for the whole site, or change it
+    Settings {
+        /// What may happen in sessions where neither the item nor the user has a policy that says so
+        #[arg(long, value_name = "POLICY")]
+        session_policy: Option<Name>,
+        /// Whether several sessions may run on one item where its Jump Policy leaves it to the site
+        #[arg(long, value_name = "YES|NO", value_parser = yes_or_no())]
+        simultaneous_jumps: Option<bool>,
+        /// Clear a field: session-policy
+        #[arg(long, value_name = "FIELD", value_parser = ["session-policy"])]
+        clear: Vec<String>,
+    },
     /// Make the changes in a file, all or none; it looks like what `jump site show` prints
     Change {
         /// A JSON array of changes; `-` is standard input
@@ -59,6 +73,21 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         }
         Verb::Export(arguments) => transfer::export_site(context, arguments).await,
         Verb::Import(arguments) => transfer::import_site(context, arguments).await,
+        Verb::Settings {
+            session_policy,
+            simultaneous_jumps,
+            clear,
+        } => {
+            let patch = SitePatch {
+                session_policy: given_or_cleared(session_policy, &clear, "session-policy")?,
+                simultaneous_jumps,
+            };
+            let rep = connect(&context.home).await?;
+            if patch != SitePatch::default() {
+                rep.edit(Edit::Model(ModelEdit::Site(patch))).await?;
+            }
+            show::<SitePatch>(output, &rep, None).await
+        }
         Verb::Change { file, dry_run } => {
             let changes = read(&file)?;
             let count = changes.len();

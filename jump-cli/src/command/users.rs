@@ -4,16 +4,18 @@ mod totp;
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
-use jump_core::control::{Edit, LoginView, RepRequest, Response};
+use clap::{Args, Subcommand};
+use jump_core::control::{Edit, LoginView, ModelEdit, NameQuery, UserEdit, UserPatch};
 use jump_core::id::LoginId;
-use jump_core::model::{JumpMethod, JumpMethods, LoginScope, Name, UserName};
+use jump_core::model::{LoginScope, Name, UserName};
 
 use super::Context;
 use super::jumpoints::hand_over;
+use super::objects::{edit, show, something};
 use crate::connect::connect;
-use crate::error::{Failure, surprised};
+use crate::error::Failure;
 use crate::output::{Column, yes_no};
+use crate::values::{MethodOrAll, given_or_cleared, methods, yes_or_no};
 
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
@@ -22,24 +24,14 @@ pub(crate) struct Arguments {
     verb: Verb,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Method {
-    /// Shell Jump
-    Shell,
-    /// Protocol Tunnel Jump
-    Tunnel,
-    /// Every method
-    All,
-}
-
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Add a user, who may do nothing until groups and Jumpoints are granted
     Add {
         name: UserName,
-        /// A method by which it may jump; may be given several times
-        #[arg(long, value_enum)]
-        method: Vec<Method>,
+        /// A method by which it may jump, or `all`; may be given several times
+        #[arg(long)]
+        method: Vec<MethodOrAll>,
         /// It may administer the site
         #[arg(long)]
         admin: bool,
@@ -48,7 +40,19 @@ enum Verb {
         default_role: Option<Name>,
     },
     /// List the users
-    List,
+    List {
+        /// Only users whose name holds this
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+    },
+    /// Show one user with its roles
+    Show { name: UserName },
+    /// Change a user; what is not named stays
+    Edit {
+        name: UserName,
+        #[command(flatten)]
+        fields: Box<Fields>,
+    },
     /// Remove a user; its sessions end
     Remove { name: UserName },
     /// Let a disabled user in again
@@ -75,14 +79,65 @@ enum Verb {
     Totp(totp::Arguments),
 }
 
+#[derive(Debug, Args)]
+struct Fields {
+    /// Its new name
+    #[arg(long, value_name = "NAME")]
+    rename: Option<UserName>,
+    /// Whether it may administer the site
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no())]
+    admin: Option<bool>,
+    /// A method by which it may jump, in place of those there are, or `all`; may be given several times
+    #[arg(long)]
+    method: Vec<MethodOrAll>,
+    /// The role in groups where its membership names none
+    #[arg(long, value_name = "ROLE")]
+    default_role: Option<Name>,
+    /// The role on its own personal list
+    #[arg(long, value_name = "ROLE")]
+    personal_role: Option<Name>,
+    /// The role on personal lists of team members with a lower team role
+    #[arg(long, value_name = "ROLE")]
+    team_role: Option<Name>,
+    /// The role everywhere else; anything but "No Access" shows it groups it is not in, and others' personal lists
+    #[arg(long, value_name = "ROLE")]
+    system_role: Option<Name>,
+    /// What may happen in its sessions where the item has no session policy
+    #[arg(long, value_name = "POLICY")]
+    session_policy: Option<Name>,
+    /// Clear a field, so that its group policies or the site decide; may be given several times
+    #[arg(long, value_name = "FIELD", value_parser = ["method", "default-role", "personal-role", "team-role", "system-role", "session-policy"])]
+    clear: Vec<String>,
+}
+
+impl Fields {
+    fn patch(self) -> Result<UserPatch, Failure> {
+        let named = (!self.method.is_empty()).then(|| methods(&self.method));
+        let cleared = &self.clear;
+        Ok(UserPatch {
+            name: self.rename,
+            enabled: None,
+            administrator: self.admin,
+            allowed_methods: given_or_cleared(named, cleared, "method")?,
+            default_role: given_or_cleared(self.default_role, cleared, "default-role")?,
+            personal_role: given_or_cleared(self.personal_role, cleared, "personal-role")?,
+            team_role: given_or_cleared(self.team_role, cleared, "team-role")?,
+            system_role: given_or_cleared(self.system_role, cleared, "system-role")?,
+            session_policy: given_or_cleared(self.session_policy, cleared, "session-policy")?,
+        })
+    }
+}
+
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
     let output = context.output;
     let rep = connect(&context.home).await?;
-    let (edit, done) = match arguments.verb {
-        Verb::List => {
-            let Response::Users(users) = rep.request(RepRequest::Users).await? else {
-                return Err(surprised());
+    let (made, done) = match arguments.verb {
+        Verb::List { search } => {
+            let query = NameQuery {
+                search,
+                ..NameQuery::default()
             };
+            let users = rep.all_users(query).await?;
             return output.table(
                 &users,
                 &[
@@ -125,6 +180,17 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             );
         }
         Verb::Totp(arguments) => return totp::run(output, &rep, arguments).await,
+        Verb::Show { name } => {
+            return show::<UserPatch>(output, &rep, Some(Name::new(name.as_str())?)).await;
+        }
+        Verb::Edit { name, fields } => {
+            let patch = fields.patch()?;
+            something(&patch)?;
+            let shown = patch.name.clone().unwrap_or_else(|| name.clone());
+            let done = format!("Changed user {shown}.");
+            let made = ModelEdit::User(UserEdit { name, patch });
+            return edit::<UserPatch>(output, &rep, made, &done, Some(Name::new(shown.as_str())?)).await;
+        }
         Verb::Invite {
             name,
             sessions_only,
@@ -174,18 +240,9 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             (Edit::EnableUser { name, enabled: false }, done)
         }
     };
-    rep.edit(edit).await?;
+    rep.edit(made).await?;
     output.say(done)?;
     output.value(&serde_json::json!({ "done": true }))
-}
-
-fn methods(named: &[Method]) -> JumpMethods {
-    let each = |method: &Method| match method {
-        Method::Shell => vec![JumpMethod::ShellJump],
-        Method::Tunnel => vec![JumpMethod::ProtocolTunnel],
-        Method::All => JumpMethod::ALL.to_vec(),
-    };
-    named.iter().flat_map(each).collect()
 }
 
 fn join(words: impl Iterator<Item = String>) -> String {

@@ -67,7 +67,14 @@ pub(super) async fn set_up(teller: &Teller, stage: &Stage) -> Result<People, Fai
         })
         .await?;
     let (user, role) = (UserName::new("alice")?, Some(Name::new(ROLE)?));
-    admin.edit(Edit::AddMember { group, user, role }).await?;
+    admin
+        .edit(Edit::AddMember {
+            group,
+            user,
+            role,
+            policy: None,
+        })
+        .await?;
     teller.detail(format_args!(
         "group     {GROUP}: alice is in it, with the role \"{ROLE}\"; bob is not"
     ))?;

@@ -219,6 +219,7 @@ pub(super) async fn keep(teller: &Teller, stage: &Stage, people: &People) -> Res
         group: Name::new(GROUP)?,
         user: UserName::new("alice")?,
         role,
+        policy: None,
     };
     people.admin.edit(back).await?;
     let home = Home::find(Some(&stage.home), "default")?;

@@ -58,6 +58,7 @@ pub(crate) async fn set_up(broker: &Broker, administrator: &UserName) -> Result<
             group,
             user,
             role: Some(Name::new("Administrator")?),
+            policy: None,
         },
     )
     .await?;

@@ -6,7 +6,7 @@ use super::{Broker, names};
 use crate::control::{
     ApprovalPatch, EditVerb, ExistingEdit, GroupPatch, GroupPolicyPatch, JumpPolicyPatch, JumpointPatch,
     MembershipNames, ModelEdit, NamedEdit, PolicyPlace, RolePatch, SessionPolicyPatch, SettingStatus,
-    SitePatch, SlotNames, TeamPatch, UserEdit,
+    SitePatch, SlotsPatch, TeamPatch, UserEdit,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{GroupPolicyId, PolicyId, RoleId, SessionPolicyId, TeamId};
@@ -237,13 +237,7 @@ async fn group_policy(
         names::jumpoint(world, name).map(|jumpoint| jumpoint.id)
     })?;
     set(&mut policy.allowed_methods, patch.allowed_methods);
-    if let Some(roles) = patch.roles {
-        policy.roles = match roles {
-            Setting::NotDefined => Setting::NotDefined,
-            Setting::Defined(names) => Setting::Defined(slots(world, &names)?),
-            Setting::Final(names) => Setting::Final(slots(world, &names)?),
-        };
-    }
+    slots(world, &mut policy, patch.roles_status, patch.roles)?;
     memberships(world, &mut policy, patch.memberships_status, patch.memberships)?;
     // A new one stands at the bottom, whatever the numbers there are.
     let place = match (edit.verb, patch.place) {
@@ -253,13 +247,48 @@ async fn group_policy(
     Ok(placed(world, policy, place))
 }
 
-fn slots(world: &World, names: &SlotNames) -> Result<RoleSlots> {
-    Ok(RoleSlots {
-        default: maybe_role(world, names.default.as_ref())?,
-        personal: maybe_role(world, names.personal.as_ref())?,
-        team: maybe_role(world, names.team.as_ref())?,
-        system: maybe_role(world, names.system.as_ref())?,
-    })
+/// What a section of a policy says and how that counts.
+fn opened<T: Default>(setting: &mut Setting<T>) -> (T, SettingStatus) {
+    match std::mem::take(setting) {
+        Setting::NotDefined => (T::default(), SettingStatus::NotDefined),
+        Setting::Defined(value) => (value, SettingStatus::Defined),
+        Setting::Final(value) => (value, SettingStatus::Final),
+    }
+}
+
+/// The section again. What was said for the first time is defined, unless the status says otherwise.
+fn closed<T>(value: T, before: SettingStatus, status: Option<SettingStatus>, said: bool) -> Setting<T> {
+    let otherwise = match before {
+        SettingStatus::NotDefined if said => SettingStatus::Defined,
+        before => before,
+    };
+    match status.unwrap_or(otherwise) {
+        SettingStatus::NotDefined => Setting::NotDefined,
+        SettingStatus::Defined => Setting::Defined(value),
+        SettingStatus::Final => Setting::Final(value),
+    }
+}
+
+fn slots(
+    world: &World,
+    policy: &mut GroupPolicy,
+    status: Option<SettingStatus>,
+    patch: SlotsPatch,
+) -> Result<()> {
+    let said = !patch.is_empty();
+    let (mut slots, before): (RoleSlots, _) = opened(&mut policy.roles);
+    for (slot, named) in [
+        (&mut slots.default, patch.default),
+        (&mut slots.personal, patch.personal),
+        (&mut slots.team, patch.team),
+        (&mut slots.system, patch.system),
+    ] {
+        if let Some(name) = named {
+            *slot = maybe_role(world, name.as_ref())?;
+        }
+    }
+    policy.roles = closed(slots, before, status, said);
+    Ok(())
 }
 
 fn memberships(
@@ -268,23 +297,18 @@ fn memberships(
     status: Option<SettingStatus>,
     changed: BTreeMap<Name, Option<MembershipNames>>,
 ) -> Result<()> {
-    let (mut list, mut now) = match std::mem::take(&mut policy.memberships) {
-        Setting::NotDefined => (Vec::new(), SettingStatus::NotDefined),
-        Setting::Defined(list) => (list, SettingStatus::Defined),
-        Setting::Final(list) => (list, SettingStatus::Final),
-    };
+    let (mut list, before): (Vec<PolicyMembership>, _) = opened(&mut policy.memberships);
+    let mut said = false;
     for (group, membership) in changed {
         let group = names::group(world, &group)?.id;
-        let found = list.iter().position(|one: &PolicyMembership| one.group == group);
+        let found = list.iter().position(|one| one.group == group);
         let Some(membership) = membership else {
             if let Some(at) = found {
                 list.remove(at);
             }
             continue;
         };
-        if now == SettingStatus::NotDefined {
-            now = SettingStatus::Defined;
-        }
+        said = true;
         let given = PolicyMembership {
             group,
             role: maybe_role(world, membership.role.as_ref())?,
@@ -298,11 +322,7 @@ fn memberships(
             None => list.push(given),
         }
     }
-    policy.memberships = match status.unwrap_or(now) {
-        SettingStatus::NotDefined => Setting::NotDefined,
-        SettingStatus::Defined => Setting::Defined(list),
-        SettingStatus::Final => Setting::Final(list),
-    };
+    policy.memberships = closed(list, before, status, said);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use super::{Broker, Caller, names};
 use crate::control::{
     ApprovalPatch, Described, GroupPolicyPatch, JumpPolicyPatch, JumpointPatch, MembershipNames, ModelKind,
     ModelPage, ModelQuery, NotificationPatch, Page, PageQuery, PolicyPlace, RolePatch, SessionPolicyPatch,
-    SettingStatus, SitePatch, SlotNames, TeamPatch, UserPatch,
+    SettingStatus, SitePatch, SlotsPatch, TeamPatch, UserPatch,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{PolicyId, RoleId, SessionPolicyId, UserId};
@@ -226,11 +226,16 @@ fn session_policy(policy: &SessionPolicy) -> Described<SessionPolicyPatch> {
 }
 
 fn group_policy(world: &World, policy: &GroupPolicy, number: u32) -> Described<GroupPolicyPatch> {
-    let slots = |slots: &RoleSlots| SlotNames {
-        default: role_name(world, slots.default),
-        personal: role_name(world, slots.personal),
-        team: role_name(world, slots.team),
-        system: role_name(world, slots.system),
+    let slots = |slots: &RoleSlots| SlotsPatch {
+        default: Some(role_name(world, slots.default)),
+        personal: Some(role_name(world, slots.personal)),
+        team: Some(role_name(world, slots.team)),
+        system: Some(role_name(world, slots.system)),
+    };
+    let (roles_status, roles) = match &policy.roles {
+        Setting::NotDefined => (SettingStatus::NotDefined, SlotsPatch::default()),
+        Setting::Defined(roles) => (SettingStatus::Defined, slots(roles)),
+        Setting::Final(roles) => (SettingStatus::Final, slots(roles)),
     };
     let (status, list) = match &policy.memberships {
         Setting::NotDefined => (SettingStatus::NotDefined, [].as_slice()),
@@ -252,11 +257,8 @@ fn group_policy(world: &World, policy: &GroupPolicy, number: u32) -> Described<G
         place: Some(PolicyPlace::Number(number)),
         members: user_names(world, policy.members.iter().copied()),
         allowed_methods: Some(policy.allowed_methods.clone()),
-        roles: Some(match &policy.roles {
-            Setting::NotDefined => Setting::NotDefined,
-            Setting::Defined(roles) => Setting::Defined(slots(roles)),
-            Setting::Final(roles) => Setting::Final(slots(roles)),
-        }),
+        roles_status: Some(roles_status),
+        roles,
         memberships_status: Some(status),
         memberships,
         jumpoints: policy

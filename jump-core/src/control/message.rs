@@ -8,8 +8,8 @@ use super::{
     TransferAnswer, TransferRequest, UserView, VaultAnswer, VaultRequest,
 };
 use super::{FactorAnswer, FactorRequest};
-use super::{SimulateAnswer, SimulateRequest};
 use super::{ItemQuery, MemberQuery, MemberView, ModelEdit, ModelPage, ModelQuery, NameQuery, Page};
+use super::{SimulateAnswer, SimulateRequest};
 use crate::audit::RecordingNote;
 use crate::error::{Error, ErrorKind};
 use crate::id::{ApprovalId, ItemId, JumpointId, LoginId, SessionId};

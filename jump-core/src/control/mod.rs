@@ -36,9 +36,9 @@ pub use message::{
     OpenSession, RepRequest, Request, Response, Secret as WireSecret, Welcome, WireError,
 };
 pub use model_edit::{
-    ApprovalPatch, Described, EditVerb, ExistingEdit, GroupPatch, GroupPolicyPatch, JumpPolicyPatch,
-    JumpointPatch, MembershipNames, ModelEdit, ModelKind, ModelPage, ModelQuery, NamedEdit,
-    NotificationPatch, PolicyPlace, RolePatch, SessionPolicyPatch, SettingStatus, SitePatch, SlotNames,
+    ApprovalPatch, Described, Describes, EditVerb, ExistingEdit, GroupPatch, GroupPolicyPatch,
+    JumpPolicyPatch, JumpointPatch, MembershipNames, ModelEdit, ModelKind, ModelPage, ModelQuery, NamedEdit,
+    NotificationPatch, PolicyPlace, RolePatch, SessionPolicyPatch, SettingStatus, SitePatch, SlotsPatch,
     TeamPatch, UserEdit, UserPatch,
 };
 pub use query::{ItemQuery, MemberQuery, NameQuery, Page, PageQuery};

@@ -232,9 +232,12 @@ pub struct GroupPolicyPatch {
     /// The allowed jump methods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_methods: Option<Setting<JumpMethods>>,
-    /// The role slots.
+    /// Whether it says anything about role slots; not to say anything forgets them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub roles: Option<Setting<SlotNames>>,
+    pub roles_status: Option<SettingStatus>,
+    /// The role slots; what is not named stays. The first one defines them.
+    #[serde(skip_serializing_if = "SlotsPatch::is_empty")]
+    pub roles: SlotsPatch,
     /// Whether it says anything about memberships; not to say anything forgets them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memberships_status: Option<SettingStatus>,
@@ -246,22 +249,30 @@ pub struct GroupPolicyPatch {
     pub jumpoints: BTreeMap<Name, bool>,
 }
 
-/// The four role slots, by names.
+/// What changes of the four role slots, by names; `null` empties one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct SlotNames {
+pub struct SlotsPatch {
     /// Where a membership says "user's default".
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub default: Option<Name>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub default: Option<Option<Name>>,
     /// The user's own personal list.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub personal: Option<Name>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub personal: Option<Option<Name>>,
     /// Personal lists of team members with a lower team role.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub team: Option<Name>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub team: Option<Option<Name>>,
     /// Everything else.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub system: Option<Name>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub system: Option<Option<Name>>,
+}
+
+impl SlotsPatch {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A membership that a group policy gives, by names.
@@ -472,4 +483,39 @@ pub enum ModelPage {
     Jumpoint(Page<Described<JumpointPatch>>),
     /// What holds for the whole site.
     Site(Page<Described<SitePatch>>),
+}
+
+/// A patch that describes objects of one kind.
+pub trait Describes: Sized {
+    /// Which kind.
+    const KIND: ModelKind;
+
+    /// The objects, if the page holds that kind.
+    fn of(page: ModelPage) -> Option<Page<Described<Self>>>;
+}
+
+macro_rules! describes {
+    ($($kind:ident: $patch:ty;)+) => {$(
+        impl Describes for $patch {
+            const KIND: ModelKind = ModelKind::$kind;
+
+            fn of(page: ModelPage) -> Option<Page<Described<Self>>> {
+                match page {
+                    ModelPage::$kind(page) => Some(page),
+                    _ => None,
+                }
+            }
+        }
+    )+};
+}
+
+describes! {
+    Role: RolePatch;
+    JumpPolicy: JumpPolicyPatch;
+    SessionPolicy: SessionPolicyPatch;
+    GroupPolicy: GroupPolicyPatch;
+    Team: TeamPatch;
+    User: UserPatch;
+    Jumpoint: JumpointPatch;
+    Site: SitePatch;
 }

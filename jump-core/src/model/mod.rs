@@ -16,6 +16,7 @@ mod login;
 mod name;
 mod role;
 mod schedule;
+mod schedule_text;
 mod session_policy;
 mod site;
 mod target;

@@ -8,13 +8,14 @@ use super::explained::explained;
 use super::{LoginIdentity, SessionEvents, SessionStream};
 use crate::control::Supplied;
 use crate::control::{
-    Answer, BrokerEndpoint, Connection, CredentialView, Dial, Edit, Explanation, GroupView, Heartbeat,
-    HelloRole, ItemQuery, ItemView, Jumped, MemberQuery, MemberView, NameQuery, Page, RepRequest, Request,
-    Response, SESSION_ALPN, SessionView, UserView,
+    Answer, BrokerEndpoint, Connection, CredentialView, Described, Describes, Dial, Edit, Explanation,
+    GroupView, Heartbeat, HelloRole, ItemQuery, ItemView, Jumped, MemberQuery, MemberView, ModelQuery,
+    NameQuery, Page, PageQuery, RepRequest, Request, Response, SESSION_ALPN, SessionView, UserView,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionId;
 use crate::keys::SigningKey;
+use crate::model::Name;
 use crate::protocol::{ConnectOptions, Registry, Session};
 use crate::session::Grant;
 use crate::time::{Clock, SystemClock};
@@ -258,6 +259,31 @@ impl Rep {
             match page.next {
                 Some(next) => query.page.after = Some(next),
                 None => return Ok(groups),
+            }
+        }
+    }
+
+    /// All objects of a kind, or the one of a name, each as the patch that would make it (administrators).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Denied`] to others, [`ErrorKind::NotFound`] if there is none of that name.
+    pub async fn described<P: Describes>(&self, name: Option<Name>) -> Result<Vec<Described<P>>> {
+        let mut found = Vec::new();
+        let mut page = PageQuery::default();
+        loop {
+            let query = ModelQuery {
+                kind: P::KIND,
+                name: name.clone(),
+                page: page.clone(),
+            };
+            let Response::Described(answer) = self.request(RepRequest::Describe(query)).await? else {
+                return Err(surprised());
+            };
+            let answer = P::of(answer).ok_or_else(surprised)?;
+            found.extend(answer.rows);
+            match answer.next {
+                Some(next) => page.after = Some(next),
+                None => return Ok(found),
             }
         }
     }

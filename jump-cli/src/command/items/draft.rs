@@ -7,26 +7,30 @@ use clap::{Args, ValueEnum};
 use jump_core::ErrorKind;
 use jump_core::control::{ItemDraft, RepRequest, Response};
 use jump_core::model::{
-    Comments, HostKey, HostKeyPolicy, Hostname, ItemDetails, Name, PortForward, ProtocolTunnel, ShellJump,
-    Tag,
+    Comments, Field, HostKey, HostKeyPolicy, Hostname, ItemDetails, Name, PortForward, ProtocolTunnel,
+    ShellJump, ShellProtocol, Tag, Terminal,
 };
 use jump_core::rep::Rep;
 use jump_core::session::{RecordingMode, SessionPermissions};
 
 use crate::command::credential::CredentialArguments;
 use crate::error::{Failure, surprised, usage};
+use crate::values::{Seconds, one_of};
 
 /// What every type of item has.
 #[derive(Debug, Args)]
-struct Envelope {
+pub(super) struct Envelope {
     /// Its name
     name: Name,
     /// The host, as the Jumpoint resolves it
     #[arg(long)]
     host: Hostname,
-    /// The Jump Group that owns it
-    #[arg(long, default_value = "default")]
+    /// The Jump Group that owns it, or a user's personal list: @USER
+    #[arg(long, default_value = "default", conflicts_with = "personal")]
     group: Name,
+    /// It is on your own personal list
+    #[arg(long)]
+    personal: bool,
     /// The Jumpoint through which it is reached [default: the only one there is]
     #[arg(long)]
     jumpoint: Option<Name>,
@@ -36,12 +40,18 @@ struct Envelope {
     /// Anything worth knowing
     #[arg(long)]
     comments: Option<Comments>,
+    /// The Jump Policy, where the membership sets none
+    #[arg(long, value_name = "POLICY")]
+    jump_policy: Option<Name>,
+    /// What may happen in a session
+    #[arg(long, value_name = "POLICY")]
+    session_policy: Option<Name>,
     /// What happens when its recording fails or cannot keep up
     #[arg(long, value_enum, default_value = "backpressure", value_name = "MODE")]
     recording: Recording,
-    /// The longest a session may last [default: the site's limit]
-    #[arg(long, value_name = "SECONDS")]
-    max_duration: Option<u32>,
+    /// The longest a session may last, such as 8h [default: the site's limit]
+    #[arg(long, value_name = "TIME")]
+    max_duration: Option<Seconds>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -71,9 +81,18 @@ impl From<Recording> for RecordingMode {
 pub(crate) struct ShellArguments {
     #[command(flatten)]
     envelope: Envelope,
-    /// The target's SSH port
-    #[arg(long, default_value_t = 22, value_parser = clap::value_parser!(u16).range(1..))]
-    port: u16,
+    /// The protocol; nothing on Telnet's way to the target is encrypted
+    #[arg(long, default_value = "ssh", value_parser = one_of::<ShellProtocol>(&["ssh", "telnet"]))]
+    protocol: ShellProtocol,
+    /// The target's port [default: 22, or 23 for Telnet]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// The terminal that the shell is told it has
+    #[arg(long, default_value = "xterm", value_parser = one_of::<Terminal>(&["xterm", "VT100"]))]
+    terminal: Terminal,
+    /// The user name where no credential is injected
+    #[arg(long, value_name = "NAME")]
+    username: Option<Field>,
     #[command(flatten)]
     pub(crate) credential: CredentialArguments,
     /// A host key that the target may show, such as "ssh-ed25519 AAAA..."; may be given several times
@@ -96,6 +115,10 @@ impl ShellArguments {
             port_forwarding: self.allow_port_forwarding,
             ..SessionPermissions::default()
         };
+        let default_port = match self.protocol {
+            ShellProtocol::Telnet => 23,
+            _ => 22,
+        };
         let details = ItemDetails::ShellJump(ShellJump {
             keep_alive_seconds: self.keep_alive,
             host_key: HostKeyPolicy {
@@ -103,7 +126,10 @@ impl ShellArguments {
                 trust_first_use: self.trust_first_use,
             },
             permissions,
-            ..ShellJump::ssh(self.port)
+            protocol: self.protocol,
+            terminal: self.terminal,
+            username: self.username.clone().unwrap_or_default(),
+            ..ShellJump::ssh(self.port.unwrap_or(default_port))
         });
         self.envelope.draft(rep, details).await
     }
@@ -133,7 +159,7 @@ impl TunnelArguments {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Forward(PortForward);
+pub(super) struct Forward(pub(super) PortForward);
 
 impl FromStr for Forward {
     type Err = &'static str;
@@ -151,22 +177,28 @@ impl FromStr for Forward {
 }
 
 impl Envelope {
-    async fn draft(&self, rep: &Rep, details: ItemDetails) -> Result<ItemDraft, Failure> {
+    pub(super) async fn draft(&self, rep: &Rep, details: ItemDetails) -> Result<ItemDraft, Failure> {
         let jumpoint = match &self.jumpoint {
-            Some(name) => name.clone(),
-            None => only_jumpoint(rep).await?,
+            Some(name) => Some(name.clone()),
+            None if !details.method().needs_jumpoint() => None,
+            None => Some(only_jumpoint(rep).await?),
+        };
+        let group = if self.personal {
+            Name::new(format!("@{}", rep.user_name()))?
+        } else {
+            self.group.clone()
         };
         Ok(ItemDraft {
-            jump_policy: None,
-            session_policy: None,
+            jump_policy: self.jump_policy.clone(),
+            session_policy: self.session_policy.clone(),
             name: self.name.clone(),
-            group: self.group.clone(),
-            jumpoint: Some(jumpoint),
+            group,
+            jumpoint,
             hostname: self.host.clone(),
             tag: self.tag.clone().unwrap_or_default(),
             comments: self.comments.clone().unwrap_or_default(),
             recording: self.recording.into(),
-            max_duration_seconds: self.max_duration,
+            max_duration_seconds: self.max_duration.map(|time| time.0),
             details,
         })
     }
