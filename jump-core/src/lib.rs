@@ -20,6 +20,7 @@ pub mod id;
 pub mod jumpoint;
 pub mod keys;
 pub mod model;
+pub mod notify;
 pub mod protocol;
 pub mod recording;
 pub mod rep;

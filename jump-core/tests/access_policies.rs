@@ -257,6 +257,7 @@ fn approval() -> Approval {
         scope: ApprovalScope::Requestor,
         approvers: BTreeSet::new(),
         approver_teams: BTreeSet::new(),
+        email_addresses: Vec::new(),
         self_approval: false,
     }
 }

@@ -274,6 +274,7 @@ async fn s10_the_end_of_an_approval_is_announced_and_ends_the_session() {
                 scope: ApprovalScope::Requestor,
                 approvers: BTreeSet::from([bob]),
                 approver_teams: BTreeSet::new(),
+                email_addresses: Vec::new(),
                 self_approval: false,
             });
         })

@@ -373,6 +373,7 @@ async fn s10_an_approval_lets_in_and_ends_the_session_when_it_is_taken_back() {
             scope: ApprovalScope::Requestor,
             approvers: BTreeSet::from([bob_id]),
             approver_teams: BTreeSet::new(),
+            email_addresses: Vec::new(),
             self_approval: false,
         });
     })
@@ -431,6 +432,7 @@ async fn v19_requests_are_seen_by_who_asked_and_who_may_answer() {
             scope: ApprovalScope::Requestor,
             approvers: BTreeSet::from([bob_id]),
             approver_teams: BTreeSet::new(),
+            email_addresses: Vec::new(),
             self_approval: true,
         });
     })

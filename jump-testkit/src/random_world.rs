@@ -447,6 +447,7 @@ impl<'p> RandomSite<'p> {
             scope: self.pick(&[ApprovalScope::Requestor, ApprovalScope::Anyone])?,
             approvers: BTreeSet::from([self.user_id()?]),
             approver_teams: BTreeSet::new(),
+            email_addresses: Vec::new(),
             self_approval: self.one_in(2),
         })
     }

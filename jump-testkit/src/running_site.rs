@@ -14,6 +14,7 @@ use jump_core::model::{
     HostKeyPolicy, Hostname, ItemDetails, JumpMethods, LoginScope, Name, PortForward, ProtocolTunnel,
     ShellJump, UserName,
 };
+use jump_core::notify::Notifier;
 use jump_core::protocol::Registry;
 use jump_core::rep::{self, LoginIdentity, Rep};
 use jump_core::secret::Secret;
@@ -52,6 +53,8 @@ pub struct SiteOptions {
     pub second_factor: Option<Arc<dyn SecondFactor>>,
     /// The second factor that users enrol themselves.
     pub totp: Option<Arc<Totp>>,
+    /// Who carries notifications.
+    pub notifiers: Vec<Arc<dyn Notifier>>,
 }
 
 impl SiteOptions {
@@ -71,6 +74,7 @@ impl SiteOptions {
             tickets: None,
             second_factor: None,
             totp: None,
+            notifiers: Vec::new(),
         }
     }
 
@@ -126,6 +130,7 @@ struct Restart {
     tickets: Option<Arc<dyn TicketChecker>>,
     second_factor: Option<Arc<dyn SecondFactor>>,
     totp: Option<Arc<Totp>>,
+    notifiers: Vec<Arc<dyn Notifier>>,
 }
 
 impl Restart {
@@ -141,6 +146,7 @@ impl Restart {
             settings.recording_key = Some(self.recording_key);
             settings.heartbeat = self.heartbeat;
             settings.lease = self.lease;
+            settings.notification_backoff = Duration::from_millis(5);
         });
         if self.relay.is_some() {
             builder = builder.without_relay();
@@ -160,6 +166,9 @@ impl Restart {
         }
         if let Some(totp) = &self.totp {
             builder = builder.totp(totp.clone());
+        }
+        for notifier in &self.notifiers {
+            builder = builder.notifier(notifier.clone());
         }
         builder.start().await
     }
@@ -228,6 +237,7 @@ impl RunningSite {
             tickets: options.tickets,
             second_factor: options.second_factor,
             totp: options.totp,
+            notifiers: options.notifiers,
         };
         let broker = restart.broker(&address, store.clone(), audit.clone()).await?;
         let served = broker.clone();

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ChangeNote, FactorNote, ItemPlace, VaultNote};
 use crate::error::ErrorKind;
-use crate::id::{ItemId, JumpointId, LoginId, SessionId, UserId, VaultAccountId};
+use crate::id::{ApprovalId, ItemId, JumpointId, LoginId, SessionId, UserId, VaultAccountId};
 use crate::model::{Change, Name};
 use crate::protocol::SessionEvent;
 use crate::session::EndReason;
@@ -200,6 +200,25 @@ pub enum AuditKind {
     },
     /// The vault was changed.
     VaultChanged(VaultNote),
+    /// A notification was given up.
+    NotificationFailed {
+        /// Who was to carry it.
+        notifier: String,
+        /// Its id.
+        id: String,
+        /// What it was about: `session_started`, `session_ended`, `approval_requested`.
+        about: String,
+        /// The session, if it was about one.
+        session: Option<SessionId>,
+        /// The approval request, if it was about one.
+        request: Option<ApprovalId>,
+        /// How often it was tried.
+        attempts: u32,
+        /// The kind of the last error.
+        kind: ErrorKind,
+        /// Its message.
+        message: String,
+    },
     /// A second factor was changed.
     SecondFactorChanged(FactorNote),
     /// Something happened inside a session.

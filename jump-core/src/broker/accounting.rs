@@ -64,15 +64,16 @@ async fn try_finish(
 ) -> Result<()> {
     {
         let mut registry = broker.0.sessions.lock();
-        let Some(live) = registry.live.remove(&session) else {
+        let Some(mut live) = registry.live.remove(&session) else {
             return match registry.unaccounted.get(&session) {
                 Some(_) => Err(not_kept_yet()),
                 None => Ok(()),
             };
         };
         let told = live.ending.is_some();
-        let reason = live.ending.unwrap_or(outcome.reason);
-        if let Some(rep) = live.rep.filter(|_| !told) {
+        let reason = live.ending.take().unwrap_or_else(|| outcome.reason.clone());
+        notifying::ended(broker, &live, &reason, &outcome);
+        if let Some(rep) = live.rep.take().filter(|_| !told) {
             rep.send_now(Message::Notice(Notice::SessionEnded {
                 session,
                 reason: reason.clone(),

@@ -1,7 +1,7 @@
 //! Approval requests: asked for by who wants to jump, answered by whom the Jump Policy names. Each is a change of the site, so a
 //! session that rests on one ends when it is taken back.
 
-use super::{Broker, Caller, item_lookup};
+use super::{Broker, Caller, item_lookup, notifying};
 use crate::access::applying_policy;
 use crate::control::{ApprovalAnswer, ApprovalView, Response};
 use crate::error::{Error, ErrorKind, Result};
@@ -91,6 +91,9 @@ pub(super) async fn request(
     editing.commit(caller.actor(), changes).await?;
     let world = broker.world();
     let request = world.approval(id).ok_or_else(not_found)?;
+    if let Some(policy) = world.policy(request.policy) {
+        notifying::approval_requested(broker, &world, policy, request);
+    }
     Ok(Response::Approvals(vec![view(&world, request)]))
 }
 

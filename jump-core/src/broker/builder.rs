@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::checks::{SecondFactor, TicketChecker};
 use super::invitations::Invitations;
+use super::notifying::{self, Notifying};
 use super::refusals::{Denials, Refusals};
 use super::sessions::{self, Sessions};
 use super::{Broker, Inner, Totp};
@@ -15,6 +16,7 @@ use crate::audit::{Actor, AuditKind, AuditLog};
 use crate::control::Heartbeat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{SealingPublicKey, SigningKey};
+use crate::notify::Notifier;
 use crate::store::Store;
 use crate::time::{Clock, SignedDuration, SystemClock};
 use crate::tunnel::{Admission, Relay, Tls};
@@ -44,6 +46,9 @@ pub struct BrokerSettings {
     pub invitation_lifetime: SignedDuration,
     /// Between two signs of life on a control connection. 15 seconds; silence for three of them ends it.
     pub heartbeat: Duration,
+    /// How long after its first failure a notification is tried again; then twice as long each time, seven times in all. One
+    /// second.
+    pub notification_backoff: Duration,
 }
 
 impl Default for BrokerSettings {
@@ -59,6 +64,7 @@ impl Default for BrokerSettings {
             connections_per_login: 64,
             invitation_lifetime: SignedDuration::from_hours(24),
             heartbeat: Duration::from_secs(15),
+            notification_backoff: Duration::from_secs(1),
         }
     }
 }
@@ -109,6 +115,7 @@ pub struct BrokerBuilder {
     tickets: Option<Arc<dyn TicketChecker>>,
     second_factor: Option<Arc<dyn SecondFactor>>,
     totp: Option<Arc<Totp>>,
+    notifiers: Vec<Arc<dyn Notifier>>,
 }
 
 impl BrokerBuilder {
@@ -127,6 +134,7 @@ impl BrokerBuilder {
             tickets: None,
             second_factor: None,
             totp: None,
+            notifiers: Vec::new(),
         }
     }
 
@@ -188,6 +196,13 @@ impl BrokerBuilder {
         self.second_factor(totp)
     }
 
+    /// Tells this notifier of what Jump Policies want others to know; each one is told.
+    #[must_use]
+    pub fn notifier(mut self, notifier: Arc<dyn Notifier>) -> Self {
+        self.notifiers.push(notifier);
+        self
+    }
+
     /// Gives the site a vault: it becomes a provider, and administrators can change it. A second call replaces the
     /// first one's in what administrators see.
     #[must_use]
@@ -211,6 +226,7 @@ impl BrokerBuilder {
     pub async fn start(self) -> Result<Broker> {
         self.settings.check(self.own_relay)?;
         let world = self.store.load().await?;
+        let (notifying, lanes) = Notifying::new(self.notifiers);
         let inner = |broker: &Weak<Inner>| Inner {
             relay: self.own_relay.then(|| {
                 let broker = broker.clone();
@@ -248,10 +264,12 @@ impl BrokerBuilder {
             tickets: self.tickets,
             second_factor: self.second_factor,
             totp: self.totp,
+            notifying,
         };
         let broker = Broker(Arc::new_cyclic(inner));
         broker.log(Actor::System, None, AuditKind::BrokerStarted).await?;
         presence::close_left_behind(&broker).await?;
+        notifying::start(&broker, lanes);
         tokio::spawn(watch_the_clock(Arc::downgrade(&broker.0)));
         Ok(broker)
     }

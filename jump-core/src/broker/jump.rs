@@ -181,6 +181,8 @@ pub(super) async fn jump(
         link.key,
     );
     live.injected = picked.injected;
+    let policy = allowed.obligations().policy;
+    live.policy = policy.and_then(|policy| world.policy(policy)).cloned();
     broker.0.sessions.insert(live);
     if let Err(error) = stored {
         // It is in the log: its end must be, too.

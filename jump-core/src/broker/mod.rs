@@ -26,6 +26,7 @@ mod jumpoint_link;
 mod model_edit;
 mod model_view;
 mod names;
+mod notifying;
 mod presence;
 mod refusals;
 mod report;
@@ -51,6 +52,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{JumpointId, SessionId};
 use crate::keys::{PublicKey, SigningKey};
 use crate::model::World;
+use crate::notify::NotificationCounts;
 use crate::session::EndReason;
 use crate::store::Store;
 use crate::time::{Clock, Timestamp};
@@ -63,6 +65,7 @@ use caller::RepLink;
 pub use checks::{FactorQuestion, SecondFactor, TicketChecker, TicketQuestion};
 use invitations::Invitations;
 use jumpoint_link::JumpointLink;
+use notifying::Notifying;
 use refusals::{Denials, Refusals};
 use sessions::Sessions;
 pub use totp::{FactorFolder, FactorStore, Totp};
@@ -103,6 +106,7 @@ struct Inner {
     second_factor: Option<Arc<dyn SecondFactor>>,
     /// The same, if users enrol it themselves.
     totp: Option<Arc<Totp>>,
+    notifying: Notifying,
 }
 
 impl fmt::Debug for Broker {
@@ -174,6 +178,12 @@ impl Broker {
         self.0.sessions.ids()
     }
 
+    /// What became of the notifications until now.
+    #[must_use]
+    pub fn notifications(&self) -> NotificationCounts {
+        self.0.notifying.counts()
+    }
+
     /// Whether the Jumpoint is connected now.
     #[must_use]
     pub fn is_online(&self, jumpoint: JumpointId) -> bool {
@@ -181,7 +191,7 @@ impl Broker {
     }
 
     /// Ends every session, accounts for it, and closes every control connection. Jumpoints reconnect to whoever
-    /// serves the address next. Stop [`Broker::serve`] first, or newcomers are let in meanwhile. Takes at most seven
+    /// serves the address next. Stop [`Broker::serve`] first, or newcomers are let in meanwhile. Takes at most twelve
     /// seconds. Cancel-safe: what was not ended yet ends when the broker's sockets close.
     pub async fn shutdown(&self) {
         for session in self.live_sessions() {
@@ -193,6 +203,7 @@ impl Broker {
             }
         };
         let _ = tokio::time::timeout(Duration::from_secs(7), accounted).await;
+        notifying::finish(self).await;
         self.disconnect_all();
         if let Err(error) = self.0.audit.checkpoint().await {
             tracing::error!(%error, "the audit log has no checkpoint at its end");

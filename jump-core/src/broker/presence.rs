@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Broker;
 use super::accounting::finish;
 use super::sessions::{self, LAST_WORDS};
+use super::{Broker, notifying};
 use crate::audit::{Actor, AuditKind};
 use crate::control::{Connection, Message, Notice};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,7 +19,9 @@ use super::lock;
 pub(super) fn started(broker: &Broker, jumpoint: JumpointId, session: SessionId) -> Result<()> {
     match broker.0.sessions.lock().live.get_mut(&session) {
         Some(live) if live.record.jumpoint == jumpoint => {
-            live.joined = true;
+            if !std::mem::replace(&mut live.joined, true) {
+                notifying::started(broker, live);
+            }
             return Ok(());
         }
         Some(_) => {

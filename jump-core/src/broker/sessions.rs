@@ -1,7 +1,7 @@
 //! The registry of live sessions: how they start, are re-decided and are ended.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ use crate::control::{Connection, Message, Notice};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, LoginId, SessionId, UserId};
 use crate::keys::PublicKey;
-use crate::model::{JumpItem, World};
+use crate::model::{JumpItem, JumpPolicy, World};
 use crate::protocol::Outcome;
 use crate::session::{EndReason, Grant};
 use crate::store::SessionRecord;
@@ -47,6 +47,8 @@ pub(super) struct LiveSession {
     pub(super) ending: Option<EndReason>,
     /// When it ends by what was granted, and what ends it then.
     granted: Ending,
+    /// The Jump Policy under which it was granted: it says who hears of it.
+    pub(super) policy: Option<Arc<JumpPolicy>>,
     /// What the rep was told about its end.
     warned: Warned,
     /// The last event that is in the log.
@@ -67,6 +69,7 @@ impl LiveSession {
         Self {
             granted: Ending::of(allowed.obligations()),
             warned: Warned::default(),
+            policy: None,
             record,
             grant,
             login,

@@ -113,6 +113,9 @@ pub struct Approval {
     /// Teams whose members may approve, at most 100.
     #[serde(default)]
     pub approver_teams: BTreeSet<TeamId>,
+    /// E-mail addresses that hear of requests, at most 100; they need not be users'.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub email_addresses: Vec<Field>,
     /// Whether one may approve one's own request.
     #[serde(default)]
     pub self_approval: bool,
@@ -206,8 +209,13 @@ impl JumpPolicy {
             if !(1..=524_160).contains(&approval.max_duration_minutes) {
                 return wrong("an approval's max_duration_minutes is 1 to 524160");
             }
-            if approval.approvers.len() > 100 || approval.approver_teams.len() > 100 {
-                return wrong("an approval names at most 100 users and 100 teams");
+            let lists = [
+                approval.approvers.len(),
+                approval.approver_teams.len(),
+                approval.email_addresses.len(),
+            ];
+            if lists.into_iter().any(|length| length > 100) {
+                return wrong("an approval names at most 100 users, 100 teams and 100 addresses");
             }
         }
         if self.simultaneous_jump_behavior_applies_to_copies
@@ -227,7 +235,11 @@ impl JumpPolicy {
                 !user.is_empty() && !host.is_empty() && !text.as_str().contains([' ', '<', '>', ',', ';'])
             })
         };
-        if !notification.email_addresses.iter().all(address) {
+        let mut approvals = self
+            .approval
+            .iter()
+            .flat_map(|approval| &approval.email_addresses);
+        if !notification.email_addresses.iter().all(address) || !approvals.all(address) {
             return wrong("an e-mail address is user@host");
         }
         if self.max_duration_seconds == Some(0) {
