@@ -8,8 +8,8 @@ use jump_core::model::UserName;
 use super::Context;
 use crate::error::Failure;
 use crate::site::{
-    BrokerOptions, ExportArguments, SiteFolder, SiteServer, StoreArguments, administrator_name, invite,
-    set_up,
+    BrokerOptions, ExportArguments, OutsideArguments, SiteFolder, SiteServer, StoreArguments,
+    administrator_name, invite, set_up,
 };
 use crate::state::write_private;
 use crate::stop::Stop;
@@ -42,6 +42,8 @@ pub(crate) struct BrokerArguments {
     pub(crate) store: StoreArguments,
     #[command(flatten)]
     pub(crate) export: ExportArguments,
+    #[command(flatten)]
+    pub(crate) outside: OutsideArguments,
 }
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
@@ -54,6 +56,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         vault_key: arguments.broker.vault_key,
         store: arguments.broker.store,
         export: arguments.broker.export,
+        outside: arguments.broker.outside.set_up()?,
     };
     let mut stop = Stop::listen()?;
     let mut server = SiteServer::start(&folder, &options, *output).await?;

@@ -38,6 +38,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         vault_key: arguments.broker.vault_key,
         store: arguments.broker.store,
         export: arguments.broker.export,
+        outside: arguments.broker.outside.set_up()?,
     };
     let mut stop = Stop::listen()?;
     let mut server = SiteServer::start(&folder, &options, *output).await?;

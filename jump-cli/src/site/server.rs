@@ -12,7 +12,7 @@ use jump_core::tunnel::{TcpTransport, Transport};
 use tokio::task::JoinHandle;
 
 use super::folder::SiteLock;
-use super::{ExportArguments, Exports, Narrator, SiteFolder, StoreArguments, public_address};
+use super::{ExportArguments, Exports, Narrator, Outside, SiteFolder, StoreArguments, public_address};
 use crate::error::Failure;
 use crate::output::Output;
 
@@ -27,6 +27,8 @@ pub(crate) struct BrokerOptions {
     pub(crate) store: StoreArguments,
     /// Where the audit log is sent besides.
     pub(crate) export: ExportArguments,
+    /// Who hears of sessions, and who is asked about tickets.
+    pub(crate) outside: Outside,
 }
 
 /// A running broker.
@@ -67,6 +69,12 @@ impl SiteServer {
         }
         if let Some(vault) = folder.vault(options.vault_key.as_deref()).await? {
             builder = builder.vault(vault);
+        }
+        for notifier in &options.outside.notifiers {
+            builder = builder.notifier(notifier.clone());
+        }
+        if let Some(tickets) = &options.outside.tickets {
+            builder = builder.ticket_checker(tickets.clone());
         }
         builder = builder.totp(Arc::new(Totp::kept(folder.second_factors(), key.clone())));
         let broker = builder.start().await?;

@@ -15,6 +15,7 @@ mod endings;
 mod files;
 mod first_session;
 mod native_clients;
+mod outside;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod reports;

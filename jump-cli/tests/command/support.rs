@@ -151,7 +151,12 @@ impl Site {
     }
 
     async fn start_for(admin: User, filter: Option<&str>) -> Self {
-        let mut up = admin.command(&["up", "--listen", "127.0.0.1:0"]);
+        Self::start_with(admin, filter, &[]).await
+    }
+
+    /// The same with more arguments for `jump up`.
+    pub(crate) async fn start_with(admin: User, filter: Option<&str>, more: &[&str]) -> Self {
+        let mut up = admin.command(&[&["up", "--listen", "127.0.0.1:0"], more].concat());
         if let Some(filter) = filter {
             up.env("JUMP_LOG", filter);
         }

@@ -5,8 +5,8 @@
 
 use std::collections::VecDeque;
 
-use super::Broker;
 use super::presence::not_running;
+use super::{Broker, notifying};
 use crate::audit::{Actor, AuditKind, RecordingNote};
 use crate::control::{Message, Notice};
 use crate::error::{Error, ErrorKind, Result};
