@@ -81,6 +81,7 @@ fn approved(id: u32, text: &str) -> JumpPolicy {
         scope: ApprovalScope::Anyone,
         approvers: [1, 2, TOP].map(|id| UserId::new(id).unwrap()).into(),
         approver_teams: [1, TOP].map(|id| TeamId::new(id).unwrap()).into(),
+        email_addresses: vec![Field::new("night@example.com").unwrap()],
         self_approval: true,
     });
     policy

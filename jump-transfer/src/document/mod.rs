@@ -10,7 +10,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use jump_core::model::{
-    ApprovalScope, CodeName, CommandFilter, Comments, Description, JumpMethods, Name, Notification,
+    ApprovalScope, CodeName, CommandFilter, Comments, Description, Field, JumpMethods, Name, Notification,
     RolePermissions, Schedule, Setting, SimultaneousJumps, SimultaneousRdp, TeamRole, UserName,
 };
 use jump_core::session::{RecordingMode, SessionPermission};
@@ -252,6 +252,9 @@ pub struct Approval {
     /// Teams whose members may approve.
     #[serde(default)]
     pub approver_teams: Vec<Name>,
+    /// E-mail addresses that hear of requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub email_addresses: Vec<Field>,
     /// Whether one may approve one's own request.
     #[serde(default)]
     pub self_approval: bool,

@@ -327,6 +327,7 @@ fn approval(namer: Namer<'_>, approval: &model::Approval) -> Result<Approval> {
         scope,
         approvers,
         approver_teams,
+        email_addresses,
         self_approval,
     } = approval;
     let mut users = all(approvers.iter(), |id| namer.user(*id))?;
@@ -338,6 +339,7 @@ fn approval(namer: Namer<'_>, approval: &model::Approval) -> Result<Approval> {
         scope: *scope,
         approvers: users,
         approver_teams: teams,
+        email_addresses: email_addresses.clone(),
         self_approval: *self_approval,
     })
 }

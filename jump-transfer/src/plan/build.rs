@@ -165,6 +165,7 @@ fn approval(names: &Names, approval: &document::Approval) -> Built<model::Approv
         scope,
         approvers,
         approver_teams,
+        email_addresses,
         self_approval,
     } = approval;
     Ok(model::Approval {
@@ -174,6 +175,7 @@ fn approval(names: &Names, approval: &document::Approval) -> Built<model::Approv
         approver_teams: each(&texts(approver_teams), "approver team", |name| {
             names.teams.named(name)
         })?,
+        email_addresses: email_addresses.clone(),
         self_approval: *self_approval,
     })
 }
