@@ -44,6 +44,13 @@ struct Part {
     notification: Arc<Notification>,
 }
 
+/// A part that is not delivered yet, and who is to carry it.
+#[derive(Clone, Debug)]
+struct Waiting {
+    notifier: Arc<dyn Notifier>,
+    notification: Arc<Notification>,
+}
+
 /// Every notifier of a broker.
 #[derive(Debug, Default)]
 pub(super) struct Notifying {
@@ -51,8 +58,8 @@ pub(super) struct Notifying {
     next: AtomicU64,
     delivered: AtomicU64,
     failed: AtomicU64,
-    /// What is not delivered yet, and whose it is.
-    waiting: Mutex<HashMap<u64, (Arc<dyn Notifier>, Arc<Notification>)>>,
+    /// What is not delivered yet, by number.
+    waiting: Mutex<HashMap<u64, Waiting>>,
 }
 
 /// What a lane's worker takes from.
@@ -99,7 +106,11 @@ fn push(broker: &Broker, notification: Notification) {
     for lane in &notifying.lanes {
         for notification in lane.notifier.parts(notification.clone()) {
             let number = notifying.next.fetch_add(1, Ordering::Relaxed);
-            lock(&notifying.waiting).insert(number, (lane.notifier.clone(), notification.clone()));
+            let waiting = Waiting {
+                notifier: lane.notifier.clone(),
+                notification: notification.clone(),
+            };
+            lock(&notifying.waiting).insert(number, waiting);
             let part = Part { number, notification };
             if let Err(error) = lane.queue.try_send(part) {
                 let part = error.into_inner();
@@ -206,9 +217,12 @@ pub(super) async fn finish(broker: &Broker) {
         .map(|(number, part)| (*number, part.clone()))
         .collect();
     let error = Error::new(ErrorKind::Unavailable, "notify", "the broker stopped before");
-    for (number, (notifier, notification)) in left {
-        let part = Part { number, notification };
-        give_up(broker, &*notifier, &part, 0, &error).await;
+    for (number, waiting) in left {
+        let part = Part {
+            number,
+            notification: waiting.notification,
+        };
+        give_up(broker, &*waiting.notifier, &part, 0, &error).await;
     }
 }
 
