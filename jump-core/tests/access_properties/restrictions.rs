@@ -285,6 +285,7 @@ fn restrict(scene: &mut Scene<'_>, restriction: Restriction) -> Option<Change> {
                 scope: ApprovalScope::Anyone,
                 approvers: Default::default(),
                 approver_teams: Default::default(),
+                email_addresses: Vec::new(),
                 self_approval: false,
             }),
             ..a_policy(scene, |one| one.schedule.is_none() && one.approval.is_none())?
