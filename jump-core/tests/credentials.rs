@@ -13,21 +13,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use jump_core::audit::{AuditKind, VaultNote};
 use jump_core::control::{
-    AssociationDraft, CriteriaDraft, ItemView, RepRequest, Response, VaultAnswer, VaultRequest,
+    AssociationDraft, CriteriaDraft, Edit, ItemView, RepRequest, Response, VaultAnswer, VaultRequest,
 };
 use jump_core::error::{Error, ErrorKind, Result};
 use jump_core::keys::SealingKey;
-use jump_core::model::{LoginScope, Name, UserName};
+use jump_core::model::{Change, JumpItem, Login, LoginScope, Name, Tag, UserName};
 use jump_core::protocol::{Backend, Capabilities, ConnectOptions, GateContext, Outcome, Registry, Session};
-use jump_core::rep::{JumpOptions, LoginIdentity, Rep};
+use jump_core::rep::{JumpOptions, JumpSession, LoginIdentity, Rep};
 use jump_core::secret::Secret;
 use jump_core::session::{Credential, CredentialSecret, EndReason, RecordingMode, SealedCredential};
 use jump_core::stream::BoxStream;
+use jump_core::time::{SignedDuration, Timestamp};
 use jump_core::vault::{
     AccountDraft, Candidate, CredentialProvider, CredentialQuery, GivenKey, GroupOrAccount, MasterKey,
     MemoryVaultStore, Specificity, Vault, VaultRole, open_checked_out, seal_for_vault,
 };
 use jump_testkit::canary::Canary;
+use jump_testkit::echo::EchoBackend;
 use jump_testkit::running_site::{RunningSite, SiteOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -142,11 +144,15 @@ struct Scene {
 
 impl Scene {
     async fn new(providers: Vec<Arc<dyn CredentialProvider>>) -> Self {
+        Self::with(Arc::new(Telling), providers).await
+    }
+
+    async fn with(backend: Arc<dyn Backend>, providers: Vec<Arc<dyn CredentialProvider>>) -> Self {
         let store = Arc::new(MemoryVaultStore::new());
         let key = MasterKey::generate().unwrap();
         Vault::create(&*store, &key).await.unwrap();
         let vault = Vault::open(store, Arc::new(GivenKey::new(key))).await.unwrap();
-        let mut options = SiteOptions::new(Registry::new().with(Arc::new(Telling)));
+        let mut options = SiteOptions::new(Registry::new().with(backend));
         options.vault = Some(Arc::new(vault));
         options.providers = providers;
         let site = RunningSite::start(options).await.unwrap();
@@ -500,4 +506,120 @@ async fn without_a_vault_its_requests_say_so() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+/// What the admin does to the vault, or to the item.
+#[derive(Clone, Copy, Debug)]
+enum Taken {
+    Grant,
+    Association,
+    Account,
+    Tag,
+}
+
+#[tokio::test]
+async fn s10_a_credential_that_is_taken_away_ends_the_sessions_that_were_given_it_and_a_new_secret_does_not()
+{
+    for taken in [Taken::Grant, Taken::Association, Taken::Account, Taken::Tag] {
+        let scene = Scene::with(Arc::new(EchoBackend("ssh")), Vec::new()).await;
+        scene.tag("blue").await;
+        let blue = criteria(|draft| draft.tag = vec!["blue".parse().unwrap()].try_into().unwrap());
+        scene.add("a", blue).await;
+        scene.add("b", AssociationDraft::AnyJumpItems).await;
+        let mut session = scene.alice.jump("web-1").await.unwrap();
+        let mut options = JumpOptions::default();
+        options.credential = Some("b".into());
+        let mut other = scene.alice.jump_with("web-1", &options).await.unwrap();
+        for session in [&mut session, &mut other] {
+            echoed(session).await;
+        }
+        // A new secret is for the next session.
+        let secret = scene.sealed("a", &password("a", SECRET)).await;
+        let change = VaultRequest::SetSecret {
+            account: name("a"),
+            secret,
+        };
+        scene.ask(change).await.unwrap();
+        scene.looked_twice().await;
+        echoed(&mut session).await;
+
+        let on = account("a");
+        match taken {
+            Taken::Grant => scene.grant("a", None).await,
+            Taken::Association => {
+                let with = Some(AssociationDraft::NoJumpItems);
+                scene
+                    .ask(VaultRequest::Associate { on, with })
+                    .await
+                    .map(drop)
+                    .unwrap();
+            }
+            Taken::Account => {
+                let account = name("a");
+                scene
+                    .ask(VaultRequest::Remove { account })
+                    .await
+                    .map(drop)
+                    .unwrap();
+            }
+            Taken::Tag => scene.tag("red").await,
+        }
+        let mut rest = Vec::new();
+        let read = tokio::time::timeout(
+            std::time::Duration::from_secs(20),
+            session.stream.read_to_end(&mut rest),
+        );
+        let error = read.await.expect("it must stop").expect_err("with a reason");
+        let error = Error::from_io(ErrorKind::Network, "read", error);
+        assert_eq!(error.kind(), ErrorKind::SessionEnded, "{taken:?}");
+        assert!(
+            error
+                .to_string()
+                .contains("the credential \"a\" may not be used here any more"),
+            "{taken:?}: {error}"
+        );
+        // Another credential's session goes on.
+        echoed(&mut other).await;
+        let ended = scene.logged(|kind| {
+            matches!(kind, AuditKind::SessionEnded { reason: EndReason::AccessRevoked(why), .. }
+                if why.contains("credential"))
+        });
+        assert_eq!(ended, 1);
+    }
+}
+
+async fn echoed(session: &mut JumpSession) {
+    session.stream.write_all(b"ping").await.unwrap();
+    session.stream.flush().await.unwrap();
+    let mut back = [0; 4];
+    session.stream.read_exact(&mut back).await.unwrap();
+}
+
+impl Scene {
+    async fn tag(&self, text: &str) {
+        let item = JumpItem::clone(self.site.broker.world().item(self.item.id).unwrap());
+        let changes = vec![Change::PutItem(JumpItem {
+            tag: Tag::new(text).unwrap(),
+            ..item
+        })];
+        let dry_run = false;
+        self.site.edit(Edit::Change { changes, dry_run }).await.unwrap();
+    }
+
+    /// Waits until the broker has asked its vault again, which is as often as it re-decides: two logins that expire one after
+    /// the other show it.
+    async fn looked_twice(&self) {
+        for _ in 0..2 {
+            let rep = self.site.login("alice", Registry::new()).await.unwrap();
+            let world = self.site.broker.world();
+            let login = world.logins().max_by_key(|login| login.id).unwrap();
+            let login = Login {
+                expires: Some(Timestamp::now() + SignedDuration::from_millis(1)),
+                ..Login::clone(login)
+            };
+            let (changes, dry_run) = (vec![Change::PutLogin(login)], false);
+            self.site.edit(Edit::Change { changes, dry_run }).await.unwrap();
+            rep.disconnected().await;
+        }
+    }
 }

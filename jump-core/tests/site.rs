@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jump_core::ErrorKind;
-use jump_core::audit::AuditKind;
+use jump_core::audit::{Actor, AuditKind};
 use jump_core::broker::{Broker, BrokerSettings};
 use jump_core::control::{Edit, ItemDraft, RepRequest, Response};
 use jump_core::error::Error;
@@ -429,6 +429,49 @@ async fn v06_a_login_for_sessions_cannot_administer_even_if_its_user_may() {
         rep.request(RepRequest::Users).await.unwrap_err().kind(),
         ErrorKind::Denied
     );
+}
+
+#[tokio::test]
+async fn v06_a_login_that_is_revoked_fails_on_its_live_connection_and_its_use_is_in_the_log() {
+    let site = site().await;
+    let invitation = site.invite("alice", LoginScope::Sessions).await.unwrap();
+    let identity = LoginIdentity::generate().unwrap();
+    jump_core::rep::enrol(&*site.transport, &invitation, &identity, name("device"))
+        .await
+        .unwrap();
+    let other = site.login("alice", Registry::new()).await.unwrap();
+    let rep = site.connect(identity.clone(), Registry::new()).await.unwrap();
+    let login = {
+        let world = site.broker.world();
+        let scoped = world.logins().find(|login| login.scope == LoginScope::Sessions);
+        scoped.unwrap().id
+    };
+    let mut session = rep.jump("web-1").await.unwrap();
+    let by_login = |event: &jump_core::audit::AuditEvent| matches!(&event.actor, Actor::User { login: Some(by), .. } if *by == login);
+    let uses: Vec<AuditKind> = site
+        .audit
+        .events()
+        .into_iter()
+        .filter(by_login)
+        .map(|event| event.kind)
+        .collect();
+    assert!(uses.iter().any(|kind| matches!(kind, AuditKind::Connected)));
+    assert!(
+        uses.iter()
+            .any(|kind| matches!(kind, AuditKind::SessionGranted { .. }))
+    );
+
+    site.edit(Edit::RemoveLogin { login }).await.unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(20), rep.disconnected());
+    assert_eq!(closed.await.unwrap().kind(), ErrorKind::Unauthenticated);
+    assert!(rep.items().await.is_err());
+    let mut rest = Vec::new();
+    let cut = tokio::time::timeout(Duration::from_secs(20), session.stream.read_to_end(&mut rest));
+    cut.await.unwrap().expect_err("its session is cut");
+    // It does not come back, and the user's other login does not notice.
+    let error = site.connect(identity, Registry::new()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    other.items().await.unwrap();
 }
 
 /// Adds a Shell Jump to a group.

@@ -11,7 +11,7 @@ use super::notifying::{self, Notifying};
 use super::refusals::{Denials, Refusals};
 use super::sessions::{self, Sessions};
 use super::{Broker, Inner, Totp};
-use super::{accounting, presence};
+use super::{accounting, credentials, presence};
 use crate::audit::{Actor, AuditKind, AuditLog};
 use crate::control::Heartbeat;
 use crate::error::{Error, ErrorKind, Result};
@@ -260,6 +260,7 @@ impl BrokerBuilder {
             reports: tokio::sync::Semaphore::new(2),
             invitations: Invitations::default(),
             providers: self.providers,
+            revoking: tokio::sync::Mutex::default(),
             vault: self.vault,
             tickets: self.tickets,
             second_factor: self.second_factor,
@@ -290,7 +291,9 @@ async fn watch_the_clock(broker: Weak<Inner>) {
         if ticks.is_multiple_of(2) {
             broker.enforce();
             // On a task of its own: sessions must end on time while the log or the store hangs.
-            tokio::spawn(async move { accounting::retry(&broker).await });
+            let again = broker.clone();
+            tokio::spawn(async move { accounting::retry(&again).await });
+            tokio::spawn(async move { credentials::end_revoked(&broker).await });
         }
     }
 }

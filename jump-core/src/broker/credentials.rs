@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Broker, Caller};
+use super::{Broker, Caller, sessions};
 use crate::audit::AuditKind;
 use crate::control::CredentialView;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, SessionId, UserId};
 use crate::model::{ItemDetails, JumpItem, World};
-use crate::session::SealedCredential;
-use crate::vault::{Candidate, CredentialProvider, CredentialQuery, ItemFacts, choose};
+use crate::session::{EndReason, SealedCredential};
+use crate::vault::{Candidate, CredentialProvider, CredentialQuery, CredentialUse, ItemFacts, choose};
 
 /// How long a provider may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Which provider's credential a session was given.
 #[derive(Clone, Debug)]
 pub(super) struct Injected {
-    provider: String,
+    provider: Arc<dyn CredentialProvider>,
     candidate: Candidate,
 }
 
@@ -28,7 +28,7 @@ impl Injected {
         AuditKind::CredentialInjectionAttempt {
             session,
             item,
-            provider: self.provider.clone(),
+            provider: self.provider.name().to_owned(),
             credential: self.candidate.id.clone(),
             name: self.candidate.name.clone(),
         }
@@ -39,7 +39,7 @@ impl Injected {
         AuditKind::CredentialInjectionFailed {
             session: Some(session),
             item,
-            provider: self.provider.clone(),
+            provider: self.provider.name().to_owned(),
             credential: Some(self.candidate.id.clone()),
             name: Some(self.candidate.name.clone()),
             kind: ErrorKind::TargetAuthentication,
@@ -128,7 +128,7 @@ pub(super) async fn pick(
                 Ok(sealed) if sealed.is_plausible() => Ok(Picked {
                     sealed: Some(sealed),
                     injected: Some(Injected {
-                        provider: provider.name().to_owned(),
+                        provider: provider.clone(),
                         candidate,
                     }),
                 }),
@@ -199,4 +199,52 @@ pub(super) async fn list(
     }
     found.sort_by(|a, b| (b.specificity, &a.name).cmp(&(a.specificity, &b.name)));
     Ok(found)
+}
+
+/// Ends the sessions whose credential was taken away since they were given it: removed, no longer the user's to inject, or no
+/// longer meant for the item. One look at a time: a provider that is slow is not asked again meanwhile.
+pub(super) async fn end_revoked(broker: &Broker) {
+    let Ok(_turn) = broker.0.revoking.try_lock() else {
+        return;
+    };
+    let world = broker.world();
+    for provider in &broker.0.providers {
+        let mut running = Vec::new();
+        for live in broker.0.sessions.lock().live.values() {
+            let injected = live.injected.as_ref().filter(|_| live.ending.is_none());
+            if let Some(injected) = injected.filter(|one| Arc::ptr_eq(&one.provider, provider)) {
+                let candidate = &injected.candidate;
+                running.push((
+                    live.record.id,
+                    live.record.user,
+                    live.record.item,
+                    candidate.clone(),
+                ));
+            }
+        }
+        if running.is_empty() {
+            continue;
+        }
+        let (mut uses, mut of) = (Vec::new(), Vec::new());
+        for (session, user, item, candidate) in running {
+            // An item that is gone, or leads elsewhere, has ended its sessions already.
+            let asked = world.item(item).map(|item| query(&world, user, item));
+            if let Some(Ok(Some(query))) = asked {
+                uses.push(CredentialUse::new(query, candidate.id));
+                of.push((session, candidate.name));
+            }
+        }
+        match patiently(provider.revoked(&uses)).await {
+            Ok(gone) => {
+                for (session, name) in gone.into_iter().filter_map(|position| of.get(position)) {
+                    let why = format!("the credential \"{name}\" may not be used here any more");
+                    let _ = sessions::end(broker, *session, EndReason::AccessRevoked(why));
+                }
+            }
+            // What it would have said is not known; who started the session was allowed to.
+            Err(error) => {
+                tracing::warn!(provider = provider.name(), %error, "running sessions' credentials were not checked");
+            }
+        }
+    }
 }

@@ -100,6 +100,8 @@ struct Inner {
     invitations: Invitations,
     /// Asked in this order.
     providers: Vec<Arc<dyn CredentialProvider>>,
+    /// Held while they are asked what was taken away.
+    revoking: tokio::sync::Mutex<()>,
     /// The one that is among them, if the site has a vault.
     vault: Option<Arc<Vault>>,
     tickets: Option<Arc<dyn TicketChecker>>,

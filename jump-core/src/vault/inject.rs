@@ -4,7 +4,8 @@ use async_trait::async_trait;
 
 use super::account::StoredAccount;
 use super::keeper::Vault;
-use super::provider::{Candidate, CredentialProvider, CredentialQuery};
+use super::provider::{Candidate, CredentialProvider, CredentialQuery, CredentialUse};
+use super::state::State;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::VaultAccountId;
 use crate::session::SealedCredential;
@@ -34,18 +35,31 @@ impl CredentialProvider for Vault {
     async fn seal(&self, query: &CredentialQuery<'_>, id: &str) -> Result<SealedCredential> {
         let turn = self.turn().await?;
         let state = turn.state()?;
-        let account = id.parse().ok().and_then(|id| VaultAccountId::new(id).ok());
         // Looked at again: it may have been taken away since it was named.
-        let usable = |stored: &&StoredAccount| {
-            state.role(&stored.account, query.user).is_some()
-                && state.matches(&stored.account, &query.item).is_some()
-                && stored.account.kind.serves(query.protocol)
-        };
-        let stored = account.and_then(|id| state.accounts.get(&id)).filter(usable);
-        let stored = stored.ok_or_else(|| {
+        let stored = usable(state, query, id).ok_or_else(|| {
             let message = "the credential may not be used on this item any more";
             Error::new(ErrorKind::NotFound, "inject a credential", message)
         })?;
         state.open(stored)?.seal(&query.sealing_key, &query.binding())
     }
+
+    /// One look at the vault for all of them. A new secret in an account takes nothing away: the sessions that used the old one
+    /// have logged in already.
+    async fn revoked(&self, uses: &[CredentialUse<'_>]) -> Result<Vec<usize>> {
+        let turn = self.turn().await?;
+        let state = turn.state()?;
+        let gone = |(_, one): &(usize, &CredentialUse<'_>)| usable(state, &one.query, &one.id).is_none();
+        let gone = uses.iter().enumerate().filter(gone);
+        Ok(gone.map(|(position, _)| position).collect())
+    }
+}
+
+/// The account with this id, if the user may inject it on the item.
+fn usable<'a>(state: &'a State, query: &CredentialQuery<'_>, id: &str) -> Option<&'a StoredAccount> {
+    let account = VaultAccountId::new(id.parse().ok()?).ok()?;
+    state.accounts.get(&account).filter(|stored| {
+        state.role(&stored.account, query.user).is_some()
+            && state.matches(&stored.account, &query.item).is_some()
+            && stored.account.kind.serves(query.protocol)
+    })
 }

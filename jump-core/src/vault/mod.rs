@@ -30,7 +30,7 @@ pub use cipher::MasterKey;
 pub use keeper::{GroupOrAccount, Vault};
 pub use key_source::{GivenKey, KeyFile, KeySource};
 pub(crate) use provider::choose;
-pub use provider::{Candidate, CredentialProvider, CredentialQuery};
+pub use provider::{Candidate, CredentialProvider, CredentialQuery, CredentialUse};
 pub use store::{MemoryVaultStore, RecordKind, VaultChange, VaultImage, VaultRecord, VaultStore};
 pub(crate) use transit::seal_checked_out;
 pub use transit::{open_checked_out, seal_for_vault};

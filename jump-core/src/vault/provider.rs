@@ -43,6 +43,22 @@ impl CredentialQuery<'_> {
     }
 }
 
+/// A credential that a running session was given.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CredentialUse<'a> {
+    /// For what: the item as it is now.
+    pub query: CredentialQuery<'a>,
+    /// Its id in its provider.
+    pub id: String,
+}
+
+impl<'a> CredentialUse<'a> {
+    pub(crate) const fn new(query: CredentialQuery<'a>, id: String) -> Self {
+        Self { query, id }
+    }
+}
+
 /// A credential that may be used, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
@@ -76,6 +92,17 @@ pub trait CredentialProvider: Debug + Send + Sync + 'static {
     /// [`ErrorKind::NotFound`] if the user may not inject it on this item any more; whatever else keeps it from doing
     /// so.
     async fn seal(&self, query: &CredentialQuery<'_>, id: &str) -> Result<SealedCredential>;
+
+    /// Which of these, by position, may not be used any more as they are: credentials that sessions were given which still
+    /// run. Such a session is ended. Asked twice a second while there are any; a provider that is asked for nothing more than
+    /// a credential at a time says none.
+    ///
+    /// # Errors
+    /// Whatever keeps it from saying; no session is ended for that.
+    async fn revoked(&self, uses: &[CredentialUse<'_>]) -> Result<Vec<usize>> {
+        let _ = uses;
+        Ok(Vec::new())
+    }
 }
 
 /// The candidate to use: the one that was asked for by name or id, otherwise the one that is meant most closely.
