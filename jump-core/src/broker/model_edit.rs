@@ -155,6 +155,7 @@ fn approval(world: &World, before: Option<Approval>, patch: ApprovalPatch) -> Re
         scope: ApprovalScope::default(),
         approvers: BTreeSet::new(),
         approver_teams: BTreeSet::new(),
+        email_addresses: Vec::new(),
         self_approval: false,
     });
     set(&mut approval.max_duration_minutes, patch.max_duration_minutes);
