@@ -148,6 +148,35 @@ impl Facts {
         }
     }
 
+    /// Whether the role that applies to an enabled user in a place has the permission.
+    #[must_use]
+    pub fn may(&self, user: UserId, place: Placement, permission: RolePermission) -> bool {
+        let user = self.users.iter().find(|one| one.id == user && one.enabled);
+        user.is_some_and(|user| {
+            let (role, _, _) = self.role(user, place);
+            self.permits(role, place, Action::Manage(permission))
+        })
+    }
+
+    /// Whether a user may use a Jumpoint.
+    #[must_use]
+    pub fn may_use(&self, user: UserId, jumpoint: JumpointId) -> bool {
+        self.grants.contains(&(user, jumpoint))
+            || self
+                .policies_about(user)
+                .iter()
+                .any(|policy| policy.jumpoints.iter().any(|one| *one == jumpoint))
+    }
+
+    /// The Jump Policy that applies when a user jumps to an item: the membership's, or else the item's.
+    #[must_use]
+    pub fn policy(&self, user: UserId, item: ItemId) -> Option<&JumpPolicy> {
+        let user = self.users.iter().find(|one| one.id == user)?;
+        let item = self.items.iter().find(|one| one.id == item)?;
+        let id = self.role(user, item.placement).2.or(item.jump_policy)?;
+        self.policies.iter().find(|one| one.id == id).map(|one| &**one)
+    }
+
     fn policies_about(&self, user: UserId) -> Vec<&GroupPolicy> {
         let mut policies: Vec<&GroupPolicy> = self
             .group_policies

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod editing;
+mod isolation;
 mod presence;
 mod report;
 mod scene;
