@@ -14,8 +14,8 @@ fn removal(scene: &mut Scene<'_>) -> Change {
     let number = |scene: &mut Scene<'_>| 1 + scene.random.below(4) as u32;
     let one = number(scene);
     let user = UserId::new(number(scene)).unwrap();
-    match scene.random.below(14) {
-        0 => Change::RemoveUser(user),
+    match scene.random.below(20) {
+        0 | 14 | 15 => Change::RemoveUser(user),
         1 => Change::RemoveGroup(GroupId::new(one).unwrap()),
         2 => Change::RemoveJumpoint(JumpointId::new(one).unwrap()),
         3 => Change::RemoveItem(ItemId::new(one).unwrap()),
@@ -36,7 +36,12 @@ fn removal(scene: &mut Scene<'_>) -> Change {
         10 => Change::RemoveSessionPolicy(SessionPolicyId::new(one).unwrap()),
         11 => Change::RemoveGroupPolicy(GroupPolicyId::new(9 - one).unwrap()),
         12 => Change::RemoveTeam(TeamId::new(one.min(2)).unwrap()),
-        _ => Change::RemoveApproval(ApprovalId::new(one).unwrap()),
+        _ => {
+            let mut requests: Vec<ApprovalId> = scene.world.approvals().map(|request| request.id).collect();
+            requests.sort();
+            let missing = ApprovalId::new(one).unwrap();
+            Change::RemoveApproval(scene.pick(&requests).unwrap_or(missing))
+        }
     }
 }
 
@@ -80,7 +85,7 @@ fn found(proposal: &Proposal, question: &Question, most: usize) -> Vec<Differenc
 #[test]
 fn a_difference_is_found_where_there_is_one_and_nowhere_else() {
     let mut kinds = [0; 3];
-    on_random_sites(1500, |scene| {
+    on_random_sites(4000, |scene| {
         let changes = changes(scene);
         let proposal = Proposal::new(&scene.world, &changes).unwrap();
         let mut after: World = scene.world.clone();
