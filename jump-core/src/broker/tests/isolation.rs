@@ -442,6 +442,9 @@ async fn v11_groups_lists_jumpoints_and_users_one_has_nothing_to_do_with_are_not
     }
 }
 
+/// What a request is about, and the request for the object with an id.
+type RequestOfId = (&'static str, fn(u32) -> RepRequest);
+
 #[tokio::test]
 async fn v11_sessions_approvals_logins_and_policies_of_others_are_not_there() {
     let here = Hidden {
@@ -483,7 +486,7 @@ async fn v11_sessions_approvals_logins_and_policies_of_others_are_not_there() {
         assert_eq!(answers[0].0, Some(ErrorKind::NotFound));
     }
 
-    let of_ids: &[(&str, fn(u32) -> RepRequest)] = &[
+    let of_ids: &[RequestOfId] = &[
         ("remove login", |id| {
             RepRequest::Edit(Edit::RemoveLogin {
                 login: LoginId::new(id).unwrap(),
