@@ -161,26 +161,26 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// Applies all changes if the store is still at revision `expected`, or none.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if it is not; otherwise what
+    /// [`ErrorKind::Conflict`] if it is not; otherwise what
     /// [`World::apply`] says.
     async fn commit(&self, expected: Revision, changes: &[Change]) -> Result<Revision>;
 
     /// A new id of this kind: never given before, and never used by an object, not even by one that was removed since.
     ///
     /// # Errors
-    /// [`ErrorKind::ResourceLimit`](crate::ErrorKind::ResourceLimit) if all 2147483647 are used up.
+    /// [`ErrorKind::ResourceLimit`] if all 2147483647 are used up.
     async fn next_id(&self, kind: IdKind) -> Result<u32>;
 
     /// Keeps a token.
     ///
     /// # Errors
-    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) if there is one with the same hash, used or not.
+    /// [`ErrorKind::Conflict`] if there is one with the same hash, used or not.
     async fn put_token(&self, token: &EnrolmentToken) -> Result<()>;
 
     /// Marks the token as used and gives it: of any number of concurrent calls exactly one succeeds, once for ever.
     ///
     /// # Errors
-    /// [`ErrorKind::Unauthenticated`](crate::ErrorKind::Unauthenticated) if there is no such token, or it was used,
+    /// [`ErrorKind::Unauthenticated`] if there is no such token, or it was used,
     /// or `now` is past its end; the three are not told apart.
     async fn redeem_token(&self, hash: &TokenHash, now: Timestamp) -> Result<EnrolmentToken>;
 
