@@ -557,7 +557,7 @@ async fn v11_sessions_approvals_logins_and_policies_of_others_are_not_there() {
         }),
     ];
     for (what, ask) in policies {
-        for hidden in ["policy-here", "session-here", "tagger"] {
+        for hidden in ["policy-here", "session-here", "Auditor"] {
             let one = said(&scene.broker, &kim, &rep, ask(hidden), hidden).await;
             let nobody = said(&scene.broker, &kim, &rep, ask("nope"), "nope").await;
             assert_eq!(one, nobody, "{what} {hidden}");
