@@ -1,7 +1,5 @@
 //! A site of a million items in a store, written commit by commit.
 
-use std::path::Path;
-
 use jump_core::id::{GroupId, GroupPolicyId, ItemId, JumpointId, PolicyId, UserId};
 use jump_core::model::{
     Change, Comments, GroupPolicy, Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethods, JumpPolicy,
@@ -11,7 +9,6 @@ use jump_core::model::{
 use jump_core::session::RecordingMode;
 use jump_core::store::Store;
 use jump_core::{Error, ErrorKind, Result};
-use jump_store::SqliteStore;
 use jump_testkit::seeded::Seeded;
 
 pub(crate) const ITEMS: u32 = 1_000_000;
@@ -33,10 +30,9 @@ pub(crate) const ALL_SEEING: u32 = USERS;
 pub(crate) const NEEDLE: &str = "Rack 77-B";
 
 /// Writes the site into an empty store.
-pub(crate) async fn build(path: &Path) -> Result<()> {
-    let store = SqliteStore::open(path)?;
+pub(crate) async fn build(store: &dyn Store) -> Result<()> {
     let mut writer = Writer {
-        store: &store,
+        store,
         revision: 0,
         changes: Vec::new(),
     };
@@ -69,7 +65,7 @@ pub(crate) async fn build(path: &Path) -> Result<()> {
 }
 
 struct Writer<'s> {
-    store: &'s SqliteStore,
+    store: &'s dyn Store,
     revision: u64,
     changes: Vec<Change>,
 }

@@ -71,6 +71,7 @@ fn measure(arguments: &Arguments) -> Result<Report> {
     if subject.includes(Subject::Store) {
         progress("a store of a million items");
         sections.push(tables::store::measure(amount)?);
+        sections.push(tables::store::measure_postgres(amount)?);
     }
     let mut target = child::Part::start("target", &[])?;
     let address = target.hear_address()?;

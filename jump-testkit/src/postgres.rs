@@ -194,8 +194,34 @@ impl Postgres {
         self.launch().await
     }
 
-    fn data(&self) -> PathBuf {
+    /// Its folder of data.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
         self.folder.join("data")
+    }
+
+    /// Runs SQL through `psql`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] with what `psql` said if it fails.
+    pub async fn run(&self, sql: &str) -> Result<()> {
+        let mut psql = as_owner(None, &self.programs.join("psql"), true);
+        psql.args([
+            "-X",
+            "-q",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-d",
+            &self.socket_address(),
+            "-c",
+            sql,
+        ]);
+        let mut process = Process::spawn(psql)?;
+        if process.wait(PATIENCE).await?.success() {
+            return Ok(());
+        }
+        let message = format!("psql failed: {}", process.output());
+        Err(Error::new(ErrorKind::Storage, "run sql", message))
     }
 
     async fn launch(&mut self) -> Result<()> {

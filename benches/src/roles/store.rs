@@ -8,7 +8,7 @@ use jump_core::id::{ItemId, UserId};
 use jump_core::store::{ItemQuery, Store};
 use jump_core::time::Timestamp;
 use jump_core::{Error, ErrorKind, Result};
-use jump_store::SqliteStore;
+use jump_store::{PostgresOptions, PostgresStore, SqliteStore};
 use jump_testkit::seeded::Seeded;
 use serde::{Deserialize, Serialize};
 
@@ -48,9 +48,19 @@ pub(crate) enum Ask {
 pub(crate) fn build(path: &str) -> Result<()> {
     run(tokio::runtime::Builder::new_multi_thread(), async {
         let starter = Starter::listen();
-        big_site::build(Path::new(path)).await?;
+        big_site::build(&*open(path).await?).await?;
         starter.tell("built")
     })
+}
+
+/// The store in this file, or in the database with this address.
+async fn open(place: &str) -> Result<Box<dyn Store>> {
+    if place.starts_with("postgres://") {
+        // Writing a million items at once takes a while.
+        let options = PostgresOptions::parse(place)?.statement_timeout(Duration::from_secs(600));
+        return Ok(Box::new(PostgresStore::open(options).await?));
+    }
+    Ok(Box::new(SqliteStore::open(Path::new(place))?))
 }
 
 /// Answers this many questions; which users and items they are about follows from the seed.
@@ -64,9 +74,9 @@ pub(crate) fn ask(path: &str, ask: &str, seed: &str, count: &str) -> Result<()> 
         let starter = Starter::listen();
         let mut random = Seeded::new(seed);
         let mut asked = Asked::default();
-        let store = SqliteStore::open(Path::new(path))?;
+        let store = open(path).await?;
         for _ in 0..count {
-            let (items, took) = once(&store, ask, &mut random).await?;
+            let (items, took) = once(&*store, ask, &mut random).await?;
             asked.items += items;
             asked.times.push(took.as_secs_f64() * 1e3);
         }
@@ -78,7 +88,7 @@ pub(crate) fn ask(path: &str, ask: &str, seed: &str, count: &str) -> Result<()> 
 }
 
 /// How many items the answer has, and what it took.
-async fn once(store: &SqliteStore, ask: Ask, random: &mut Seeded) -> Result<(usize, Duration)> {
+async fn once(store: &dyn Store, ask: Ask, random: &mut Seeded) -> Result<(usize, Duration)> {
     // Not the last, who sees everything.
     let user = UserId::new(1 + random.below(u64::from(USERS) - 1) as u32)?;
     let mut query = ItemQuery {
@@ -114,7 +124,7 @@ async fn once(store: &SqliteStore, ask: Ask, random: &mut Seeded) -> Result<(usi
 }
 
 /// How many of so many items that the user sees it may start a session on; finding them is not timed.
-async fn decide(store: &SqliteStore, user: UserId, count: u32) -> Result<(usize, Duration)> {
+async fn decide(store: &dyn Store, user: UserId, count: u32) -> Result<(usize, Duration)> {
     let query = ItemQuery {
         viewer: Some(user),
         limit: count,
