@@ -179,7 +179,9 @@ async fn f18_a_receiver_that_hangs_holds_up_nothing_and_what_waits_when_the_brok
     server.got("session_started").await;
     // A session leaves the registry a moment before its end is told.
     let all_wait = || site.broker.notifications().waiting == 6;
-    site.until("both ends of each session wait", all_wait).await.unwrap();
+    site.until("both ends of each session wait", all_wait)
+        .await
+        .unwrap();
     site.broker.shutdown().await;
     assert_eq!(given_up(&site).len(), 6);
     assert_eq!(site.broker.notifications().waiting, 0);
