@@ -20,6 +20,8 @@ pub struct Capabilities {
     pub shell: bool,
     /// Its client gives a [`Session::Tunnel`].
     pub tunnel: bool,
+    /// Its client gives a [`Session::Screen`].
+    pub screen: bool,
     /// Its shell sessions can move files.
     pub file_transfer: bool,
     /// Unmodified native clients work through the session's byte stream.
@@ -33,6 +35,7 @@ impl Capabilities {
         Self {
             shell: false,
             tunnel: false,
+            screen: false,
             file_transfer: false,
             native_clients: false,
         }
@@ -44,7 +47,20 @@ impl Capabilities {
         Self {
             shell: true,
             tunnel: false,
+            screen: false,
             file_transfer: true,
+            native_clients: true,
+        }
+    }
+
+    /// A screen that native clients can show, too.
+    #[must_use]
+    pub const fn native_screen() -> Self {
+        Self {
+            shell: false,
+            tunnel: false,
+            screen: true,
+            file_transfer: false,
             native_clients: true,
         }
     }
@@ -55,6 +71,7 @@ impl Capabilities {
         Self {
             shell: false,
             tunnel: true,
+            screen: false,
             file_transfer: false,
             native_clients: false,
         }

@@ -7,10 +7,14 @@
 
 mod backend;
 mod gate;
+mod screen;
 mod session;
 
 pub use backend::{Backend, Capabilities, ConnectOptions, Registry};
 pub use gate::{Dialer, EventSink, GateContext, GateLimits, Outcome, SessionEvent, TransferDirection};
+pub use screen::{
+    Area, BYTES_PER_PIXEL, Cursor, Frame, Keysym, Picture, PointerButtons, ScreenEvent, ScreenSession,
+};
 pub use session::{
     ExitStatus, Progress, Session, ShellChannel, ShellEvent, ShellReader, ShellSession, ShellWriter,
     Terminal, TunnelSession,

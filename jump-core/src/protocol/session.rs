@@ -1,4 +1,4 @@
-//! What an embedder drives: a shell or a tunnel.
+//! What an embedder drives: a shell, a tunnel or a screen.
 
 use std::fmt::{Debug, Display};
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::ScreenSession;
 use crate::error::Result;
 use crate::model::TargetAddress;
 use crate::stream::BoxStream;
@@ -18,6 +19,8 @@ pub enum Session {
     Shell(Box<dyn ShellSession>),
     /// Byte streams to permitted ports.
     Tunnel(Box<dyn TunnelSession>),
+    /// A screen with keyboard and pointer.
+    Screen(Box<dyn ScreenSession>),
 }
 
 /// The size and kind of a terminal, in character cells.

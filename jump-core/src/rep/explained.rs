@@ -13,8 +13,8 @@ use super::ends::EndWatch;
 use crate::error::Result;
 use crate::model::TargetAddress;
 use crate::protocol::{
-    Progress, Session, ShellChannel, ShellEvent, ShellReader, ShellSession, ShellWriter, Terminal,
-    TunnelSession,
+    Frame, Keysym, Picture, PointerButtons, Progress, ScreenEvent, ScreenSession, Session, ShellChannel,
+    ShellEvent, ShellReader, ShellSession, ShellWriter, Terminal, TunnelSession,
 };
 use crate::stream::BoxStream;
 
@@ -24,6 +24,7 @@ pub(super) fn explained(session: Session, end: EndWatch, rep: Rep) -> Session {
     match session {
         Session::Shell(shell) => Session::Shell(Box::new(Explained(shell, why))),
         Session::Tunnel(tunnel) => Session::Tunnel(Box::new(Explained(tunnel, why))),
+        Session::Screen(screen) => Session::Screen(Box::new(Explained(screen, why))),
     }
 }
 
@@ -126,6 +127,53 @@ impl TunnelSession for Explained<dyn TunnelSession> {
 
     async fn closed(&self) -> Result<()> {
         self.1.of(self.0.closed().await).await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.0.close().await
+    }
+}
+
+#[async_trait]
+impl ScreenSession for Explained<dyn ScreenSession> {
+    async fn painted(&self) -> Result<()> {
+        self.1.of(self.0.painted().await).await
+    }
+
+    async fn frame(&self) -> Result<Frame> {
+        self.1.of(self.0.frame().await).await
+    }
+
+    async fn screenshot(&self) -> Result<Picture> {
+        self.1.of(self.0.screenshot().await).await
+    }
+
+    async fn next_event(&self) -> Result<Option<ScreenEvent>> {
+        self.1.of(self.0.next_event().await).await
+    }
+
+    async fn key(&self, key: Keysym, pressed: bool) -> Result<()> {
+        self.1.of(self.0.key(key, pressed).await).await
+    }
+
+    async fn pointer(&self, x: u32, y: u32, buttons: PointerButtons) -> Result<()> {
+        self.1.of(self.0.pointer(x, y, buttons).await).await
+    }
+
+    async fn scroll(&self, right: i32, down: i32) -> Result<()> {
+        self.1.of(self.0.scroll(right, down).await).await
+    }
+
+    async fn set_clipboard(&self, text: &str) -> Result<()> {
+        self.1.of(self.0.set_clipboard(text).await).await
+    }
+
+    async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        self.1.of(self.0.resize(width, height).await).await
+    }
+
+    fn name(&self) -> String {
+        self.0.name()
     }
 
     async fn close(&self) -> Result<()> {
