@@ -70,6 +70,7 @@ async fn a_new_policy_stands_at_the_bottom_unless_it_says_otherwise() {
     let scene = Scene::start().await;
     scene.edit("group_policy", "add", "new", json!({})).await.unwrap();
     assert_eq!(scene.order().await, "other staff late new");
+    assert_eq!(scene.positions(), [1, 2, 3, 4]);
     let patch = json!({"place": {"number": 2}});
     scene.edit("group_policy", "add", "second", patch).await.unwrap();
     assert_eq!(scene.order().await, "other second staff late new");
