@@ -162,6 +162,14 @@ async fn jump_policies() {
     .await;
     let list = run(admin, "policies list").await.ok();
     assert!(list.contains("office") && list.contains("always"), "{list}");
+    // A window is shown as a person writes it.
+    let weekend = "policies edit office --schedule 'Sat 22:00 - 06:00' --zone UTC";
+    run(admin, weekend).await.ok();
+    let shown = run(admin, "policies show office").await.ok();
+    assert!(
+        shown.contains("Sat 22:00") && !shown.contains("start_day"),
+        "{shown}"
+    );
     removed(admin, "policies", "office").await;
 }
 
