@@ -12,6 +12,7 @@ mod site;
 mod state;
 mod stdio;
 mod stop;
+mod table;
 mod terminal;
 mod values;
 mod warnings;

@@ -81,28 +81,15 @@ impl Output {
                     .collect()
             })
             .collect();
-        let widths: Vec<usize> = columns
-            .iter()
-            .enumerate()
-            .map(|(at, column)| {
-                let widest = cells
-                    .iter()
-                    .filter_map(|row| row.get(at))
-                    .map(|cell| cell.chars().count())
-                    .max();
-                widest.unwrap_or(0).max(column.name.len())
-            })
-            .collect();
-        let line = |cells: &mut dyn Iterator<Item = &str>| {
-            let padded: Vec<String> = cells
-                .zip(&widths)
-                .map(|(cell, width)| format!("{cell:<width$}", width = *width))
-                .collect();
-            padded.join("  ").trim_end().to_owned()
-        };
-        self.say(self.paint(Colour::Bold, line(&mut columns.iter().map(|column| column.name))))?;
-        for row in &cells {
-            self.say(line(&mut row.iter().map(String::as_str)))?;
+        let head: Vec<&str> = columns.iter().map(|column| column.name).collect();
+        let terminal = io::stdout().is_terminal();
+        let available = terminal.then(|| crate::terminal::size().0 as usize);
+        let table = crate::table::laid_out(&head, &cells, available);
+        for line in &table.head {
+            self.say(self.paint(Colour::Bold, line))?;
+        }
+        for line in &table.body {
+            self.say(line)?;
         }
         Ok(())
     }

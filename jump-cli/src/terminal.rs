@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 
 use jump_core::protocol::Terminal;
 use jump_core::{Error, ErrorKind, Result};
+use tokio::io::AsyncReadExt;
 
 /// Raw mode, until dropped.
 #[derive(Debug)]
@@ -21,6 +22,29 @@ impl Drop for RawMode {
     fn drop(&mut self) {
         // The process ends next; there is nobody to tell.
         let _ = crossterm::terminal::disable_raw_mode();
+    }
+}
+
+/// The keys that are pressed: one by one and unseen while in raw mode. One of them serves a whole process, because a read
+/// that is under way takes the next key even after this is dropped.
+#[derive(Debug)]
+pub(crate) struct Keys(tokio::io::Stdin);
+
+/// Ctrl-C, which is a key like others in raw mode (ASCII ETX).
+pub(crate) const INTERRUPT: u8 = 3;
+
+impl Keys {
+    /// `None` if nobody is at the terminal.
+    pub(crate) fn of_person() -> Option<Self> {
+        is_interactive().then(|| Self(tokio::io::stdin()))
+    }
+
+    /// Waits for the next key; for ever if no more come. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> u8 {
+        match self.0.read_u8().await {
+            Ok(key) => key,
+            Err(_) => std::future::pending().await,
+        }
     }
 }
 

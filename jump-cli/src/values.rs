@@ -1,5 +1,7 @@
 //! Reading what the model calls by name from the command line.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::str::FromStr;
 
 use clap::ValueEnum;
@@ -113,38 +115,52 @@ impl From<Method> for JumpMethod {
     }
 }
 
-/// A way to jump, or every way.
+/// A way to jump, every way, or no way.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct MethodOrAll(Option<Method>);
+pub(crate) enum MethodOrAll {
+    One(Method),
+    All,
+    None,
+}
 
 impl FromStr for MethodOrAll {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "all" {
-            return Ok(Self(None));
+        match text {
+            "all" => return Ok(Self::All),
+            "none" => return Ok(Self::None),
+            _ => {}
         }
-        Method::from_str(text, false)
-            .map(|method| Self(Some(method)))
-            .map_err(|_| {
-                let all = Method::value_variants().iter();
-                let names: Vec<String> = all
-                    .filter_map(|one| one.to_possible_value())
-                    .map(|value| value.get_name().to_owned())
-                    .collect();
-                format!("the methods are {}, or all", names.join(", "))
-            })
+        Method::from_str(text, false).map(Self::One).map_err(|_| {
+            let all = Method::value_variants().iter();
+            let names: Vec<String> = all
+                .filter_map(|one| one.to_possible_value())
+                .map(|value| value.get_name().to_owned())
+                .collect();
+            format!("the methods are {}, or all, or none", names.join(", "))
+        })
     }
 }
 
 /// The methods that are named.
 pub(crate) fn methods(named: &[MethodOrAll]) -> JumpMethods {
-    let each = |method: &MethodOrAll| {
-        method
-            .0
-            .map_or_else(|| JumpMethod::ALL.to_vec(), |one| vec![one.into()])
+    let each = |method: &MethodOrAll| match method {
+        MethodOrAll::One(one) => vec![(*one).into()],
+        MethodOrAll::All => JumpMethod::ALL.to_vec(),
+        MethodOrAll::None => Vec::new(),
     };
     named.iter().flat_map(each).collect()
+}
+
+/// The methods in words: `all` for every one.
+pub(crate) fn methods_named(methods: JumpMethods) -> String {
+    let names: Vec<String> = methods.iter().map(|method| method.to_string()).collect();
+    match names.len() {
+        0 => "none".to_owned(),
+        all if all == JumpMethod::ALL.len() => "all".to_owned(),
+        _ => names.join(", "),
+    }
 }
 
 /// A weekly schedule of windows in a zone.
@@ -154,6 +170,29 @@ pub(crate) fn schedule(zone: &str, windows: &[String]) -> Result<Schedule, Failu
         entries.extend(ScheduleEntry::read(window)?);
     }
     Ok(Schedule::new(zone, entries)?)
+}
+
+/// What is named, each with what becomes of it; named twice it must be the same.
+pub(crate) fn each_once<K: Ord, V: PartialEq>(
+    named: impl IntoIterator<Item = (K, V)>,
+    show: impl Fn(&K) -> String,
+) -> Result<BTreeMap<K, V>, Failure> {
+    let mut map = BTreeMap::new();
+    for (key, value) in named {
+        match map.entry(key) {
+            Entry::Vacant(place) => {
+                place.insert(value);
+            }
+            Entry::Occupied(before) if *before.get() == value => {}
+            Entry::Occupied(before) => {
+                return Err(usage(format!(
+                    "what is said about `{}` contradicts itself",
+                    show(before.key())
+                )));
+            }
+        }
+    }
+    Ok(map)
 }
 
 /// A field that `--clear` may name.
@@ -175,6 +214,25 @@ pub(crate) fn given_or_cleared<T>(
         (None, true) => Ok(Some(None)),
         (None, false) => Ok(None),
     }
+}
+
+/// The same for a field that is cleared by emptying it.
+pub(crate) fn given_or_emptied<T: Default>(
+    given: Option<T>,
+    cleared: &[String],
+    field: &str,
+) -> Result<Option<T>, Failure> {
+    Ok(given_or_cleared(given, cleared, field)?.map(Option::unwrap_or_default))
+}
+
+/// All of a list, if there is any or it is cleared.
+pub(crate) fn whole<T: Clone>(
+    given: &[T],
+    cleared: &[String],
+    field: &str,
+) -> Result<Option<Vec<T>>, Failure> {
+    let given = (!given.is_empty()).then(|| given.to_vec());
+    given_or_emptied(given, cleared, field)
 }
 
 #[cfg(test)]
@@ -217,6 +275,7 @@ mod tests {
     fn every_method_can_be_named() {
         assert_eq!(Method::value_variants().len(), JumpMethod::ALL.len());
         assert_eq!(methods(&["all".parse().unwrap()]), JumpMethods::all());
+        assert_eq!(methods(&["none".parse().unwrap()]), JumpMethods::NONE);
         let two = methods(&["shell".parse().unwrap(), "vpro".parse().unwrap()]);
         assert_eq!(two.iter().count(), 2);
         assert!("fly".parse::<MethodOrAll>().unwrap_err().contains("remote-rdp"));

@@ -8,14 +8,14 @@ use jump_core::control::{
     Described, EditVerb, GroupPolicyPatch, MembershipNames, ModelEdit, NamedEdit, PolicyPlace, SettingStatus,
     SlotsPatch,
 };
-use jump_core::model::{Name, Setting, UserName};
+use jump_core::model::{JumpMethods, Name, Setting, UserName};
 
 use super::Context;
 use super::objects::{edit, held, show, something};
 use crate::connect::connect;
 use crate::error::{Failure, usage};
 use crate::output::Column;
-use crate::values::{MethodOrAll, given_or_cleared, methods, one_of};
+use crate::values::{MethodOrAll, each_once, given_or_cleared, methods, methods_named, one_of};
 
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
@@ -84,10 +84,10 @@ struct Fields {
     /// A Jumpoint that it does not let them use any more; may be given several times
     #[arg(long, value_name = "JUMPOINT")]
     remove_jumpoint: Vec<Name>,
-    /// A method by which its members may jump, in place of those there are, or `all`; may be given several times
+    /// A method by which its members may jump, in place of those there are, or `all`, or `none`; may be given several times
     #[arg(long)]
     method: Vec<MethodOrAll>,
-    /// How the methods count; `final` with no --method is none at all
+    /// How the methods count
     #[arg(long, value_name = "STATUS", value_parser = one_of::<SettingStatus>(STATUS))]
     methods_status: Option<SettingStatus>,
     /// The role where a membership says "user's default"
@@ -113,14 +113,40 @@ struct Fields {
     clear: Vec<String>,
 }
 
-fn flags<K: Ord>(yes: Vec<K>, no: Vec<K>) -> BTreeMap<K, bool> {
+fn flags<K: Ord + ToString>(yes: Vec<K>, no: Vec<K>) -> Result<BTreeMap<K, bool>, Failure> {
     let yes = yes.into_iter().map(|one| (one, true));
-    yes.chain(no.into_iter().map(|one| (one, false))).collect()
+    each_once(yes.chain(no.into_iter().map(|one| (one, false))), K::to_string)
+}
+
+/// The methods that the policy says so far.
+fn methods_of(policy: &Described<GroupPolicyPatch>) -> Option<JumpMethods> {
+    match policy.value.allowed_methods.as_ref()? {
+        Setting::NotDefined => None,
+        Setting::Defined(methods) | Setting::Final(methods) => Some(*methods),
+    }
 }
 
 impl Fields {
-    fn patch(self, rename: Option<Name>) -> Result<GroupPolicyPatch, Failure> {
-        let named = methods(&self.method);
+    /// Whether how the methods count changes, but not which they are.
+    fn keeps_methods(&self) -> bool {
+        let said = matches!(
+            self.methods_status,
+            Some(SettingStatus::Defined | SettingStatus::Final)
+        );
+        said && self.method.is_empty()
+    }
+
+    /// `before` are the methods that the policy says so far.
+    fn patch(self, rename: Option<Name>, before: Option<JumpMethods>) -> Result<GroupPolicyPatch, Failure> {
+        let named = match (self.keeps_methods(), before) {
+            (true, Some(before)) => before,
+            (true, None) => {
+                return Err(usage(
+                    "say which methods: --method, once for each, or all, or none",
+                ));
+            }
+            (false, _) => methods(&self.method),
+        };
         let allowed_methods = match self.methods_status {
             None if self.method.is_empty() => None,
             None | Some(SettingStatus::Defined) => Some(Setting::Defined(named)),
@@ -135,7 +161,7 @@ impl Fields {
         Ok(GroupPolicyPatch {
             name: rename,
             place: None,
-            members: flags(self.member, self.remove_member),
+            members: flags(self.member, self.remove_member)?,
             allowed_methods,
             roles_status: self.roles_status,
             roles: SlotsPatch {
@@ -146,7 +172,7 @@ impl Fields {
             },
             memberships_status: self.memberships_status,
             memberships: BTreeMap::new(),
-            jumpoints: flags(self.jumpoint, self.remove_jumpoint),
+            jumpoints: flags(self.jumpoint, self.remove_jumpoint)?,
         })
     }
 }
@@ -184,12 +210,20 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         }
         Verb::Add { name, fields } => {
             let done = format!("Added group policy {name}.");
-            (EditVerb::Add, name, fields.patch(None)?, done)
+            (EditVerb::Add, name, fields.patch(None, None)?, done)
         }
         Verb::Edit { name, rename, fields } => {
-            let patch = fields.patch(rename)?;
+            let before = if fields.keeps_methods() {
+                let rep = connect(&context.home).await?;
+                let policies = rep.described::<GroupPolicyPatch>(Some(name.clone())).await?;
+                policies.first().and_then(methods_of)
+            } else {
+                None
+            };
+            let patch = fields.patch(rename, before)?;
             something(&patch)?;
-            let done = format!("Changed group policy {name}.");
+            let shown = patch.name.as_ref().unwrap_or(&name);
+            let done = format!("Changed group policy {shown}.");
             (EditVerb::Edit, name, patch, done)
         }
         Verb::Move { name, to } => {
@@ -263,21 +297,10 @@ const COLUMNS: &[Column<Described<GroupPolicyPatch>>] = &[
     },
     Column {
         name: "METHODS",
-        text: |policy| {
-            let names = |methods: &jump_core::model::JumpMethods| {
-                let all = methods.iter().count() == jump_core::model::JumpMethod::ALL.len();
-                let names: Vec<String> = methods.iter().map(|method| method.to_string()).collect();
-                match (all, names.is_empty()) {
-                    (true, _) => "all".to_owned(),
-                    (_, true) => "none".to_owned(),
-                    _ => names.join(", "),
-                }
-            };
-            match policy.value.allowed_methods.as_ref() {
-                None | Some(Setting::NotDefined) => String::new(),
-                Some(Setting::Defined(methods)) => names(methods),
-                Some(Setting::Final(methods)) => format!("{} (final)", names(methods)),
-            }
+        text: |policy| match policy.value.allowed_methods.as_ref() {
+            None | Some(Setting::NotDefined) => String::new(),
+            Some(Setting::Defined(methods)) => methods_named(*methods),
+            Some(Setting::Final(methods)) => format!("{} (final)", methods_named(*methods)),
         },
     },
     Column {

@@ -7,11 +7,11 @@ use jump_core::control::{
 use jump_core::model::{CodeName, Comments, Name, UserName};
 
 use super::Context;
-use super::objects::something;
+use super::objects::{edit, show, something};
 use crate::connect::connect;
 use crate::error::Failure;
 use crate::output::Column;
-use crate::values::given_or_cleared;
+use crate::values::{given_or_cleared, given_or_emptied};
 
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
@@ -35,6 +35,8 @@ enum Verb {
         #[arg(long, value_name = "TEXT")]
         search: Option<String>,
     },
+    /// Show one group
+    Show { name: Name },
     /// List the direct members of a group
     Members { group: Name },
     /// Change a group; what is not named stays
@@ -49,8 +51,8 @@ enum Verb {
         /// What it is for
         #[arg(long)]
         comments: Option<Comments>,
-        /// Clear a field: code-name
-        #[arg(long, value_name = "FIELD", value_parser = ["code-name"])]
+        /// Clear a field; may be given several times
+        #[arg(long, value_name = "FIELD", value_parser = ["code-name", "comments"])]
         clear: Vec<String>,
     },
     /// Remove a group and its items; their sessions end
@@ -73,7 +75,7 @@ enum Verb {
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
     let output = context.output;
     let rep = connect(&context.home).await?;
-    let (edit, done) = match arguments.verb {
+    let (made, done) = match arguments.verb {
         Verb::List { search } => {
             let query = NameQuery {
                 search,
@@ -129,6 +131,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             let done = format!("Removed group {name} and its items.");
             (Edit::RemoveGroup { name }, done)
         }
+        Verb::Show { name } => return show::<GroupPatch>(output, &rep, Some(name)).await,
         Verb::Members { group } => {
             let page = PageQuery::default();
             let members = rep.all_members(MemberQuery { group, page }).await?;
@@ -160,11 +163,13 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             let patch = GroupPatch {
                 name: rename,
                 code_name: given_or_cleared(code_name, &clear, "code-name")?,
-                comments,
+                comments: given_or_emptied(comments, &clear, "comments")?,
             };
             something(&patch)?;
-            let done = format!("Changed group {name}.");
-            (Edit::Model(ModelEdit::Group(ExistingEdit { name, patch })), done)
+            let shown = patch.name.clone().unwrap_or_else(|| name.clone());
+            let done = format!("Changed group {shown}.");
+            let made = ModelEdit::Group(ExistingEdit { name, patch });
+            return edit::<GroupPatch>(output, &rep, made, &done, Some(shown)).await;
         }
         Verb::AddMember {
             group,
@@ -187,7 +192,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             (Edit::RemoveMember { group, user }, done)
         }
     };
-    rep.edit(edit).await?;
+    rep.edit(made).await?;
     output.say(done)?;
     output.value(&serde_json::json!({ "done": true }))
 }

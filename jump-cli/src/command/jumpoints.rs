@@ -7,12 +7,12 @@ use jump_core::control::{Edit, ExistingEdit, JumpointPatch, ModelEdit, RepReques
 use jump_core::model::{CodeName, Comments, Name, UserName};
 
 use super::Context;
-use super::objects::{show, something};
+use super::objects::{edit, show, something};
 use crate::connect::connect;
 use crate::error::{Failure, surprised};
 use crate::output::{Column, Output, yes_no};
 use crate::state::write_private;
-use crate::values::{given_or_cleared, yes_or_no};
+use crate::values::{given_or_cleared, given_or_emptied, yes_or_no};
 
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
@@ -52,8 +52,8 @@ enum Verb {
         /// Whether Protocol Tunnel Jump is allowed through it
         #[arg(long, value_name = "YES|NO", value_parser = yes_or_no())]
         tunnel: Option<bool>,
-        /// Clear a field: code-name
-        #[arg(long, value_name = "FIELD", value_parser = ["code-name"])]
+        /// Clear a field; may be given several times
+        #[arg(long, value_name = "FIELD", value_parser = ["code-name", "comments"])]
         clear: Vec<String>,
     },
     /// Remove a Jumpoint and the items behind it; their sessions end
@@ -78,7 +78,7 @@ enum Verb {
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
     let output = context.output;
     let rep = connect(&context.home).await?;
-    let (edit, done) = match arguments.verb {
+    let (made, done) = match arguments.verb {
         Verb::List => {
             let Response::Jumpoints(jumpoints) = rep.request(RepRequest::Jumpoints).await? else {
                 return Err(surprised());
@@ -134,17 +134,16 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             let patch = JumpointPatch {
                 name: rename,
                 code_name: given_or_cleared(code_name, &clear, "code-name")?,
-                comments,
+                comments: given_or_emptied(comments, &clear, "comments")?,
                 enabled: None,
                 shell_jump_enabled: shell,
                 protocol_tunnel_enabled: tunnel,
             };
             something(&patch)?;
-            let done = format!("Changed Jumpoint {name}.");
-            (
-                Edit::Model(ModelEdit::Jumpoint(ExistingEdit { name, patch })),
-                done,
-            )
+            let shown = patch.name.clone().unwrap_or_else(|| name.clone());
+            let done = format!("Changed Jumpoint {shown}.");
+            let made = ModelEdit::Jumpoint(ExistingEdit { name, patch });
+            return edit::<JumpointPatch>(output, &rep, made, &done, Some(shown)).await;
         }
         Verb::Remove { name } => {
             let done = format!("Removed Jumpoint {name} and the items behind it.");
@@ -167,7 +166,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             (Edit::RevokeJumpoint { jumpoint: name, user }, done)
         }
     };
-    rep.edit(edit).await?;
+    rep.edit(made).await?;
     output.say(done)?;
     output.value(&serde_json::json!({ "done": true }))
 }

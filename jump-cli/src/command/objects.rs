@@ -1,10 +1,10 @@
 //! What the verbs about roles, policies and teams have in common.
 
 use jump_core::control::{Described, Describes, Edit, ModelEdit};
-use jump_core::model::Name;
+use jump_core::model::{Name, ScheduleEntry};
 use jump_core::rep::Rep;
 use jump_core::text::Escaped;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Failure, usage};
@@ -102,6 +102,8 @@ fn spread(key: &str, value: &Value, lines: &mut Vec<(String, String)>) {
                 spread(&key, value, lines);
             }
         }
+        // An object without any field to show.
+        _ if key.is_empty() => {}
         other => lines.push((key.to_owned(), word(other))),
     }
 }
@@ -116,11 +118,14 @@ fn word(value: &Value) -> String {
         Value::Array(values) if values.is_empty() => "-".to_owned(),
         Value::Array(values) => values.iter().map(word).collect::<Vec<_>>().join(", "),
         Value::Object(fields) if fields.is_empty() => "-".to_owned(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(key, value)| format!("{key} {}", word(value)))
-            .collect::<Vec<_>>()
-            .join(" "),
+        Value::Object(fields) => match ScheduleEntry::deserialize(value) {
+            Ok(window) => window.to_string(),
+            Err(_) => fields
+                .iter()
+                .map(|(key, value)| format!("{key} {}", word(value)))
+                .collect::<Vec<_>>()
+                .join(" "),
+        },
     }
 }
 

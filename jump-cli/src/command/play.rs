@@ -16,6 +16,7 @@ use super::recordings::{Recording, RecordingArguments, title};
 use crate::error::{Failure, usage};
 use crate::output::{Colour, moment, not_written};
 use crate::stop::Stop;
+use crate::terminal::{INTERRUPT, Keys, RawMode};
 use replay::Replay;
 
 /// No pause is longer than this.
@@ -53,15 +54,23 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     );
     output.say(output.paint(Colour::Bold, heading))?;
     let plain = arguments.text || !io::stdout().is_terminal();
+    let mut keys = Keys::of_person().filter(|_| !plain);
+    if keys.is_some() && !recording.watchable.is_empty() {
+        output.say(output.paint(Colour::Faint, "-- q quits, space pauses"))?;
+    }
     for summary in &recording.watchable {
         output.say(output.paint(Colour::Faint, format!("-- {}", Escaped(&title(summary)))))?;
         if plain {
             text(recording.records()?, summary.channel, &mut io::stdout().lock())?;
-        } else {
-            let played = play(&recording, summary.channel, arguments.speed).await;
-            print(RESET)?;
-            played?;
-            output.say("")?;
+            continue;
+        }
+        let raw = keys.is_some().then(RawMode::start).transpose()?;
+        let played = play(&recording, summary.channel, arguments.speed, keys.as_mut()).await;
+        print(RESET)?;
+        drop(raw);
+        output.say("")?;
+        if played? == Played::Left {
+            return Ok(());
         }
     }
     if recording.watchable.is_empty() {
@@ -70,8 +79,46 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     Ok(())
 }
 
+/// How the playing of a channel came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Played {
+    /// All of it was shown.
+    Whole,
+    /// The viewer has seen enough.
+    Left,
+}
+
+/// What the viewer wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Pause,
+    Quit,
+    Interrupt,
+}
+
+/// Waits for a key that means something; for ever without a keyboard. Cancel-safe.
+async fn wish(keys: Option<&mut Keys>) -> Wish {
+    let Some(keys) = keys else {
+        return std::future::pending().await;
+    };
+    loop {
+        match keys.next().await {
+            b'q' | b'Q' => return Wish::Quit,
+            b' ' => return Wish::Pause,
+            INTERRUPT => return Wish::Interrupt,
+            _ => {}
+        }
+    }
+}
+
 /// Writes a channel's output in its own time, through the filter.
-async fn play(recording: &Recording, channel: u32, speed: f64) -> Result<(), Failure> {
+async fn play(
+    recording: &Recording,
+    channel: u32,
+    speed: f64,
+    mut keys: Option<&mut Keys>,
+) -> Result<Played, Failure> {
+    let interrupted = || Error::new(ErrorKind::Closed, "play the recording", "it was interrupted");
     let mut stop = Stop::listen()?;
     let mut filter = Replay::default();
     let mut before = None;
@@ -84,15 +131,31 @@ async fn play(recording: &Recording, channel: u32, speed: f64) -> Result<(), Fai
         let pause = before.map_or(Duration::ZERO, |before| record.at.saturating_sub(before));
         before = Some(record.at);
         let pause = Duration::try_from_secs_f64(pause.as_secs_f64() / speed).unwrap_or(LONGEST_PAUSE);
-        tokio::select! {
-            () = tokio::time::sleep(pause.min(LONGEST_PAUSE)) => {}
-            () = stop.told() => {
-                return Err(Error::new(ErrorKind::Closed, "play the recording", "it was interrupted").into());
+        let due = tokio::time::sleep(pause.min(LONGEST_PAUSE));
+        tokio::pin!(due);
+        let mut paused = false;
+        loop {
+            tokio::select! {
+                () = &mut due, if !paused => break,
+                () = stop.told() => return Err(interrupted().into()),
+                wanted = wish(keys.as_deref_mut()) => match wanted {
+                    Wish::Pause => paused = !paused,
+                    Wish::Quit => return Ok(Played::Left),
+                    Wish::Interrupt => return Err(interrupted().into()),
+                },
             }
         }
-        print(&filter.take(&record.payload))?;
+        let shown = filter.take(&record.payload);
+        // With a keyboard the terminal is in raw mode, and does not begin a line by itself.
+        let raw = keys.is_some();
+        print(&if raw { lines_begun(&shown) } else { shown })?;
     }
-    Ok(())
+    Ok(Played::Whole)
+}
+
+/// The text with a carriage return before each line feed that has none.
+fn lines_begun(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\n', "\r\n")
 }
 
 fn print(text: &str) -> Result<(), Failure> {

@@ -5,12 +5,13 @@ mod fields;
 use clap::{Args, Subcommand};
 use jump_core::control::{Described, EditVerb, JumpPolicyPatch, ModelEdit, NamedEdit};
 use jump_core::model::Name;
+use jump_core::rep::Rep;
 
 use super::Context;
 use super::objects::{edit, show, something};
 use crate::connect::connect;
 use crate::error::Failure;
-use crate::output::Column;
+use crate::output::{Column, Output};
 use fields::Fields;
 
 #[derive(Debug, Args)]
@@ -105,7 +106,25 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         }
     };
     let rep = connect(&context.home).await?;
-    edit::<JumpPolicyPatch>(output, &rep, made, &done, shown).await
+    edit::<JumpPolicyPatch>(output, &rep, made, &done, shown.clone()).await?;
+    match shown {
+        Some(name) if !output.json() => warn(output, &rep, name).await,
+        _ => Ok(()),
+    }
+}
+
+/// Points out an approval that nobody can give: nobody gets in any more then, which is easily meant otherwise.
+async fn warn(output: &Output, rep: &Rep, name: Name) -> Result<(), Failure> {
+    let policies = rep.described::<JumpPolicyPatch>(Some(name)).await?;
+    let approvals = policies
+        .iter()
+        .filter_map(|policy| policy.value.approval.as_ref()?.as_ref());
+    for approval in approvals {
+        if approval.approvers.is_empty() && approval.approver_teams.is_empty() {
+            output.say("Nobody may approve yet: say who with --approver or --approver-team.")?;
+        }
+    }
+    Ok(())
 }
 
 fn when(policy: &Described<JumpPolicyPatch>) -> String {

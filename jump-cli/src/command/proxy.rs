@@ -1,17 +1,15 @@
 //! `jump proxy`: standard input and output become the session's stream, for native clients.
 
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use clap::Args;
 use jump_core::model::{ItemDetails, TargetAddress};
 use jump_core::protocol::Session;
 use jump_core::rep::Rep;
+use jump_core::session::EndReason;
 use jump_core::tunnel::pump;
 use jump_core::{Error, ErrorKind, Result};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Context;
 use jump_core::rep::{JumpOptions, JumpSession};
@@ -75,22 +73,18 @@ async fn shell(rep: &Rep, item: &str, options: &JumpOptions) -> Result<(), Failu
 }
 
 /// Says goodbye to the Jumpoint and waits for its own, so that what was sent last arrives: a socket that is closed
-/// with something unread in it is reset, and takes with it what is still on its way.
+/// with something unread in it is reset, and takes with it what is still on its way. Then waits for the broker's word:
+/// a client that was told goodbye by the Jumpoint may be gone before that is here, and even before the stream's end is.
 ///
 /// # Errors
-/// What ended the session, if that was not its client: the client may be gone before the broker's word is here.
+/// What ended the session, if that was not its client.
 async fn part(session: &mut SessionSide) -> Result<()> {
     let mut rest = [0u8; 4096];
-    let mut read = ReadBuf::new(&mut rest);
-    // Ended over there already, before our goodbye could be the reason?
-    let there = poll_fn(|cx| Poll::Ready(Pin::new(&mut *session).poll_read(cx, &mut read))).await;
-    let there = matches!(there, Poll::Ready(Ok(())) if read.filled().is_empty());
     let parting = async {
         // A stream that cannot be shut down is closed.
         let _ = session.shutdown().await;
         loop {
             match session.read(&mut rest).await {
-                Ok(0) if there => tokio::time::sleep(Duration::from_millis(10)).await,
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
                 Err(error) => return Err(Error::from_io(ErrorKind::Network, "part", error)),
@@ -98,8 +92,14 @@ async fn part(session: &mut SessionSide) -> Result<()> {
         }
     };
     match tokio::time::timeout(GOODBYE, parting).await {
-        Ok(Err(error)) if error.kind() != ErrorKind::Network => Err(error),
-        _ => Ok(()),
+        Ok(Err(error)) if error.kind() != ErrorKind::Network => return Err(error),
+        _ => {}
+    }
+    match session.0.why_over().await {
+        // How a session fails whose client went away first says nothing about why it went.
+        None | Some(EndReason::RepLost | EndReason::Failed { .. }) => Ok(()),
+        Some(reason) if reason.is_normal() => Ok(()),
+        Some(reason) => Err(reason.to_error()),
     }
 }
 

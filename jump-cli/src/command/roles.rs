@@ -9,7 +9,7 @@ use super::objects::{edit, held, show, something};
 use crate::connect::connect;
 use crate::error::{Failure, usage};
 use crate::output::{Column, yes_no};
-use crate::values::role_permission;
+use crate::values::{each_once, role_permission};
 
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
@@ -63,6 +63,9 @@ impl Fields {
             description: self.description,
             ..RolePatch::default()
         };
+        if self.allow.iter().any(|one| one == "all") && self.deny.iter().any(|one| one == "all") {
+            return Err(usage("--allow all and --deny all contradict each other"));
+        }
         // `all` first, so that what is named besides is an exception to it.
         for (named, allowed) in [(&self.allow, true), (&self.deny, false)] {
             if named.iter().any(|one| one == "all") {
@@ -70,12 +73,15 @@ impl Fields {
                 patch.permissions.extend(all);
             }
         }
-        for (named, allowed) in [(&self.allow, true), (&self.deny, false)] {
-            for one in named.iter().filter(|one| *one != "all") {
-                let permission = role_permission(one).map_err(usage)?;
-                patch.permissions.insert(permission, allowed);
+        let mut named = Vec::new();
+        for (texts, allowed) in [(&self.allow, true), (&self.deny, false)] {
+            for one in texts.iter().filter(|one| *one != "all") {
+                named.push((role_permission(one).map_err(usage)?, allowed));
             }
         }
+        patch
+            .permissions
+            .extend(each_once(named, |one| one.code().to_owned())?);
         Ok(patch)
     }
 }

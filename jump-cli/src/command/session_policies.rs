@@ -10,7 +10,7 @@ use super::objects::{edit, show, something};
 use crate::connect::connect;
 use crate::error::Failure;
 use crate::output::Column;
-use crate::values::{given_or_cleared, session_permission};
+use crate::values::{each_once, given_or_cleared, given_or_emptied, session_permission};
 
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
@@ -67,8 +67,8 @@ struct Fields {
     /// Commands that match may not run without a shell; may be given several times
     #[arg(long, value_name = "PATTERN")]
     all_but_command: Vec<Field>,
-    /// Clear a field: commands, code-name
-    #[arg(long, value_name = "FIELD", value_parser = ["commands", "code-name"])]
+    /// Clear a field; may be given several times
+    #[arg(long, value_name = "FIELD", value_parser = ["commands", "description", "code-name"])]
     clear: Vec<String>,
 }
 
@@ -79,10 +79,10 @@ impl Fields {
             (self.deny, Some(false)),
             (self.undefine, None),
         ];
-        let permissions = states
+        let named = states
             .into_iter()
-            .flat_map(|(named, state)| named.into_iter().map(move |one| (one, state)))
-            .collect();
+            .flat_map(|(named, state)| named.into_iter().map(move |one| (one, state)));
+        let permissions = each_once(named, |one| one.name().to_owned())?;
         let commands = match (self.only_command, self.all_but_command) {
             (only, _) if !only.is_empty() => Some(CommandFilter::Only(only)),
             (_, all_but) if !all_but.is_empty() => Some(CommandFilter::AllBut(all_but)),
@@ -91,7 +91,7 @@ impl Fields {
         Ok(SessionPolicyPatch {
             name: rename,
             code_name: given_or_cleared(self.code_name, &self.clear, "code-name")?,
-            description: self.description,
+            description: given_or_emptied(self.description, &self.clear, "description")?,
             permissions,
             commands: given_or_cleared(commands, &self.clear, "commands")?,
         })

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use jump_core::control::{Edit, LoginView, ModelEdit, NameQuery, UserEdit, UserPatch};
 use jump_core::id::LoginId;
-use jump_core::model::{LoginScope, Name, UserName};
+use jump_core::model::{JumpMethods, LoginScope, Name, UserName};
 
 use super::Context;
 use super::jumpoints::hand_over;
@@ -15,7 +15,7 @@ use super::objects::{edit, show, something};
 use crate::connect::connect;
 use crate::error::Failure;
 use crate::output::{Column, yes_no};
-use crate::values::{MethodOrAll, given_or_cleared, methods, yes_or_no};
+use crate::values::{MethodOrAll, given_or_cleared, methods, methods_named, yes_or_no};
 
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
@@ -29,7 +29,7 @@ enum Verb {
     /// Add a user, who may do nothing until groups and Jumpoints are granted
     Add {
         name: UserName,
-        /// A method by which it may jump, or `all`; may be given several times
+        /// A method by which it may jump, or `all`, or `none`; may be given several times [default: those of its group policies]
         #[arg(long)]
         method: Vec<MethodOrAll>,
         /// It may administer the site
@@ -87,7 +87,7 @@ struct Fields {
     /// Whether it may administer the site
     #[arg(long, value_name = "YES|NO", value_parser = yes_or_no())]
     admin: Option<bool>,
-    /// A method by which it may jump, in place of those there are, or `all`; may be given several times
+    /// A method by which it may jump, in place of those there are, or `all`, or `none`; may be given several times
     #[arg(long)]
     method: Vec<MethodOrAll>,
     /// The role in groups where its membership names none
@@ -159,7 +159,11 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
                     },
                     Column {
                         name: "METHODS",
-                        text: |user| join(user.allowed_methods.iter().map(|method| method.to_string())),
+                        text: |user| match user.allowed_methods {
+                            // Nothing of its own: its group policies may allow some.
+                            none if none == JumpMethods::default() => String::new(),
+                            some => methods_named(some),
+                        },
                     },
                     Column {
                         name: "DEFAULT ROLE",
@@ -210,17 +214,27 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             admin,
             default_role,
         } => {
-            let done = format!("Added user {name}. Invite it with: jump users invite {name}");
-            let allowed_methods = methods(&method);
-            (
-                Edit::AddUser {
-                    name,
-                    administrator: admin,
-                    allowed_methods,
-                    default_role,
-                },
-                done,
-            )
+            let add = Edit::AddUser {
+                name: name.clone(),
+                administrator: admin,
+                allowed_methods: methods(&method),
+                default_role,
+            };
+            rep.edit(add).await?;
+            if method.is_empty() {
+                // No method at all would be a word of its own, against which no group policy counts.
+                let patch = UserPatch {
+                    allowed_methods: Some(None),
+                    ..UserPatch::default()
+                };
+                let name = name.clone();
+                rep.edit(Edit::Model(ModelEdit::User(UserEdit { name, patch })))
+                    .await?;
+            }
+            output.say(format_args!(
+                "Added user {name}. Invite it with: jump users invite {name}"
+            ))?;
+            return output.value(&serde_json::json!({ "done": true }));
         }
         Verb::Remove { name } => {
             let done = format!("Removed user {name}.");

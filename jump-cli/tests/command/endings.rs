@@ -1,9 +1,12 @@
 //! How sessions end, and what the command says and returns.
 
+use std::time::Duration;
+
+use jump_testkit::fault_proxy::{Direction, FaultProxy, Faults};
 use jump_testkit::process::{Process, command};
 use jump_testkit::sshd::Sshd;
 
-use crate::support::{ADMIN, LONG, Site, User, add_shell, nothing_is_active};
+use crate::support::{ADMIN, LONG, Parts, Site, User, add_shell, nothing_is_active};
 
 #[tokio::test]
 async fn the_exit_code_of_a_remote_command_passes_through() {
@@ -145,6 +148,55 @@ async fn a_session_that_an_administrator_ends_says_so() {
         .await
         .unwrap();
     assert_eq!(ssh.wait(LONG).await.unwrap().code(), Some(255));
+}
+
+/// The client hears of the end from the Jumpoint, through the relay; the reason comes from the broker.
+#[tokio::test]
+async fn the_reason_is_told_even_if_it_comes_after_the_client_is_gone() {
+    let (parts, sshd) = (Parts::start().await, Sshd::start().await.unwrap());
+    add_shell(&parts.admin, &sshd, &[]).await;
+    // From now on the administrator's other device reaches the broker over a wire that can be slow.
+    let invitation = parts.admin.run(&["users", "invite", ADMIN]).await.ok();
+    let device = User::invited(&invitation).await;
+    let file = device.home.join("profiles/default/login");
+    let mut login: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let address = login["broker"]["address"].as_str().unwrap().parse().unwrap();
+    let wire = FaultProxy::start(address).await.unwrap();
+    login["broker"]["address"] = wire.address().to_string().into();
+    std::fs::write(&file, login.to_string()).unwrap();
+
+    let known = format!("UserKnownHostsFile={}", device.home.join("known_hosts").display());
+    let options = [
+        "-o",
+        "ProxyCommand=jump proxy web",
+        "-o",
+        "StrictHostKeyChecking=accept-new",
+    ];
+    let mut ssh = device.environment(command("ssh"), &options);
+    ssh.args([
+        "-o",
+        &known,
+        "-o",
+        "BatchMode=yes",
+        "web",
+        "echo ready; sleep 1000",
+    ]);
+    let mut ssh = Process::spawn(ssh).unwrap();
+    ssh.wait_for_line("ready", LONG).await.unwrap();
+    wire.set(
+        Direction::FromUpstream,
+        Faults {
+            delay: Duration::from_secs(1),
+            ..Faults::default()
+        },
+    );
+    let active = parts.admin.run(&["sessions", "--active", "--json"]).await.json();
+    let session = active[0]["id"].as_str().unwrap();
+    parts.admin.run(&["sessions", "end", session]).await.ok();
+    assert_eq!(ssh.wait(LONG).await.unwrap().code(), Some(255));
+    ssh.wait_for_line(&format!("jump: the session was ended by {ADMIN}"), LONG)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

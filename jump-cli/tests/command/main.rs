@@ -14,8 +14,11 @@ mod demo;
 mod endings;
 mod files;
 mod first_session;
+mod model_effects;
+mod model_verbs;
 mod native_clients;
 mod outside;
+mod play;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod reports;

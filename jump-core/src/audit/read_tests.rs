@@ -126,6 +126,44 @@ async fn a_position_of_another_log_or_of_none_is_refused() {
 }
 
 #[tokio::test]
+async fn a_position_at_the_very_end_gives_nothing_yet_and_then_what_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    for log in logs(&folder) {
+        for end in [0, 7, 8] {
+            append(&*log, log_length(&*log).await..end).await;
+            let all = log
+                .read(
+                    LogPosition::default(),
+                    ReadLimits {
+                        events: 99,
+                        bytes: usize::MAX,
+                    },
+                )
+                .await
+                .unwrap();
+            assert!(all.at_end && all.next.sequence() == end);
+            let nothing = log.read(all.next, SOME).await.unwrap();
+            assert!(nothing.events.is_empty() && nothing.at_end, "{end}");
+            assert_eq!(nothing.next, all.next);
+        }
+        // As many as are asked for and not one more: that is the end only if nothing follows.
+        let exactly = |events| ReadLimits {
+            events,
+            bytes: usize::MAX,
+        };
+        assert!(log.read(LogPosition::default(), exactly(8)).await.unwrap().at_end);
+        assert!(!log.read(LogPosition::default(), exactly(7)).await.unwrap().at_end);
+        let end = log.read(LogPosition::default(), exactly(8)).await.unwrap().next;
+        append(&*log, 8..9).await;
+        assert_eq!(rest(&*log, end, SOME).await, [event(8)]);
+    }
+}
+
+async fn log_length(log: &dyn AuditLog) -> u64 {
+    rest(log, LogPosition::default(), SOME).await.len() as u64
+}
+
+#[tokio::test]
 async fn s17_a_reader_notices_what_was_changed_under_the_running_log() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");

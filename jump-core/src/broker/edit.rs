@@ -83,10 +83,17 @@ pub(super) async fn edit(broker: &Broker, caller: &Caller, edit: Edit) -> Result
                 .map(|policy| names::jump_policy(&world, &policy).map(|policy| policy.id))
                 .transpose()?,
         }),
-        Edit::RemoveMember { group, user } => Change::RemoveMembership {
-            user: names::user(&world, &user)?.id,
-            group: names::group(&world, &group)?.id,
-        },
+        Edit::RemoveMember { group, user } => {
+            let (user, group) = (names::user(&world, &user)?, names::group(&world, &group)?);
+            if world.membership(user.id, group.id).is_none() {
+                let message = format!("user `{}` is not in group `{}`", user.name, group.name);
+                return Err(Error::new(ErrorKind::NotFound, "change the site", message));
+            }
+            Change::RemoveMembership {
+                user: user.id,
+                group: group.id,
+            }
+        }
         Edit::AddJumpoint { name } => {
             let id = JumpointId::new(broker.0.store.next_id(IdKind::Jumpoint).await?)?;
             editing
@@ -107,10 +114,20 @@ pub(super) async fn edit(broker: &Broker, caller: &Caller, edit: Edit) -> Result
             user: names::user(&world, &user)?.id,
             jumpoint: names::jumpoint(&world, &jumpoint)?.id,
         },
-        Edit::RevokeJumpoint { jumpoint, user } => Change::RevokeJumpoint {
-            user: names::user(&world, &user)?.id,
-            jumpoint: names::jumpoint(&world, &jumpoint)?.id,
-        },
+        Edit::RevokeJumpoint { jumpoint, user } => {
+            let (user, jumpoint) = (names::user(&world, &user)?, names::jumpoint(&world, &jumpoint)?);
+            if !world.jumpoints_granted_to(user.id).any(|one| one == jumpoint.id) {
+                let message = format!(
+                    "jumpoint `{}` is not granted to user `{}` itself",
+                    jumpoint.name, user.name
+                );
+                return Err(Error::new(ErrorKind::NotFound, "change the site", message));
+            }
+            Change::RevokeJumpoint {
+                user: user.id,
+                jumpoint: jumpoint.id,
+            }
+        }
         Edit::Model(edit) => {
             let changes = model_edit::changes(broker, &world, edit).await?;
             editing.commit(caller.actor(), changes).await?;

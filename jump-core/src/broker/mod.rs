@@ -18,6 +18,7 @@ mod endings;
 mod enrol;
 mod factors;
 mod find;
+mod in_use;
 mod invitations;
 mod item_edit;
 mod item_lookup;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Broker, names};
+use super::{Broker, in_use, names};
 use crate::control::{
     ApprovalPatch, EditVerb, ExistingEdit, GroupPatch, GroupPolicyPatch, JumpPolicyPatch, JumpointPatch,
     MembershipNames, ModelEdit, NamedEdit, PolicyPlace, RolePatch, SessionPolicyPatch, SettingStatus,
@@ -43,6 +43,18 @@ fn taken(what: &str, name: &Name) -> Error {
     Error::new(ErrorKind::Conflict, "change the site", message)
 }
 
+/// Refuses a removal that is also a change: whoever sent it meant something else.
+fn only_removes<P: Default + PartialEq>(edit: &NamedEdit<P>) -> Result<()> {
+    if edit.verb == EditVerb::Remove && edit.patch != P::default() {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            "change the site",
+            "what is removed cannot be changed at the same time",
+        ));
+    }
+    Ok(())
+}
+
 /// Adds what is named with `true`, removes what is named with `false`.
 fn merge<K: Ord, N>(
     set: &mut BTreeSet<K>,
@@ -69,6 +81,7 @@ fn maybe_role(world: &World, name: Option<&Name>) -> Result<Option<RoleId>> {
 }
 
 async fn role(broker: &Broker, world: &World, edit: NamedEdit<RolePatch>) -> Result<Change> {
+    only_removes(&edit)?;
     let mut role = match edit.verb {
         EditVerb::Add if names::role(world, &edit.name).is_ok() => return Err(taken("role", &edit.name)),
         EditVerb::Add => Role {
@@ -87,6 +100,7 @@ async fn role(broker: &Broker, world: &World, edit: NamedEdit<RolePatch>) -> Res
         return Err(Error::new(ErrorKind::InvalidArgument, "change a role", message));
     }
     if edit.verb == EditVerb::Remove {
+        in_use::role(world, &role)?;
         return Ok(Change::RemoveRole(role.id));
     }
     let patch = edit.patch;
@@ -99,6 +113,7 @@ async fn role(broker: &Broker, world: &World, edit: NamedEdit<RolePatch>) -> Res
 }
 
 async fn jump_policy(broker: &Broker, world: &World, edit: NamedEdit<JumpPolicyPatch>) -> Result<Change> {
+    only_removes(&edit)?;
     let mut policy = match edit.verb {
         EditVerb::Add if names::jump_policy(world, &edit.name).is_ok() => {
             return Err(taken("jump policy", &edit.name));
@@ -109,7 +124,9 @@ async fn jump_policy(broker: &Broker, world: &World, edit: NamedEdit<JumpPolicyP
         }
         EditVerb::Edit => JumpPolicy::clone(names::jump_policy(world, &edit.name)?),
         EditVerb::Remove => {
-            return names::jump_policy(world, &edit.name).map(|policy| Change::RemovePolicy(policy.id));
+            let policy = names::jump_policy(world, &edit.name)?;
+            in_use::jump_policy(world, policy)?;
+            return Ok(Change::RemovePolicy(policy.id));
         }
     };
     let patch = edit.patch;
@@ -160,6 +177,7 @@ fn approval(world: &World, before: Option<Approval>, patch: ApprovalPatch) -> Re
     });
     set(&mut approval.max_duration_minutes, patch.max_duration_minutes);
     set(&mut approval.scope, patch.scope);
+    set(&mut approval.email_addresses, patch.email_addresses);
     set(&mut approval.self_approval, patch.self_approval);
     merge(&mut approval.approvers, &patch.approvers, |name| {
         names::user(world, name).map(|user| user.id)
@@ -175,6 +193,7 @@ async fn session_policy(
     world: &World,
     edit: NamedEdit<SessionPolicyPatch>,
 ) -> Result<Change> {
+    only_removes(&edit)?;
     let mut policy = match edit.verb {
         EditVerb::Add if names::session_policy(world, &edit.name).is_ok() => {
             return Err(taken("session policy", &edit.name));
@@ -185,8 +204,9 @@ async fn session_policy(
         }
         EditVerb::Edit => SessionPolicy::clone(names::session_policy(world, &edit.name)?),
         EditVerb::Remove => {
-            return names::session_policy(world, &edit.name)
-                .map(|policy| Change::RemoveSessionPolicy(policy.id));
+            let policy = names::session_policy(world, &edit.name)?;
+            in_use::session_policy(world, policy)?;
+            return Ok(Change::RemoveSessionPolicy(policy.id));
         }
     };
     let patch = edit.patch;
@@ -215,6 +235,7 @@ async fn group_policy(
     world: &World,
     edit: NamedEdit<GroupPolicyPatch>,
 ) -> Result<Vec<Change>> {
+    only_removes(&edit)?;
     let mut policy = match edit.verb {
         EditVerb::Add if names::group_policy(world, &edit.name).is_ok() => {
             return Err(taken("group policy", &edit.name));
@@ -258,15 +279,25 @@ fn opened<T: Default>(setting: &mut Setting<T>) -> (T, SettingStatus) {
 }
 
 /// The section again. What was said for the first time is defined, unless the status says otherwise.
-fn closed<T>(value: T, before: SettingStatus, status: Option<SettingStatus>, said: bool) -> Setting<T> {
+fn closed<T>(
+    value: T,
+    before: SettingStatus,
+    status: Option<SettingStatus>,
+    said: bool,
+) -> Result<Setting<T>> {
     let otherwise = match before {
         SettingStatus::NotDefined if said => SettingStatus::Defined,
         before => before,
     };
     match status.unwrap_or(otherwise) {
-        SettingStatus::NotDefined => Setting::NotDefined,
-        SettingStatus::Defined => Setting::Defined(value),
-        SettingStatus::Final => Setting::Final(value),
+        SettingStatus::NotDefined if said => Err(Error::new(
+            ErrorKind::InvalidArgument,
+            "change a group policy",
+            "what is given and the status not_defined contradict each other",
+        )),
+        SettingStatus::NotDefined => Ok(Setting::NotDefined),
+        SettingStatus::Defined => Ok(Setting::Defined(value)),
+        SettingStatus::Final => Ok(Setting::Final(value)),
     }
 }
 
@@ -276,7 +307,7 @@ fn slots(
     status: Option<SettingStatus>,
     patch: SlotsPatch,
 ) -> Result<()> {
-    let said = !patch.is_empty();
+    let mut said = false;
     let (mut slots, before): (RoleSlots, _) = opened(&mut policy.roles);
     for (slot, named) in [
         (&mut slots.default, patch.default),
@@ -286,9 +317,10 @@ fn slots(
     ] {
         if let Some(name) = named {
             *slot = maybe_role(world, name.as_ref())?;
+            said |= name.is_some();
         }
     }
-    policy.roles = closed(slots, before, status, said);
+    policy.roles = closed(slots, before, status, said)?;
     Ok(())
 }
 
@@ -323,7 +355,7 @@ fn memberships(
             None => list.push(given),
         }
     }
-    policy.memberships = closed(list, before, status, said);
+    policy.memberships = closed(list, before, status, said)?;
     Ok(())
 }
 
@@ -356,6 +388,7 @@ fn placed(world: &World, policy: GroupPolicy, place: Option<PolicyPlace>) -> Vec
 }
 
 async fn team(broker: &Broker, world: &World, edit: NamedEdit<TeamPatch>) -> Result<Change> {
+    only_removes(&edit)?;
     let mut team = match edit.verb {
         EditVerb::Add if names::team(world, &edit.name).is_ok() => return Err(taken("team", &edit.name)),
         EditVerb::Add => Team {
@@ -364,7 +397,11 @@ async fn team(broker: &Broker, world: &World, edit: NamedEdit<TeamPatch>) -> Res
             members: BTreeMap::new(),
         },
         EditVerb::Edit => Team::clone(names::team(world, &edit.name)?),
-        EditVerb::Remove => return names::team(world, &edit.name).map(|team| Change::RemoveTeam(team.id)),
+        EditVerb::Remove => {
+            let team = names::team(world, &edit.name)?;
+            in_use::team(world, team)?;
+            return Ok(Change::RemoveTeam(team.id));
+        }
     };
     set(&mut team.name, edit.patch.name);
     for (name, role) in edit.patch.members {

@@ -6,15 +6,15 @@ use super::find::named;
 use super::model_edit::in_order;
 use super::{Broker, Caller, names};
 use crate::control::{
-    ApprovalPatch, Described, GroupPolicyPatch, JumpPolicyPatch, JumpointPatch, MembershipNames, ModelKind,
-    ModelPage, ModelQuery, NotificationPatch, Page, PageQuery, PolicyPlace, RolePatch, SessionPolicyPatch,
-    SettingStatus, SitePatch, SlotsPatch, TeamPatch, UserPatch,
+    ApprovalPatch, Described, GroupPatch, GroupPolicyPatch, JumpPolicyPatch, JumpointPatch, MembershipNames,
+    ModelKind, ModelPage, ModelQuery, NotificationPatch, Page, PageQuery, PolicyPlace, RolePatch,
+    SessionPolicyPatch, SettingStatus, SitePatch, SlotsPatch, TeamPatch, UserPatch,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{PolicyId, RoleId, SessionPolicyId, UserId};
 use crate::model::{
-    Approval, GroupPolicy, JumpPolicy, Jumpoint, Name, Role, RolePermission, RoleSlots, SessionPolicy,
-    Setting, Team, User, UserName, World, folded,
+    Approval, GroupPolicy, JumpGroup, JumpPolicy, Jumpoint, Name, Role, RolePermission, RoleSlots,
+    SessionPolicy, Setting, Team, User, UserName, World, folded,
 };
 use crate::session::SessionPermission;
 
@@ -59,6 +59,10 @@ pub(super) fn describe(broker: &Broker, caller: &Caller, query: ModelQuery) -> R
                 .map(|name| names::user(world, &UserName::new(name.as_str())?))
                 .transpose()?;
             ModelPage::User(rows(one, world.users(), page, |one| user(world, one))?)
+        }
+        ModelKind::Group => {
+            let one = name.map(|name| names::group(world, name)).transpose()?;
+            ModelPage::Group(rows(one, world.groups(), page, group)?)
         }
         ModelKind::Jumpoint => {
             let one = name.map(|name| names::jumpoint(world, name)).transpose()?;
@@ -118,7 +122,7 @@ macro_rules! has_name {
     )+};
 }
 
-has_name!(Role, JumpPolicy, SessionPolicy, Team, User, Jumpoint);
+has_name!(Role, JumpPolicy, SessionPolicy, Team, User, JumpGroup, Jumpoint);
 
 fn described<P>(id: u32, name: &str, value: P) -> Described<P> {
     Described {
@@ -206,6 +210,7 @@ fn approval(world: &World, approval: &Approval) -> ApprovalPatch {
         approver_teams: teams
             .filter_map(|id| Some((world.team(*id)?.name.clone(), true)))
             .collect(),
+        email_addresses: Some(approval.email_addresses.clone()),
         self_approval: Some(approval.self_approval),
     }
 }
@@ -294,6 +299,15 @@ fn user(world: &World, user: &User) -> Described<UserPatch> {
         session_policy: Some(session_policy_name(world, user.session_policy)),
     };
     described(user.id.get(), user.name.as_str(), value)
+}
+
+fn group(group: &JumpGroup) -> Described<GroupPatch> {
+    let value = GroupPatch {
+        name: None,
+        code_name: Some(group.code_name.clone()),
+        comments: Some(group.comments.clone()),
+    };
+    described(group.id.get(), group.name.as_str(), value)
 }
 
 fn jumpoint(jumpoint: &Jumpoint) -> Described<JumpointPatch> {

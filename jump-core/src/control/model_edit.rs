@@ -172,6 +172,9 @@ pub struct ApprovalPatch {
     /// Whose members may approve (`true`) or not any more; what is not named stays.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub approver_teams: BTreeMap<Name, bool>,
+    /// All e-mail addresses that hear of requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_addresses: Option<Vec<Field>>,
     /// Whether one may approve one's own request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub self_approval: Option<bool>,
@@ -456,6 +459,8 @@ pub enum ModelKind {
     Team,
     /// Users, by name.
     User,
+    /// Jump Groups, by name.
+    Group,
     /// Jumpoints, by name.
     Jumpoint,
     /// What holds for the whole site.
@@ -479,6 +484,8 @@ pub enum ModelPage {
     Team(Page<Described<TeamPatch>>),
     /// Users.
     User(Page<Described<UserPatch>>),
+    /// Jump Groups.
+    Group(Page<Described<GroupPatch>>),
     /// Jumpoints.
     Jumpoint(Page<Described<JumpointPatch>>),
     /// What holds for the whole site.
@@ -516,6 +523,7 @@ describes! {
     GroupPolicy: GroupPolicyPatch;
     Team: TeamPatch;
     User: UserPatch;
+    Group: GroupPatch;
     Jumpoint: JumpointPatch;
     Site: SitePatch;
 }

@@ -109,6 +109,17 @@ fn s30_a_message_is_one_line_and_its_data_stay_in_their_quotes() {
     }
 }
 
+/// RFC 5424 §6.3.3: these three are escaped in a value, a closing bracket although it is within quotes.
+#[test]
+fn quotes_backslashes_and_brackets_are_escaped_in_structured_data() {
+    let message = format(SyslogTransport::Tcp)
+        .messages(&record("a]b\"c\\d[e", fields(json!({"name": "]"}))))
+        .remove(0);
+    let (header, _) = message.split_once('\u{feff}').unwrap();
+    assert!(header.contains(r#" who="a\]b\"c\\d[e" "#), "{header}");
+    assert!(header.ends_with(r#" name="\]"] "#), "{header}");
+}
+
 #[test]
 fn a_long_message_is_sent_in_numbered_segments_that_lose_nothing() {
     let long = "ü;€".repeat(5000);

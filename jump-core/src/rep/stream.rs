@@ -70,6 +70,12 @@ impl SessionStream {
         self.session
     }
 
+    /// Waits for the broker to say why the session is over, at most three seconds; `None` if it does not say. For whoever
+    /// drives the session with a client of another make: such a client may be gone before that word has come. Cancel-safe.
+    pub async fn why_over(&self) -> Option<EndReason> {
+        self.end.clone().why().await
+    }
+
     /// Notes how the stream failed, and waits for the reason of the session's end as far as anybody knows it.
     fn poll_failure(&mut self, half: Half, cx: &mut Context<'_>, failure: &io::Error) -> Poll<io::Error> {
         if self.cut.is_none() {

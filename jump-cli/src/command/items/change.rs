@@ -11,9 +11,9 @@ use jump_core::model::{
 use jump_core::session::{RecordingMode, SessionPermission};
 
 use super::draft::Forward;
-use crate::error::{Failure, usage};
+use crate::error::Failure;
 use crate::values::{
-    Method, RECORDING, Seconds, clears, given_or_cleared, one_of, session_permission, yes_or_no,
+    Method, RECORDING, Seconds, given_or_cleared, one_of, session_permission, whole, yes_or_no,
 };
 
 pub(super) const QUALITY: &[&str] = &[
@@ -133,17 +133,6 @@ pub(super) struct Fields {
     /// Whether it shows nothing
     #[arg(long, value_name = "YES|NO", value_parser = yes_or_no(), help_heading = "Jump Client")]
     quiet: Option<bool>,
-}
-
-/// All of a list, if there is any or it is cleared.
-fn whole<T: Clone>(given: &[T], cleared: &[String], field: &str) -> Result<Option<Vec<T>>, Failure> {
-    match (given.is_empty(), clears(cleared, field)) {
-        (true, false) => Ok(None),
-        (false, true) => Err(usage(format!(
-            "--{field} and --clear {field} contradict each other"
-        ))),
-        _ => Ok(Some(given.to_vec())),
-    }
 }
 
 impl Fields {

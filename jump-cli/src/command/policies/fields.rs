@@ -8,7 +8,10 @@ use jump_core::model::{
 use jump_core::session::RecordingMode;
 
 use crate::error::{Failure, usage};
-use crate::values::{RECORDING, Seconds, clears, given_or_cleared, one_of, schedule, yes_or_no};
+use crate::values::{
+    RECORDING, Seconds, clears, each_once, given_or_cleared, given_or_emptied, one_of, schedule, whole,
+    yes_or_no,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Fields {
@@ -42,6 +45,9 @@ pub(super) struct Fields {
     /// A team whose members may not approve any more; may be given several times
     #[arg(long, value_name = "TEAM", help_heading = "Approval")]
     remove_approver_team: Vec<Name>,
+    /// An address that hears of requests, in place of those there are; may be given several times
+    #[arg(long, value_name = "ADDRESS", help_heading = "Approval")]
+    approval_email: Vec<Field>,
     /// The longest that may be approved [default: 480]
     #[arg(long, value_name = "MINUTES", help_heading = "Approval")]
     approval_minutes: Option<u32>,
@@ -94,8 +100,14 @@ pub(super) struct Fields {
     #[arg(long, value_name = "NAME", help_heading = "Notification")]
     notify_name: Option<Field>,
     /// Clear a field; may be given several times
-    #[arg(long, value_name = "FIELD", value_parser = ["schedule", "approval", "recording-mode", "max-duration", "idle-limit", "email", "code-name"])]
+    #[arg(long, value_name = "FIELD", value_parser = ["schedule", "approval", "approval-email", "recording-mode", "max-duration", "idle-limit", "email", "notify-name", "description", "code-name"])]
     clear: Vec<String>,
+}
+
+/// Those who may and those who may not.
+fn flagged<K: Clone>(yes: &[K], no: &[K]) -> impl Iterator<Item = (K, bool)> {
+    let yes = yes.iter().map(|one| (one.clone(), true));
+    yes.chain(no.iter().map(|one| (one.clone(), false)))
 }
 
 impl Fields {
@@ -104,19 +116,19 @@ impl Fields {
             Some(zone) => Some(schedule(zone, &self.schedule)?),
             None => None,
         };
-        let approval = self.approval();
+        let approval = self.approval()?;
         let notification = self.notification()?;
         Ok(JumpPolicyPatch {
             name: rename,
             code_name: given_or_cleared(self.code_name, &self.clear, "code-name")?,
-            description: self.description,
+            description: given_or_emptied(self.description, &self.clear, "description")?,
             schedule: given_or_cleared(windows, &self.clear, "schedule")?,
             schedule_strict: match (self.strict, self.advisory) {
                 (true, _) => Some(true),
                 (_, true) => Some(false),
                 _ => None,
             },
-            approval: given_or_cleared(approval, &self.clear, "approval")?,
+            approval,
             reason_required: self.reason,
             ticket_id_required: self.ticket,
             two_factor_challenge_required: self.second_factor,
@@ -139,36 +151,34 @@ impl Fields {
         })
     }
 
-    fn approval(&self) -> Option<ApprovalPatch> {
+    fn approval(&self) -> Result<Option<Option<ApprovalPatch>>, Failure> {
         let mut patch = ApprovalPatch {
             max_duration_minutes: self.approval_minutes,
             scope: self.approval_scope,
+            email_addresses: whole(&self.approval_email, &self.clear, "approval-email")?,
             self_approval: self.self_approval,
             ..ApprovalPatch::default()
         };
-        for (users, may) in [(&self.approver, true), (&self.remove_approver, false)] {
-            patch
-                .approvers
-                .extend(users.iter().map(|user| (user.clone(), may)));
+        let users = flagged(&self.approver, &self.remove_approver);
+        patch.approvers = each_once(users, UserName::to_string)?;
+        let teams = flagged(&self.approver_team, &self.remove_approver_team);
+        patch.approver_teams = each_once(teams, Name::to_string)?;
+        match (patch == ApprovalPatch::default(), clears(&self.clear, "approval")) {
+            (true, true) => Ok(Some(None)),
+            (true, false) => Ok(None),
+            (false, true) => Err(usage(
+                "--clear approval takes all of the approval away: the other options about it contradict that",
+            )),
+            (false, false) => Ok(Some(Some(patch))),
         }
-        for (teams, may) in [(&self.approver_team, true), (&self.remove_approver_team, false)] {
-            patch
-                .approver_teams
-                .extend(teams.iter().map(|team| (team.clone(), may)));
-        }
-        (patch != ApprovalPatch::default()).then_some(patch)
     }
 
     fn notification(&self) -> Result<Option<NotificationPatch>, Failure> {
-        let none = clears(&self.clear, "email");
-        if none && !self.email.is_empty() {
-            return Err(usage("--email and --clear email contradict each other"));
-        }
         let patch = NotificationPatch {
             session_start: self.notify_start,
             session_end: self.notify_end,
-            email_addresses: (none || !self.email.is_empty()).then(|| self.email.clone()),
-            display_name: self.notify_name.clone(),
+            email_addresses: whole(&self.email, &self.clear, "email")?,
+            display_name: given_or_emptied(self.notify_name.clone(), &self.clear, "notify-name")?,
         };
         Ok((patch != NotificationPatch::default()).then_some(patch))
     }
