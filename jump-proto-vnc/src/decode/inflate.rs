@@ -9,25 +9,19 @@ use crate::{RfbError, RfbResult};
 /// Room for what comes out: more than the longest row (65536 bytes) and the longest tile (20988 bytes).
 const ROOM: usize = 128 * 1024;
 
-/// One zlib stream (RFC 1950), which goes on from rectangle to rectangle.
+/// One zlib stream (RFC 1950), which goes on from rectangle to rectangle. It takes memory from its first use on.
+#[derive(Default)]
 pub(crate) struct Stream {
-    inflate: Decompress,
+    inflate: Option<Decompress>,
     ended: bool,
-}
-
-impl Default for Stream {
-    fn default() -> Self {
-        Self {
-            inflate: Decompress::new(true),
-            ended: false,
-        }
-    }
 }
 
 impl Stream {
     /// Begins from the start, as a new stream does.
     pub(crate) fn reset(&mut self) {
-        self.inflate.reset(true);
+        if let Some(inflate) = &mut self.inflate {
+            inflate.reset(true);
+        }
         self.ended = false;
     }
 
@@ -36,16 +30,17 @@ impl Stream {
         if self.ended {
             return Ok((0, 0));
         }
-        let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
-        match self.inflate.decompress(from, to, FlushDecompress::None) {
+        let inflate = self.inflate.get_or_insert_with(|| Decompress::new(true));
+        let (before_in, before_out) = (inflate.total_in(), inflate.total_out());
+        match inflate.decompress(from, to, FlushDecompress::None) {
             Ok(Status::StreamEnd) => self.ended = true,
             Ok(Status::Ok | Status::BufError) => {}
             Err(_) => return Err(RfbError::Protocol("compressed data are damaged")),
         }
         let moved = |now: u64, before: u64| usize::try_from(now - before).unwrap_or(usize::MAX);
         Ok((
-            moved(self.inflate.total_in(), before_in),
-            moved(self.inflate.total_out(), before_out),
+            moved(inflate.total_in(), before_in),
+            moved(inflate.total_out(), before_out),
         ))
     }
 }
@@ -59,21 +54,11 @@ impl std::fmt::Debug for Stream {
 }
 
 /// What came out of a stream: at most [`ROOM`] bytes, whatever the stream says.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Unpacked {
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
-}
-
-impl Default for Unpacked {
-    fn default() -> Self {
-        Self {
-            bytes: vec![0; ROOM].into_boxed_slice(),
-            start: 0,
-            end: 0,
-        }
-    }
 }
 
 impl Unpacked {
@@ -83,6 +68,9 @@ impl Unpacked {
 
     /// What is free; what is not painted yet moves to the front.
     fn room(&mut self) -> &mut [u8] {
+        if self.bytes.is_empty() {
+            self.bytes = vec![0; ROOM].into_boxed_slice();
+        }
         if self.start > 0 && self.start <= self.end {
             self.bytes.copy_within(self.start..self.end, 0);
             self.end -= self.start;

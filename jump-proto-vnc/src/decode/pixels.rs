@@ -1,5 +1,7 @@
 //! Pixels as they are on the wire, to RGBA.
 
+use std::sync::Arc;
+
 use super::colours::ColourMap;
 use super::layout::{self, Compact};
 use crate::framebuffer::{BLACK, Rgba};
@@ -36,7 +38,7 @@ enum Kind {
     /// B, G, R.
     Bgr,
     /// Three bytes of four (CPIXEL); the one that is left out is 0.
-    Three { first: bool, whole: Box<PixelReader> },
+    Three { first: bool, whole: Arc<PixelReader> },
 }
 
 /// A channel and its values, scaled to 0..=255.
@@ -75,11 +77,10 @@ impl PixelReader {
         }
     }
 
-    /// Reads the pixels of TRLE and ZRLE (CPIXEL, RFC 6143 §7.7.5).
-    pub(crate) fn compact(format: PixelFormat, map: &ColourMap) -> Self {
-        let whole = Self::new(format, map);
+    /// Reads the pixels of TRLE and ZRLE (CPIXEL, RFC 6143 §7.7.5); `whole` reads those of the same format.
+    pub(crate) fn compact(format: PixelFormat, whole: &Arc<Self>) -> Arc<Self> {
         let first = match layout::compact(format) {
-            Compact::No => return whole,
+            Compact::No => return whole.clone(),
             Compact::FirstThree => true,
             Compact::LastThree => false,
         };
@@ -91,21 +92,21 @@ impl PixelReader {
             } if first => Kind::Rgb,
             _ => Kind::Three {
                 first,
-                whole: Box::new(whole),
+                whole: whole.clone(),
             },
         };
-        Self { kind, bytes: 3 }
+        Arc::new(Self { kind, bytes: 3 })
     }
 
-    /// Reads the pixels of Tight (TPIXEL, rfbproto "Tight Encoding").
-    pub(crate) fn tight(format: PixelFormat, map: &ColourMap) -> Self {
-        if layout::tight_is_rgb(format) {
-            return Self {
-                kind: Kind::Rgb,
-                bytes: 3,
-            };
+    /// Reads the pixels of Tight (TPIXEL, rfbproto "Tight Encoding"); `whole` reads those of the same format.
+    pub(crate) fn tight(format: PixelFormat, whole: &Arc<Self>) -> Arc<Self> {
+        if !layout::tight_is_rgb(format) {
+            return whole.clone();
         }
-        Self::new(format, map)
+        Arc::new(Self {
+            kind: Kind::Rgb,
+            bytes: 3,
+        })
     }
 
     /// Bytes of a pixel: 1 to 4.

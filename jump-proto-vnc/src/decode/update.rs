@@ -1,5 +1,7 @@
 //! The body of a FramebufferUpdate: its rectangles, one after the other (RFC 6143 §7.6.1).
 
+use std::sync::Arc;
+
 use super::colours::ColourMap;
 use super::hextile::Hextile;
 use super::inflate::Streams;
@@ -60,9 +62,9 @@ pub struct UpdateDecoder {
 
 #[derive(Debug)]
 struct Readers {
-    pixels: PixelReader,
-    compact: PixelReader,
-    tight: PixelReader,
+    pixels: Arc<PixelReader>,
+    compact: Arc<PixelReader>,
+    tight: Arc<PixelReader>,
 }
 
 #[derive(Debug)]
@@ -97,10 +99,11 @@ enum Body {
 
 impl Readers {
     fn new(format: PixelFormat, colours: &ColourMap) -> Self {
+        let pixels = Arc::new(PixelReader::new(format, colours));
         Self {
-            pixels: PixelReader::new(format, colours),
-            compact: PixelReader::compact(format, colours),
-            tight: PixelReader::tight(format, colours),
+            compact: PixelReader::compact(format, &pixels),
+            tight: PixelReader::tight(format, &pixels),
+            pixels,
         }
     }
 }

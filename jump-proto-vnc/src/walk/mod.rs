@@ -180,7 +180,11 @@ impl Walker {
     /// Reads a message's fixed part, if all of it is there.
     fn begin(&mut self, input: &mut Input<'_>) -> RfbResult<Option<State>> {
         let limit = |length: usize, most: usize| {
-            if length <= most { Ok(length) } else { Err(RfbError::Limit("a message is too long")) }
+            if length <= most {
+                Ok(length)
+            } else {
+                Err(RfbError::Limit("a message is too long"))
+            }
         };
         let mut fields = *input;
         let Some(message) = fields.u8().map(kind).transpose()? else {
@@ -239,10 +243,16 @@ mod tests {
     fn messages_end_where_they_end_however_they_come() {
         let format = PixelFormat::BGRX8888;
         let messages: [(&[u8], ServerMessageKind); 8] = [
-            (&[1, 0, 0, 7, 0, 1, 1, 2, 3, 4, 5, 6], ServerMessageKind::SetColourMapEntries),
+            (
+                &[1, 0, 0, 7, 0, 1, 1, 2, 3, 4, 5, 6],
+                ServerMessageKind::SetColourMapEntries,
+            ),
             (&[2], ServerMessageKind::Bell),
             (&[3, 0, 0, 0, 0, 0, 0, 2, 3, 3], ServerMessageKind::ServerCutText),
-            (&[3, 0, 0, 0, 0xff, 0xff, 0xff, 0xfc, 1, 0, 0, 0], ServerMessageKind::ServerCutText),
+            (
+                &[3, 0, 0, 0, 0xff, 0xff, 0xff, 0xfc, 1, 0, 0, 0],
+                ServerMessageKind::ServerCutText,
+            ),
             (&[150], ServerMessageKind::EndOfContinuousUpdates),
             (&[248, 0, 0, 0, 0, 0, 0, 1, 1, 9], ServerMessageKind::Fence),
             (&[250, 0, 1, 1], ServerMessageKind::Xvp),

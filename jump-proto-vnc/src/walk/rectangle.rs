@@ -20,8 +20,13 @@ enum Way {
     /// What says the length of the rest comes first.
     Lead(Shape),
     Hextile(Tiles),
-    Trle { tiles: Tiles, palette: usize },
-    Tight { png: bool },
+    Trle {
+        tiles: Tiles,
+        palette: usize,
+    },
+    Tight {
+        png: bool,
+    },
 }
 
 /// What comes next of a rectangle.
