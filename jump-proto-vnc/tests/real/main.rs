@@ -344,7 +344,7 @@ fn jpeg_of_the_best_quality_is_near_what_is_on_the_screen() {
 }
 
 #[test]
-fn what_changes_and_moves_follows_and_the_cursor_is_told() {
+fn what_changes_follows_and_the_cursor_is_told() {
     let shown = shown();
     let encodings = [
         Encoding::COPY_RECT,
@@ -373,5 +373,23 @@ fn what_changes_and_moves_follows_and_the_cursor_is_told() {
             viewer.receive();
         }
         assert!(!viewer.decoder.screen_mut().take_damage().rectangles().is_empty());
+    }
+}
+
+#[test]
+fn a_screen_of_sixteen_bits_is_painted_as_it_is() {
+    let screen = Screen::new(150, 90, 16);
+    screen.run(
+        "xsetroot",
+        &["-mod", "5", "7", "-fg", "#f88420", "-bg", "#003164"],
+    );
+    let wanted = screen.dump();
+    for encoding in [Encoding::RAW, Encoding::HEXTILE, Encoding::ZRLE, Encoding::TIGHT] {
+        let mut viewer = Viewer::new(screen.port, PixelFormat::RGB565, &[encoding]);
+        // The first update begins with the cursor.
+        viewer.whole();
+        viewer.whole();
+        assert!(viewer.decoder.screen().pixels() == wanted, "{encoding:?}");
+        assert!(viewer.used().contains(&encoding.0));
     }
 }
