@@ -1,0 +1,84 @@
+//! ZRLE: tiles of 64×64 with palettes and runs, in one zlib stream (RFC 6143 §7.7.6).
+
+use super::inflate::pump;
+use super::palette::Palette;
+use super::run_length::{EMPTY, Painted, tile};
+use super::tiles::Tiles;
+use super::{Context, Progress, layout};
+use crate::wire::{Input, Rectangle};
+use crate::{RfbError, RfbResult};
+
+/// The side of a tile in pixels.
+const SIDE: u16 = 64;
+
+#[derive(Debug)]
+pub(crate) struct Zrle {
+    rectangle: Rectangle,
+    tiles: Tiles,
+    left: Option<usize>,
+}
+
+impl Zrle {
+    pub(crate) const fn new(rectangle: Rectangle) -> Self {
+        Self {
+            rectangle,
+            tiles: Tiles::new(rectangle, SIDE),
+            left: None,
+        }
+    }
+
+    pub(crate) fn step(&mut self, context: &mut Context<'_>, input: &mut Input<'_>) -> RfbResult<Progress> {
+        let Context {
+            screen,
+            compact,
+            streams,
+            ..
+        } = context;
+        let left = match &mut self.left {
+            Some(left) => left,
+            None => {
+                let Some(length) = input.u32() else {
+                    return Ok(Progress::Needs(4));
+                };
+                let most = layout::zrle_length(self.rectangle, compact.bytes());
+                self.left.insert(layout::compressed_length(length, most)?)
+            }
+        };
+        let tiles = &mut self.tiles;
+        let mut pixels = EMPTY;
+        let progress = pump(
+            &mut streams.zrle,
+            &mut streams.unpacked,
+            left,
+            input,
+            |unpacked| {
+                let mut unpacked = Input::new(unpacked);
+                while let Some(place) = tiles.current() {
+                    let mut attempt = unpacked;
+                    let mut palette = Palette::default();
+                    match tile(
+                        &mut attempt,
+                        compact,
+                        place.size(),
+                        false,
+                        &mut palette,
+                        &mut pixels,
+                    )? {
+                        None => break,
+                        Some(Painted::Solid(colour)) => {
+                            screen.rows_mut(place)?.for_each(|row| row.fill(colour));
+                        }
+                        Some(Painted::Pixels) => screen.paint(place, &pixels)?,
+                    }
+                    unpacked = attempt;
+                    tiles.advance();
+                }
+                Ok(unpacked.consumed())
+            },
+        )?;
+        if progress == Progress::Finished && self.tiles.current().is_some() {
+            return Err(RfbError::Protocol("compressed data end before the rectangle"));
+        }
+        Ok(progress)
+    }
+}
