@@ -19,4 +19,5 @@ pub mod random_world;
 pub mod running_site;
 pub mod seeded;
 pub mod sshd;
+pub mod vnc;
 pub mod world;
