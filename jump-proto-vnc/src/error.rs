@@ -40,8 +40,9 @@ impl RfbError {
             RfbError::Protocol(_) => ErrorKind::Protocol,
             RfbError::Limit(_) => ErrorKind::ResourceLimit,
             RfbError::Unsupported(_) => ErrorKind::Unsupported,
-            RfbError::Refused(_) | RfbError::MissingCredential(_) => ErrorKind::TargetAuthentication,
-            RfbError::NotAllowed(_) => ErrorKind::Unsupported,
+            RfbError::Refused(_) | RfbError::MissingCredential(_) | RfbError::NotAllowed(_) => {
+                ErrorKind::TargetAuthentication
+            }
             RfbError::Untrusted(_) => ErrorKind::HostKey,
         };
         let context = match &self {

@@ -1,5 +1,11 @@
 //! Messages of both sides: what is written is read, however the bytes come, and no bytes do harm.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a step that fails is a test that fails"
+)]
+
 use jump_proto_vnc::RfbError;
 use jump_proto_vnc::wire::clipboard::{Actions, ClipboardMessage, Formats};
 use jump_proto_vnc::wire::{

@@ -4,6 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     reason = "a step that fails is a test that fails"
 )]
 
@@ -35,10 +36,14 @@ struct Peer {
 impl Peer {
     /// Takes this user and password; without a user only a password.
     async fn start(kind: SecurityType, user: &str, word: &str) -> Self {
+        Self::with(kind, &[user, word]).await
+    }
+
+    async fn with(kind: SecurityType, arguments: &[&str]) -> Self {
         let python = std::env::var("JUMP_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/rfb_logins.py");
         let mut run = command(python);
-        run.args([script, &kind.0.to_string(), user, word]);
+        run.args([script, &kind.0.to_string()]).args(arguments);
         let mut process = Process::spawn(run).unwrap();
         let line = process.wait_for_line("port ", LONG).await.unwrap();
         let mut words = line.split(' ').skip(1);
@@ -139,6 +144,18 @@ async fn a_key_of_somebody_else_gets_nothing() {
     let refused = log_in(peer.address, policy, user("someone", "right"), "", |_| false).await;
     assert!(matches!(refused.err(), Some(RfbError::Untrusted(_))));
     // It did not even get the client's key.
+    peer.process
+        .wait_for_line("the viewer went away", LONG)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_the_hash_of_the_keys_gets_no_password() {
+    let kind = SecurityType::RA2;
+    let mut peer = Peer::with(kind, &["someone", "right", "lie"]).await;
+    let refused = peer.log_in(kind, user("someone", "right")).await;
+    assert!(matches!(refused.err(), Some(RfbError::Untrusted(_))));
     peer.process
         .wait_for_line("the viewer went away", LONG)
         .await

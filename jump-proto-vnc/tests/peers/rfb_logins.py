@@ -1,6 +1,6 @@
 """A VNC server that only knows how to be logged in to, written from rfbproto and independent of the library: RSA-AES in its
 four forms and Apple's Diffie-Hellman. Its arguments: the security type, the user name (empty: only a password is wanted) and
-the password. It prints its port and the SHA-256 of its RSA key, serves one viewer, and prints `session` and what it got last
+the password, and `lie` for one that does not send the hash of the keys. It prints its port and the SHA-256 of its RSA key, serves one viewer, and prints `session` and what it got last
 once the viewer sent 4 bytes more, which it answers with the same in capitals."""
 
 import hashlib
@@ -98,7 +98,7 @@ def rsa_aes(wire, key):
     assert len(viewer_random) == length
     wire.incoming = Eax(digest(server_random + viewer_random).digest()[:length])
     wire.outgoing = Eax(digest(viewer_random + server_random).digest()[:length])
-    wire.write(digest(mine + theirs).digest())
+    wire.write(digest(theirs if sys.argv[4:] == ["lie"] else mine + theirs).digest())
     assert wire.read(len(digest().digest())) == digest(theirs + mine).digest(), "the viewer's hash is wrong"
     wire.write(bytes([1 if USER else 2]))
     user = wire.read(wire.read(1)[0])
