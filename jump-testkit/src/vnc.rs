@@ -323,8 +323,15 @@ fn ensure_pam() -> Result<()> {
     if Path::new(PAM).exists() {
         return Ok(());
     }
-    std::fs::write(PAM, "auth required pam_unix.so\naccount required pam_unix.so\n")
-        .map_err(|error| Error::from_io(ErrorKind::Storage, "prepare the VNC tests", error))
+    let failed = |error| Error::from_io(ErrorKind::Storage, "prepare the VNC tests", error);
+    // Several test programs may come here at once, and none may see half of it.
+    let fresh = format!("{PAM}-{}", std::process::id());
+    std::fs::write(
+        &fresh,
+        "auth required pam_unix.so\naccount required pam_unix.so\n",
+    )
+    .map_err(failed)?;
+    std::fs::rename(fresh, PAM).map_err(failed)
 }
 
 /// An authority and a server's certificate, under the names that qemu wants; the authority in PEM.
