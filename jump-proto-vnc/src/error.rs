@@ -21,6 +21,12 @@ pub enum RfbError {
     /// The server refused the credential; `0` is its reason, as it came: escape it where it is shown.
     #[error("the server refused the login")]
     Refused(String),
+    /// The server wants something to log in with that the item does not have.
+    #[error("the login cannot be done: {0}")]
+    MissingCredential(&'static str),
+    /// What the server offers is less than the item asks for.
+    #[error("refused: {0}")]
+    NotAllowed(&'static str),
     /// The peer's certificate or key is not the expected one.
     #[error("the peer's identity was not accepted: {0}")]
     Untrusted(&'static str),
@@ -34,7 +40,9 @@ impl RfbError {
             RfbError::Protocol(_) => ErrorKind::Protocol,
             RfbError::Limit(_) => ErrorKind::ResourceLimit,
             RfbError::Unsupported(_) => ErrorKind::Unsupported,
-            RfbError::Refused(_) => ErrorKind::TargetAuthentication,
+            RfbError::Refused(_) | RfbError::MissingCredential(_) | RfbError::NotAllowed(_) => {
+                ErrorKind::TargetAuthentication
+            }
             RfbError::Untrusted(_) => ErrorKind::HostKey,
         };
         let context = match &self {

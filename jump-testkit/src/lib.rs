@@ -1,7 +1,8 @@
 //! Real servers on loopback, a fault proxy, hostile peers and small worlds for the tests of every Jump crate.
 //!
 //! Everything here is parallel-safe: each value takes its own ports and folders and gives them back when it is
-//! dropped. Nothing here installs or configures anything on the machine, but for the test user of [`sshd`].
+//! dropped. Nothing here installs or configures anything on the machine, but for the test user of [`sshd`] and the PAM service
+//! of [`vnc`].
 
 pub mod callers;
 pub mod canary;
@@ -19,4 +20,5 @@ pub mod random_world;
 pub mod running_site;
 pub mod seeded;
 pub mod sshd;
+pub mod vnc;
 pub mod world;

@@ -359,7 +359,7 @@ async fn keygen(folder: &Folder, options: &[&str], rsa: bool) -> Result<()> {
 }
 
 /// Creates the test user and sshd's own folder if they are missing. Several test programs may come here at once.
-async fn ensure_user() -> Result<()> {
+pub(crate) async fn ensure_user() -> Result<()> {
     let failed = |error| Error::from_io(ErrorKind::Storage, "prepare the sshd tests", error);
     let lock_path = std::env::temp_dir().join("jump-test-sshd.lock");
     let lock = std::fs::OpenOptions::new()

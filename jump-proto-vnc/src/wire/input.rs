@@ -1,5 +1,7 @@
 //! Reading numbers out of bytes that may not all be there yet.
 
+use super::Rectangle;
+
 /// Bytes that are read from the front. Every method gives `None`, and moves nothing, if not all of it is there.
 ///
 /// All numbers of RFB are big-endian (RFC 6143 §7) except pixels, whose order the pixel format says.
@@ -58,6 +60,17 @@ impl<'a> Input<'a> {
     /// A U32.
     pub fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_be_bytes)
+    }
+
+    /// A place: U16 x, y, width and height.
+    pub fn rectangle(&mut self) -> Option<Rectangle> {
+        let mut bytes = Input::new(self.take(Rectangle::LENGTH)?);
+        Some(Rectangle {
+            x: bytes.u16()?,
+            y: bytes.u16()?,
+            width: bytes.u16()?,
+            height: bytes.u16()?,
+        })
     }
 
     /// An S32.

@@ -18,3 +18,11 @@ pub const MAX_RECTANGLES: u16 = 65_535;
 pub const MAX_ENCODINGS: usize = 256;
 /// The most screens in a layout.
 pub const MAX_SCREENS: u8 = 64;
+/// The longest payload of a fence, in bytes (rfbproto "ClientFence").
+pub const MAX_FENCE_BYTES: u8 = 64;
+/// The longest message of a client, in bytes: a clipboard's.
+pub const MAX_CLIENT_MESSAGE_BYTES: usize = 8 + MAX_CLIPBOARD_BYTES;
+/// The most bytes that a handshake needs to see at once: an RSA key of 8192 bits, a name, a list of capabilities.
+pub const MAX_HANDSHAKE_BYTES: usize = 32 * 1024;
+/// The most capabilities of each kind that a server with TightVNC's extensions may list.
+pub const MAX_CAPABILITIES: u32 = 512;

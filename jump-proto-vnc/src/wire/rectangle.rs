@@ -50,6 +50,19 @@ pub struct Rectangle {
 }
 
 impl Rectangle {
+    /// Its length on the wire in bytes.
+    pub const LENGTH: usize = 8;
+
+    /// Its bytes: U16 x, y, width and height.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; Self::LENGTH] {
+        let [x1, x0] = self.x.to_be_bytes();
+        let [y1, y0] = self.y.to_be_bytes();
+        let [w1, w0] = self.width.to_be_bytes();
+        let [h1, h0] = self.height.to_be_bytes();
+        [x1, x0, y1, y0, w1, w0, h1, h0]
+    }
+
     /// The whole of a screen.
     #[must_use]
     pub const fn whole(size: Size) -> Self {

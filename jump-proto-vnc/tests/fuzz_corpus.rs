@@ -1,0 +1,46 @@
+//! Runs the committed fuzz corpora through the checks of the fuzz targets, without a fuzzer.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a step that fails is a test that fails"
+)]
+
+#[path = "../../fuzz/checks/rfb_client_messages.rs"]
+mod rfb_client_messages;
+#[path = "../../fuzz/checks/rfb_clipboard.rs"]
+mod rfb_clipboard;
+#[path = "../../fuzz/checks/rfb_security.rs"]
+mod rfb_security;
+#[path = "../../fuzz/checks/rfb_server_messages.rs"]
+mod rfb_server_messages;
+
+fn run(name: &str, check: fn(&[u8])) {
+    let folder = format!("{}/../fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        check(&std::fs::read(entry.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count > 5, "the corpus is committed");
+}
+
+#[test]
+fn rfb_client_messages() {
+    run("rfb_client_messages", rfb_client_messages::check);
+}
+
+#[test]
+fn rfb_clipboard() {
+    run("rfb_clipboard", rfb_clipboard::check);
+}
+
+#[test]
+fn rfb_security() {
+    run("rfb_security", rfb_security::check);
+}
+
+#[test]
+fn rfb_server_messages() {
+    run("rfb_server_messages", rfb_server_messages::check);
+}
