@@ -1,12 +1,20 @@
 //! Identifiers. Object ids are small numbers given by the site and never reused; session ids are random.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
+
+const fn at_least_one(number: u32) -> NonZeroU32 {
+    match NonZeroU32::new(number) {
+        Some(number) => number,
+        None => NonZeroU32::MIN,
+    }
+}
 
 macro_rules! object_ids {
     ($($(#[doc = $doc:literal])+ $name:ident;)+) => {$(
@@ -15,26 +23,28 @@ macro_rules! object_ids {
         /// 1..=2147483647, as in the reference model; given by the site, never reused.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "u32", into = "u32")]
-        pub struct $name(u32);
+        pub struct $name(NonZeroU32);
 
         impl $name {
             /// The lowest there can be.
-            pub const LOWEST: Self = Self(1);
+            pub const LOWEST: Self = Self(NonZeroU32::MIN);
             /// The highest there can be.
-            pub const HIGHEST: Self = Self(i32::MAX as u32);
+            pub const HIGHEST: Self = Self(at_least_one(i32::MAX as u32));
 
             /// The id with this number, if it is in range.
             pub fn new(number: u32) -> Result<Self> {
-                if number == 0 || number > i32::MAX as u32 {
-                    return Err(Error::new(ErrorKind::InvalidArgument, "read an id", "ids are 1 to 2147483647"));
-                }
-                Ok(Self(number))
+                NonZeroU32::new(number)
+                    .filter(|number| number.get() <= i32::MAX as u32)
+                    .map(Self)
+                    .ok_or_else(|| {
+                        Error::new(ErrorKind::InvalidArgument, "read an id", "ids are 1 to 2147483647")
+                    })
             }
 
             /// The number.
             #[must_use]
             pub const fn get(self) -> u32 {
-                self.0
+                self.0.get()
             }
         }
 
@@ -47,7 +57,7 @@ macro_rules! object_ids {
 
         impl From<$name> for u32 {
             fn from(id: $name) -> u32 {
-                id.0
+                id.get()
             }
         }
 
@@ -90,7 +100,7 @@ object_ids! {
 
 impl RoleId {
     pub(crate) const fn builtin(number: u32) -> Self {
-        Self(number)
+        Self(at_least_one(number))
     }
 }
 

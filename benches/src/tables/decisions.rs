@@ -13,6 +13,7 @@ use crate::decisions::world::{Asked, Rules, build};
 use crate::report::{Goal, Section, Table};
 use crate::series::Series;
 use crate::statistics::quantile;
+use crate::usage::memory_kib;
 
 const SMALL: &str = "jump, small site";
 const COMMON: &str = "jump";
@@ -22,6 +23,7 @@ const CEDAR: &str = "cedar-policy";
 const P50: &str = "p50, µs";
 const P99: &str = "p99, µs";
 const MEAN: &str = "mean, µs";
+const MEMORY: &str = "memory, MiB";
 const QUESTIONS: usize = 100_000;
 const SEED: u64 = 20_261_124;
 
@@ -45,9 +47,10 @@ pub(crate) fn measure(amount: Amount) -> Result<Section> {
     );
     let asked_small = questions(&small, QUESTIONS, SEED + 1);
     let asked = questions(&large, QUESTIONS, SEED + 1);
-    let small = build(&small, Rules::Common)?;
-    let common = build(&large, Rules::Common)?;
-    let all_rules = build(&large, Rules::All)?;
+    let mut series = Series::default();
+    let small = weighed(SMALL, &small, Rules::Common, &mut series)?;
+    let common = weighed(COMMON, &large, Rules::Common, &mut series)?;
+    let all_rules = weighed(ALL_RULES, &large, Rules::All, &mut series)?;
     #[cfg(feature = "cedar")]
     let engine = crate::decisions::cedar::Cedar::new(&large)?;
 
@@ -64,7 +67,6 @@ pub(crate) fn measure(amount: Amount) -> Result<Section> {
     answerers.push(beside(&engine, &asked)?);
 
     let allowed = agree(&answerers)?;
-    let mut series = Series::default();
     interleave(amount.rounds, answerers.len(), |place| {
         if let Some((name, answer)) = answerers.get(place) {
             time(name, answer, &mut series);
@@ -72,6 +74,15 @@ pub(crate) fn measure(amount: Amount) -> Result<Section> {
         Ok(())
     })?;
     Ok(section(amount, allowed, &answerers, series))
+}
+
+/// The site as a world, and how much memory the process has taken for it.
+fn weighed(name: &'static str, facts: &Facts, rules: Rules, series: &mut Series) -> Result<World> {
+    let before = memory_kib(std::process::id())?;
+    let world = build(facts, rules)?;
+    let taken = memory_kib(std::process::id())?.saturating_sub(before);
+    series.push(name, MEMORY, taken as f64 / 1024.0);
+    Ok(world)
 }
 
 fn ours<'a>(name: &'static str, world: &'a World, questions: &[Question]) -> Result<Answerer<'a>> {
@@ -130,7 +141,7 @@ fn time(name: &'static str, answer: &dyn Fn(usize) -> bool, series: &mut Series)
 
 fn section(amount: Amount, allowed: f64, answerers: &[Answerer<'_>], series: Series) -> Section {
     let names: Vec<&'static str> = answerers.iter().map(|(name, _)| *name).collect();
-    let columns = [(P50, P50, 2), (P99, P99, 2), (MEAN, MEAN, 2)];
+    let columns = [(P50, P50, 2), (P99, P99, 2), (MEAN, MEAN, 2), (MEMORY, MEMORY, 1)];
     #[cfg_attr(
         not(feature = "cedar"),
         expect(unused_mut, reason = "the peer comes with the feature")
@@ -157,7 +168,8 @@ fn section(amount: Amount, allowed: f64, answerers: &[Answerer<'_>], series: Ser
              the small site has 100 and 1,000. Ours makes the whole decision: every gate, reasons, obligations. *All rules*: besides,\n\
              every item has a strict schedule in a zone with summer time and a session policy, every user three group policies.\n\
              *cedar-policy* 4.14.1 (only with `--features cedar`) has the common rules as three policies and the facts as entities,\n\
-             says yes or no only, and its requests are built before the clock starts; it gave the same answer to every question.",
+             says yes or no only, and its requests are built before the clock starts; it gave the same answer to every question. Memory is\n\
+             what the process grows by while the site is built.",
             amount.rounds,
             allowed * 100.0
         ),

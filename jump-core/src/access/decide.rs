@@ -1,6 +1,7 @@
 //! The decision itself.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,7 @@ use super::policy::{self, Ends};
 use super::role::{Applying, allowed_methods, applying};
 use super::{Allowed, Decision, Effect, Limit, Obligations, Place, Reason, Verdict, permissions};
 use crate::id::{ItemId, UserId};
-use crate::model::{JumpItem, JumpPolicy, Placement, RolePermission, User, World};
+use crate::model::{Account, ItemRules, JumpPolicy, Placement, RolePermission, World};
 use crate::session::RecordingMode;
 use crate::time::{SignedDuration, Timestamp};
 
@@ -105,18 +106,19 @@ pub fn decide(
     context: &Context,
     now: Timestamp,
 ) -> (Decision, Option<Allowed>) {
-    let mut reasons = Vec::with_capacity(6);
-    let user = check_user(world, user, &mut reasons);
-    let item = world.item(item);
-    if item.is_none() {
+    // A session under every rule has a reason for user, method, Jumpoint, role, schedule or approval, and up to three more.
+    let mut reasons = Vec::with_capacity(8);
+    let account = check_user(world, user, &mut reasons);
+    let rules = world.item_rules(item);
+    if rules.is_none() {
         reasons.push(Reason::UnknownItem);
     }
-    let (Some(user), Some(item)) = (user, item) else {
+    let (Some(account), Some(rules)) = (account, rules) else {
         return (denied(reasons), None);
     };
-    let role = applying(world, user, item.placement);
+    let role = applying(world, account, rules.placement);
     if action != Action::Start {
-        check_role(world, item, role, action, &mut reasons);
+        check_role(world, rules, role, action, &mut reasons);
         if shut(&reasons) {
             return (denied(reasons), None);
         }
@@ -127,34 +129,26 @@ pub fn decide(
         };
         return (decision, None);
     }
-    check_method(world, user, item, &mut reasons);
-    check_jumpoint(world, user, item, &mut reasons);
-    let policy_id = role.policy.or(item.jump_policy);
-    check_role(world, item, role, action, &mut reasons);
-    let policy = policy_id.and_then(|id| world.policy(id));
+    check_method(world, account, rules, &mut reasons);
+    check_jumpoint(world, account, rules, &mut reasons);
+    let policy_id = role.policy.or(rules.jump_policy);
+    check_role(world, rules, role, action, &mut reasons);
+    let policy = policy_id.and_then(|id| world.policy(id)).map(|policy| &**policy);
     if policy_id.is_some() && policy.is_none() {
         reasons.push(Reason::UnknownPolicy);
     }
     let ends = policy.map_or_else(Ends::default, |policy| {
-        policy::check(world, user.id, item, policy, context, now, &mut reasons)
+        policy::check(world, user, item, policy, context, now, &mut reasons)
     });
-    policy::check_simultaneous(world, item, policy, context, &mut reasons);
+    policy::check_simultaneous(world, rules.method, policy, context, &mut reasons);
     if shut(&reasons) {
         return (denied(reasons), None);
     }
-    let obligations = obligations(
-        world,
-        user,
-        item,
-        policy.map(|policy| &**policy),
-        &ends,
-        context,
-        now,
-    );
+    let obligations = obligations(world, account, rules, policy, &ends, context, now);
     let allowed = Allowed {
-        user: user.id,
-        user_name: user.name.clone(),
-        item: item.id,
+        user,
+        user_name: account.rules.name.clone(),
+        item,
         obligations: obligations.clone(),
     };
     let decision = Decision {
@@ -177,23 +171,23 @@ fn denied(reasons: Vec<Reason>) -> Decision {
     }
 }
 
-fn check_user<'w>(world: &'w World, user: UserId, reasons: &mut Vec<Reason>) -> Option<&'w User> {
-    let Some(user) = world.user(user) else {
+fn check_user<'w>(world: &'w World, user: UserId, reasons: &mut Vec<Reason>) -> Option<&'w Account> {
+    let Some(account) = world.account(user) else {
         reasons.push(Reason::UnknownUser);
         return None;
     };
-    let name = user.name.clone();
-    reasons.push(if user.enabled {
-        Reason::UserEnabled { user: name }
+    let user = account.rules.name.clone();
+    reasons.push(if account.rules.enabled {
+        Reason::UserEnabled { user }
     } else {
-        Reason::UserDisabled { user: name }
+        Reason::UserDisabled { user }
     });
-    Some(user)
+    Some(account)
 }
 
-fn check_method(world: &World, user: &User, item: &JumpItem, reasons: &mut Vec<Reason>) {
-    let method = item.details.method();
-    let (methods, by) = allowed_methods(world, user);
+fn check_method(world: &World, account: &Account, item: &ItemRules, reasons: &mut Vec<Reason>) {
+    let method = item.method;
+    let (methods, by) = allowed_methods(world, account);
     reasons.push(if methods.contains(method) {
         Reason::MethodAllowed { method, by }
     } else {
@@ -201,8 +195,8 @@ fn check_method(world: &World, user: &User, item: &JumpItem, reasons: &mut Vec<R
     });
 }
 
-fn check_jumpoint(world: &World, user: &User, item: &JumpItem, reasons: &mut Vec<Reason>) {
-    let method = item.details.method();
+fn check_jumpoint(world: &World, account: &Account, item: &ItemRules, reasons: &mut Vec<Reason>) {
+    let method = item.method;
     let Some(id) = item.jumpoint else {
         reasons.push(if method.needs_jumpoint() {
             Reason::UnknownJumpoint
@@ -223,19 +217,25 @@ fn check_jumpoint(world: &World, user: &User, item: &JumpItem, reasons: &mut Vec
             jumpoint: name,
             method,
         }
-    } else if !world.may_use_jumpoint(user.id, jumpoint.id) {
+    } else if !world.reaches_jumpoint(account, id) {
         Reason::JumpointNotGranted { jumpoint: name }
     } else {
         Reason::JumpointGranted { jumpoint: name }
     });
 }
 
-fn check_role(world: &World, item: &JumpItem, applying: Applying, action: Action, reasons: &mut Vec<Reason>) {
+fn check_role(
+    world: &World,
+    item: &ItemRules,
+    applying: Applying,
+    action: Action,
+    reasons: &mut Vec<Reason>,
+) {
     let place = match item.placement {
         Placement::Shared(group) => world.group(group).map(|group| Place::Group(group.name.clone())),
         Placement::Personal { personal } => world
-            .user(personal)
-            .map(|user| Place::Personal(user.name.clone())),
+            .account(personal)
+            .map(|owner| Place::Personal(owner.rules.name.clone())),
     };
     let (Some(role), Some(group)) = (world.role(applying.role), place) else {
         reasons.push(Reason::UnknownRole);
@@ -273,16 +273,17 @@ fn check_role(world: &World, item: &JumpItem, applying: Applying, action: Action
 
 fn obligations(
     world: &World,
-    user: &User,
-    item: &JumpItem,
+    account: &Account,
+    item: &ItemRules,
     policy: Option<&JumpPolicy>,
     ends: &Ends,
     context: &Context,
     now: Timestamp,
 ) -> Obligations {
     let seconds = |seconds: u32| SignedDuration::from_secs(i64::from(seconds));
+    let by_item = item.max_duration_seconds.map(NonZeroU32::get);
     let by_policy = policy.and_then(|policy| policy.max_duration_seconds);
-    let longest = [item.max_duration_seconds, by_policy]
+    let longest = [by_item, by_policy]
         .into_iter()
         .flatten()
         .map(seconds)
@@ -301,7 +302,7 @@ fn obligations(
         Some(policy) => policy.recording_mode.unwrap_or(item.recording),
         None => item.recording,
     };
-    let (permissions, commands) = permissions::resolve(world, user, item);
+    let (permissions, commands) = permissions::resolve(world, account.rules.session_policy, item);
     Obligations {
         recording,
         permissions,

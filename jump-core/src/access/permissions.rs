@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CommandFilter, JumpItem, Name, SessionPolicy, User, World};
-use crate::session::{SessionPermission, SessionPermissions};
+use crate::id::SessionPolicyId;
+use crate::model::{CommandFilter, ItemRules, JumpItem, Name, SessionPolicyEntry, User, World};
+use crate::session::{PermissionBits, SessionPermission, SessionPermissions};
 
 /// Whose session policy says whether something may happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,78 +36,76 @@ pub struct ExplainedPermission {
     pub policy: Option<Name>,
 }
 
-type Layer<'w> = (PermissionRule, &'w SessionPolicy);
+type Layer<'w> = (PermissionRule, &'w SessionPolicyEntry);
 
-fn layers<'w>(world: &'w World, user: &User, item: &JumpItem) -> [Option<Layer<'w>>; 3] {
-    let layer = |rule, id| {
-        let policy = world.session_policy(id?)?;
-        Some((rule, &**policy))
-    };
+fn layers(
+    world: &World,
+    user: Option<SessionPolicyId>,
+    item: Option<SessionPolicyId>,
+) -> [Option<Layer<'_>>; 3] {
+    let layer = |rule, id: Option<_>| Some((rule, world.session_policy_entry(id?)?));
     [
-        layer(PermissionRule::ItemPolicy, item.session_policy),
-        layer(PermissionRule::UserPolicy, user.session_policy),
+        layer(PermissionRule::ItemPolicy, item),
+        layer(PermissionRule::UserPolicy, user),
         layer(PermissionRule::SitePolicy, world.site().session_policy),
     ]
 }
 
 fn explain<'w>(
     layers: &[Option<Layer<'w>>; 3],
-    possible: &SessionPermissions,
+    possible: PermissionBits,
     permission: SessionPermission,
-) -> (bool, PermissionRule, Option<&'w Name>) {
-    if !possible.get(permission) {
-        return (false, PermissionRule::Item, None);
+) -> (PermissionRule, Option<&'w Name>) {
+    if !possible.contains(permission) {
+        return (PermissionRule::Item, None);
     }
-    let defined = layers.iter().flatten().find_map(|(rule, policy)| {
-        let allowed = *policy.permissions.get(&permission)?;
-        Some((allowed, *rule, Some(&policy.name)))
-    });
+    layers
+        .iter()
+        .flatten()
+        .find(|(_, policy)| policy.defined.contains(permission))
+        .map_or((PermissionRule::Default, None), |(rule, entry)| {
+            (*rule, Some(&entry.policy.name))
+        })
+}
+
+/// Each policy says what it says of what those before it say nothing of.
+fn allowed(layers: &[Option<Layer<'_>>; 3], possible: PermissionBits) -> PermissionBits {
+    let (mut allowed, mut open) = (PermissionBits::NONE, possible);
+    for (_, policy) in layers.iter().flatten() {
+        allowed = allowed.or(open.and(policy.allowed));
+        open = open.without(policy.defined);
+    }
     // Others are let in only where somebody said so.
-    defined.unwrap_or((
-        permission != SessionPermission::Sharing,
-        PermissionRule::Default,
-        None,
-    ))
+    allowed.or(open.without(SessionPermission::Sharing.into()))
 }
 
 /// The permissions of a session and its command filter.
 pub(super) fn resolve(
     world: &World,
-    user: &User,
-    item: &JumpItem,
+    user: Option<SessionPolicyId>,
+    item: &ItemRules,
 ) -> (SessionPermissions, Option<CommandFilter>) {
-    let layers = layers(world, user, item);
-    let possible = item.details.possible();
-    if layers.iter().all(Option::is_none) {
-        let sharing = SessionPermissions {
-            sharing: false,
-            ..possible
-        };
-        return (sharing, None);
-    }
-    let mut permissions = SessionPermissions::NONE;
-    for permission in SessionPermission::ALL {
-        permissions.set(*permission, explain(&layers, &possible, *permission).0);
-    }
+    let layers = layers(world, user, item.session_policy);
     let commands = layers
         .iter()
         .flatten()
-        .find_map(|(_, policy)| policy.commands.clone());
-    (permissions, commands)
+        .find_map(|(_, entry)| entry.policy.commands.clone());
+    (allowed(&layers, item.possible).into(), commands)
 }
 
 /// Every permission of a session of this user on this item, with the rule that decided it.
 #[must_use]
 pub fn explain_permissions(world: &World, user: &User, item: &JumpItem) -> Vec<ExplainedPermission> {
-    let layers = layers(world, user, item);
-    let possible = item.details.possible();
+    let layers = layers(world, user.session_policy, item.session_policy);
+    let possible = item.details.possible().bits();
+    let allowed = allowed(&layers, possible);
     SessionPermission::ALL
         .iter()
         .map(|permission| {
-            let (allowed, rule, policy) = explain(&layers, &possible, *permission);
+            let (rule, policy) = explain(&layers, possible, *permission);
             ExplainedPermission {
                 permission: *permission,
-                allowed,
+                allowed: allowed.contains(*permission),
                 rule,
                 policy: policy.cloned(),
             }

@@ -1,11 +1,9 @@
 //! The gates of a Jump Policy: schedule, approval, second factor, ticket, reason, simultaneity.
 
-use std::sync::Arc;
-
 use super::{Context, Need, Reason};
-use crate::id::UserId;
+use crate::id::{ItemId, UserId};
 use crate::model::{
-    ApprovalScope, ItemDetails, JumpItem, JumpPolicy, Schedule, SimultaneousJumps, SimultaneousRdp, World,
+    ApprovalScope, JumpMethod, JumpPolicy, Schedule, SimultaneousJumps, SimultaneousRdp, World,
 };
 use crate::time::Timestamp;
 
@@ -21,7 +19,7 @@ pub(super) struct Ends {
 pub(super) fn check(
     world: &World,
     user: UserId,
-    item: &JumpItem,
+    item: ItemId,
     policy: &JumpPolicy,
     context: &Context,
     now: Timestamp,
@@ -34,7 +32,7 @@ pub(super) fn check(
     }
     if let Some(approval) = &policy.approval {
         let approved = world
-            .approvals_for(item.id)
+            .approvals_for(item)
             .filter(|request| request.policy == policy.id && request.holds(now))
             .filter(|request| approval.scope == ApprovalScope::Anyone || request.requester == user)
             .max_by_key(|request| (request.end(), request.id));
@@ -79,15 +77,15 @@ pub(super) fn check(
 /// Whether a session may start beside those that run; asked with or without a Jump Policy.
 pub(super) fn check_simultaneous(
     world: &World,
-    item: &JumpItem,
-    policy: Option<&Arc<JumpPolicy>>,
+    method: JumpMethod,
+    policy: Option<&JumpPolicy>,
     context: &Context,
     reasons: &mut Vec<Reason>,
 ) {
     if context.session_started.is_some() {
         return;
     }
-    let rdp = matches!(item.details, ItemDetails::LocalRdp(_) | ItemDetails::RemoteRdp(_));
+    let rdp = matches!(method, JumpMethod::LocalRdp | JumpMethod::RemoteRdp);
     let (disallowed, copies) = match policy {
         Some(policy) => {
             let said = if rdp {

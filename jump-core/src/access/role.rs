@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::id::{GroupId, ItemId, PolicyId, RoleId, UserId};
 use crate::model::{
-    GroupPolicy, JumpMethods, JumpPolicy, Name, Placement, Role, RolePermission, RoleSlots, User, World,
+    Account, GroupPolicy, JumpMethods, JumpPolicy, Name, Placement, Role, RolePermission, RoleSlots, World,
 };
 
 use super::RoleSource;
@@ -17,21 +17,17 @@ pub(super) struct Applying {
     pub(super) policy: Option<PolicyId>,
 }
 
-/// The group policies of a user, from the top down.
-fn policies_of(world: &World, user: UserId) -> impl Iterator<Item = &GroupPolicy> {
-    world.group_policies_of(user).map(|policy| &**policy)
-}
-
 /// Walks a user's group policies from the top down, where a later one overrides an earlier one that is not final. The
-/// second value says whether a final one was met.
-fn by_group_policies<'w, T>(
-    policies: impl Iterator<Item = &'w GroupPolicy>,
-    say: impl Fn(&'w GroupPolicy) -> Option<(T, bool)>,
+/// last value says whether a final one was met.
+fn by_group_policies<'w, P: 'w, T>(
+    policies: impl Iterator<Item = &'w P>,
+    policy: impl Fn(&'w P) -> &'w GroupPolicy,
+    say: impl Fn(&'w P) -> Option<(T, bool)>,
 ) -> Option<(T, &'w Name, bool)> {
     let mut latest = None;
-    for policy in policies {
-        if let Some((value, last)) = say(policy) {
-            latest = Some((value, &policy.name, last));
+    for one in policies {
+        if let Some((value, last)) = say(one) {
+            latest = Some((value, &policy(one).name, last));
             if last {
                 break;
             }
@@ -43,28 +39,45 @@ fn by_group_policies<'w, T>(
 /// What is in a role slot: the account's own, unless a group policy is final; No Access if nobody says anything.
 pub(super) fn slot<'w>(
     policies: impl Iterator<Item = &'w GroupPolicy>,
-    user: &User,
+    own: &RoleSlots,
     pick: fn(&RoleSlots) -> Option<RoleId>,
 ) -> (RoleId, Option<Name>) {
-    let given = by_group_policies(policies, |policy| {
-        let (slots, last) = policy.roles.get()?;
-        Some((pick(slots)?, last))
-    });
-    let own = pick(&user.slots());
-    match (given, own) {
+    let given = by_group_policies(
+        policies,
+        |policy| policy,
+        |policy| {
+            let (slots, last) = policy.roles.get()?;
+            Some((pick(slots)?, last))
+        },
+    );
+    match (given, pick(own)) {
         (Some((role, name, true)), _) | (Some((role, name, false)), None) => (role, Some(name.clone())),
         (_, Some(role)) => (role, None),
         (None, None) => (Role::NO_ACCESS, None),
     }
 }
 
+/// The same for an account of the world.
+fn slot_of(
+    world: &World,
+    account: &Account,
+    pick: fn(&RoleSlots) -> Option<RoleId>,
+) -> (RoleId, Option<Name>) {
+    let policies = world.policies_about(account).map(|entry| &*entry.policy);
+    slot(policies, &account.rules.slots, pick)
+}
+
 /// The jump methods that a user may use, and the group policy that says so.
-pub(super) fn allowed_methods(world: &World, user: &User) -> (JumpMethods, Option<Name>) {
-    let given = by_group_policies(policies_of(world, user.id), |policy| {
-        let (methods, last) = policy.allowed_methods.get()?;
-        Some((*methods, last))
-    });
-    match (given, user.allowed_methods) {
+pub(super) fn allowed_methods(world: &World, account: &Account) -> (JumpMethods, Option<Name>) {
+    let given = by_group_policies(
+        world.policies_about(account).map(|entry| &*entry.policy),
+        |policy| policy,
+        |policy| {
+            let (methods, last) = policy.allowed_methods.get()?;
+            Some((*methods, last))
+        },
+    );
+    match (given, account.rules.allowed_methods) {
         (Some((methods, name, true)), _) | (Some((methods, name, false)), None) => {
             (methods, Some(name.clone()))
         }
@@ -74,19 +87,19 @@ pub(super) fn allowed_methods(world: &World, user: &User) -> (JumpMethods, Optio
 }
 
 /// The role of a user in a group or on a personal list.
-pub(super) fn applying(world: &World, user: &User, placement: Placement) -> Applying {
+pub(super) fn applying(world: &World, account: &Account, placement: Placement) -> Applying {
     match placement {
-        Placement::Shared(group) => in_group(world, user, group),
-        Placement::Personal { personal } => on_list(world, user, personal),
+        Placement::Shared(group) => in_group(world, account, group),
+        Placement::Personal { personal } => on_list(world, account, personal),
     }
 }
 
-fn in_group(world: &World, user: &User, group: GroupId) -> Applying {
+fn in_group(world: &World, account: &Account, group: GroupId) -> Applying {
     let default = || {
-        let (role, by) = slot(policies_of(world, user.id), user, |slots| slots.default);
+        let (role, by) = slot_of(world, account, |slots| slots.default);
         (role, RoleSource::UserDefault { by })
     };
-    if let Some(membership) = world.membership(user.id, group) {
+    if let Some(membership) = account.membership(group) {
         let (role, source) = membership
             .role
             .map_or_else(default, |role| (role, RoleSource::Membership));
@@ -96,7 +109,11 @@ fn in_group(world: &World, user: &User, group: GroupId) -> Applying {
             policy: membership.policy,
         };
     }
-    let given = by_group_policies(policies_of(world, user.id), |policy| policy.membership(group));
+    let given = by_group_policies(
+        world.policies_about(account),
+        |entry| &entry.policy,
+        |entry| entry.membership(group),
+    );
     if let Some((membership, name, _)) = given {
         let (role, source) = membership.role.map_or_else(default, |role| {
             let policy = name.clone();
@@ -108,35 +125,33 @@ fn in_group(world: &World, user: &User, group: GroupId) -> Applying {
             policy: membership.policy,
         };
     }
-    system(world, user, RoleSource::NotAMember)
+    system(world, account, RoleSource::NotAMember)
 }
 
-fn on_list(world: &World, user: &User, owner: UserId) -> Applying {
+fn on_list(world: &World, account: &Account, owner: UserId) -> Applying {
     let of_slot = |(role, by): (RoleId, Option<Name>), source: fn(Option<Name>) -> RoleSource| Applying {
         role,
         source: source(by),
         policy: None,
     };
-    if owner == user.id {
-        return of_slot(
-            slot(policies_of(world, user.id), user, |slots| slots.personal),
-            |by| RoleSource::Personal { by },
-        );
+    if owner == account.rules.id {
+        return of_slot(slot_of(world, account, |slots| slots.personal), |by| {
+            RoleSource::Personal { by }
+        });
     }
     let leads = world
-        .teams_of(user.id)
+        .teams_of(account.rules.id)
         .any(|(team, role)| team.members.get(&owner).is_some_and(|other| *other < role));
     if leads {
-        return of_slot(
-            slot(policies_of(world, user.id), user, |slots| slots.team),
-            |by| RoleSource::Team { by },
-        );
+        return of_slot(slot_of(world, account, |slots| slots.team), |by| {
+            RoleSource::Team { by }
+        });
     }
-    system(world, user, RoleSource::NotOnesOwn)
+    system(world, account, RoleSource::NotOnesOwn)
 }
 
-fn system(world: &World, user: &User, otherwise: RoleSource) -> Applying {
-    let (role, by) = slot(policies_of(world, user.id), user, |slots| slots.system);
+fn system(world: &World, account: &Account, otherwise: RoleSource) -> Applying {
+    let (role, by) = slot_of(world, account, |slots| slots.system);
     let source = if role == Role::NO_ACCESS {
         otherwise
     } else {
@@ -152,9 +167,9 @@ fn system(world: &World, user: &User, otherwise: RoleSource) -> Applying {
 /// The Jump Policy that applies when this user jumps to this item: the membership's, or else the item's.
 #[must_use]
 pub fn applying_policy(world: &World, user: UserId, item: ItemId) -> Option<&Arc<JumpPolicy>> {
-    let (user, item) = (world.user(user)?, world.item(item)?);
+    let (account, item) = (world.account(user)?, world.item_rules(item)?);
     world.policy(
-        applying(world, user, item.placement)
+        applying(world, account, item.placement)
             .policy
             .or(item.jump_policy)?,
     )
@@ -175,9 +190,9 @@ pub fn role_permits(
         Placement::Personal { personal } => world.user(personal).is_some(),
     };
     exists
-        && world.user(user).filter(|user| user.enabled).is_some_and(|user| {
-            world
-                .role(applying(world, user, placement).role)
-                .is_some_and(|role| role.permissions.contains(permission))
-        })
+        && world
+            .account(user)
+            .filter(|account| account.rules.enabled)
+            .and_then(|account| world.role(applying(world, account, placement).role))
+            .is_some_and(|role| role.permissions.contains(permission))
 }

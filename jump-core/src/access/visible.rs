@@ -106,7 +106,7 @@ impl Standing {
         };
         let in_slot = |pick: fn(&RoleSlots) -> Option<RoleId>| {
             let policies = self.policies.iter().map(|policy| &**policy);
-            sees(slot(policies, &self.user, pick).0)
+            sees(slot(policies, &self.user.slots(), pick).0)
         };
         let default = in_slot(|slots| slots.default);
         let elsewhere = in_slot(|slots| slots.system);

@@ -142,11 +142,4 @@ impl GroupPolicy {
         }
         Ok(())
     }
-
-    /// Its membership in a group, and whether that is final.
-    pub(crate) fn membership(&self, group: GroupId) -> Option<(&PolicyMembership, bool)> {
-        let (memberships, last) = self.memberships.get()?;
-        let found = memberships.iter().find(|one| one.group == group)?;
-        Some((found, last))
-    }
 }

@@ -23,6 +23,7 @@ mod target;
 mod team;
 mod user;
 mod world;
+mod zone;
 
 pub use approval::{ApprovalRequest, ApprovalState};
 pub use change::Change;
@@ -46,4 +47,5 @@ pub use site::SiteSettings;
 pub use target::TargetAddress;
 pub use team::{Team, TeamRole};
 pub use user::{JumpMethod, JumpMethods, User};
+pub(crate) use world::{Account, ItemRules, SessionPolicyEntry};
 pub use world::{Revision, World};

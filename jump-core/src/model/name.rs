@@ -3,9 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::text;
@@ -15,7 +15,7 @@ macro_rules! text_field {
         $(#[doc = $doc])+
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(Arc<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Checks the text and takes it.
@@ -26,7 +26,7 @@ macro_rules! text_field {
                 let text = text.as_ref();
                 let check: fn(&str) -> std::result::Result<(), &'static str> = $check;
                 check(text).map_err(|rule| Error::new(ErrorKind::InvalidArgument, concat!("read ", $what), rule))?;
-                Ok(Self(Arc::from(text)))
+                Ok(Self(SmolStr::new(text)))
             }
 
             /// The text.
@@ -64,7 +64,7 @@ macro_rules! text_field {
 
         impl From<$name> for String {
             fn from(value: $name) -> String {
-                value.0.as_ref().to_owned()
+                value.0.into()
             }
         }
     };
@@ -158,7 +158,7 @@ impl CodeName {
                 }
             })
             .collect();
-        Self(Arc::from(code))
+        Self(SmolStr::from(code))
     }
 }
 
@@ -228,7 +228,7 @@ macro_rules! empty_by_default {
     ($($name:ident),+) => {$(
         impl Default for $name {
             fn default() -> Self {
-                Self(Arc::from(""))
+                Self(SmolStr::default())
             }
         }
     )+};

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::zone::Zone;
 use crate::error::{Error, ErrorKind, Result};
-use crate::time::{SignedDuration, Timestamp};
+use crate::time::Timestamp;
 
 /// Minutes of a week.
 const WEEK: u16 = 7 * 24 * 60;
@@ -35,7 +36,7 @@ pub struct Schedule(Arc<Inner>);
 struct Inner {
     timezone: String,
     entries: Vec<ScheduleEntry>,
-    zone: TimeZone,
+    zone: Zone,
     /// Open minutes of the week, from inclusive to exclusive, in order, apart from each other; none passes the week's end.
     open: Vec<(u16, u16)>,
 }
@@ -169,6 +170,7 @@ impl Schedule {
     /// [`ErrorKind::InvalidArgument`] for an unknown time zone, more than 100 entries, or an entry out of range.
     pub fn new(timezone: &str, entries: Vec<ScheduleEntry>) -> Result<Self> {
         let zone = TimeZone::get(timezone)
+            .map(Zone::new)
             .map_err(|error| wrong(format!("there is no time zone `{timezone}`")).with_source(error))?;
         if entries.len() > 100 {
             return Err(wrong("a schedule has at most 100 entries"));
@@ -194,7 +196,7 @@ impl Schedule {
             }
         }
         Ok(Self(Arc::new(Inner {
-            timezone: zone.iana_name().unwrap_or(timezone).to_owned(),
+            timezone: zone.name().unwrap_or(timezone).to_owned(),
             entries,
             zone,
             open: merged,
@@ -216,18 +218,19 @@ impl Schedule {
     /// Whether the schedule is open.
     #[must_use]
     pub fn is_open(&self, at: Timestamp) -> bool {
-        self.open_at_minute(minute_of_week(
-            i64::from(self.0.zone.to_offset(at).seconds()),
-            at.as_second(),
-        ))
+        let offset = self.0.zone.stretch(at).offset;
+        self.open_at_minute(minute_of_week(offset, at.as_second()))
     }
 
     fn open_at_minute(&self, minute: u16) -> bool {
-        let after = self.0.open.partition_point(|(start, _)| *start <= minute);
-        after
-            .checked_sub(1)
-            .and_then(|index| self.0.open.get(index))
-            .is_some_and(|(_, end)| minute < *end)
+        self.open_until(minute).is_some()
+    }
+
+    /// The end of the window that is open at this minute, in minutes of the week.
+    fn open_until(&self, minute: u16) -> Option<u16> {
+        let begun = self.0.open.partition_point(|(start, _)| *start <= minute);
+        let (_, end) = self.0.open.get(begun.checked_sub(1)?)?;
+        Some(*end).filter(|end| minute < *end)
     }
 
     /// The next instant at which [`is_open`](Self::is_open) is another than at `at`; `None` if there is none.
@@ -236,55 +239,43 @@ impl Schedule {
     /// looked for again after each change of the offset.
     #[must_use]
     pub fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
-        let first = self.is_open(at);
         // Without windows, or open all week, no change of the clocks makes a difference.
         if self.0.open.is_empty() || self.0.open.as_slice() == [(0, WEEK)] {
             return None;
         }
+        let first = self.is_open(at);
         let mut from = at;
         // A week has an edge, and there are few changes of an offset in a week; more only where a zone is absurd.
         for _ in 0..64 {
-            let offset = i64::from(self.0.zone.to_offset(from).seconds());
-            let jump = self
-                .0
-                .zone
-                .following(from)
-                .next()
-                .map(|transition| transition.timestamp());
-            if self.is_open(from) != first {
+            let stretch = self.0.zone.stretch(from);
+            let minute = minute_of_week(stretch.offset, from.as_second());
+            if self.open_at_minute(minute) != first {
                 return Some(from);
             }
-            let edge = self.next_edge(offset, from, first);
-            match (edge, jump) {
-                (Some(edge), Some(jump)) if edge < jump => return Some(edge),
-                (Some(edge), None) => return Some(edge),
-                (_, Some(jump)) => from = jump,
-                (None, None) => return None,
+            let edge = self.next_edge(stretch.offset, from.as_second(), minute)?;
+            match stretch.end {
+                Some(end) if end <= edge => from = Timestamp::from_second(end).ok()?,
+                _ => return Timestamp::from_second(edge).ok(),
             }
         }
         None
     }
 
-    /// The next edge after `from` if the offset stayed as it is.
-    fn next_edge(&self, offset: i64, from: Timestamp, open: bool) -> Option<Timestamp> {
-        let minute = minute_of_week(offset, from.as_second());
-        let edges = || {
-            self.0
-                .open
-                .iter()
-                .map(|(start, end)| if open { *end } else { *start })
-                // A window that goes on over the week's end has no edge there.
-                .filter(|edge| self.open_at_minute(edge % WEEK) != open)
-                .map(|edge| edge % WEEK)
+    /// The second of the next edge after `from` if the offset stayed as it is.
+    fn next_edge(&self, offset: i64, from: i64, minute: u16) -> Option<i64> {
+        let first = self.0.open.first()?;
+        let edge = match self.open_until(minute) {
+            // A window that goes on over the week's end has no edge there.
+            Some(WEEK) if first.0 == 0 => WEEK + first.1,
+            Some(end) => end,
+            None => {
+                let begun = self.0.open.partition_point(|(start, _)| *start <= minute);
+                self.0.open.get(begun).map_or(WEEK + first.0, |(start, _)| *start)
+            }
         };
-        let ahead = edges()
-            .map(|edge| (i64::from(edge) - i64::from(minute)).rem_euclid(i64::from(WEEK)))
-            .map(|minutes| if minutes == 0 { i64::from(WEEK) } else { minutes })
-            .min()?;
         // From the start of the local minute that `from` is in.
-        let into = (from.as_second() + offset).rem_euclid(60);
-        let whole = Timestamp::from_second(from.as_second() - into).ok()?;
-        whole.checked_add(SignedDuration::from_mins(ahead)).ok()
+        let into = (from + offset).rem_euclid(60);
+        Some(from - into + i64::from(edge - minute) * 60)
     }
 }
 

@@ -12,4 +12,5 @@ pub use credential::{Credential, CredentialBinding, CredentialSecret, SealedCred
 pub use end::{EndReason, Stop, StopHandle};
 pub(crate) use grant::{CLOCK_LEEWAY, UsedGrants};
 pub use grant::{Grant, GrantId, GrantTarget, SignedGrant};
+pub(crate) use permissions::PermissionBits;
 pub use permissions::{RecordingMode, SessionPermission, SessionPermissions};

@@ -18,6 +18,10 @@ macro_rules! session_permissions {
             /// Every permission.
             pub const ALL: &'static [SessionPermission] = &[$(SessionPermission::$variant,)+];
 
+            const fn bit(self) -> u16 {
+                1 << self as u16
+            }
+
             /// Its name, such as `file_upload`.
             #[must_use]
             pub const fn name(self) -> &'static str {
@@ -53,6 +57,23 @@ macro_rules! session_permissions {
                 match permission {
                     $(SessionPermission::$variant => self.$field = allowed,)+
                 }
+            }
+        }
+
+        impl SessionPermissions {
+            /// The same as bits.
+            pub(crate) const fn bits(self) -> PermissionBits {
+                let mut bits = 0;
+                $(if self.$field {
+                    bits |= SessionPermission::$variant.bit();
+                })+
+                PermissionBits(bits)
+            }
+        }
+
+        impl From<PermissionBits> for SessionPermissions {
+            fn from(bits: PermissionBits) -> Self {
+                Self { $($field: bits.contains(SessionPermission::$variant),)+ }
             }
         }
 
@@ -110,6 +131,49 @@ session_permissions! {
     Screenshot, screenshot = true;
     /// Others may be let into the session. Off by default.
     Sharing, sharing = false;
+}
+
+/// A set of [`SessionPermission`]s, a bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PermissionBits(u16);
+
+impl PermissionBits {
+    pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) const fn contains(self, permission: SessionPermission) -> bool {
+        self.0 & permission.bit() != 0
+    }
+
+    /// What is in both.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// What is in one of them or both.
+    pub(crate) const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in this one and not in the other.
+    pub(crate) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+}
+
+impl From<SessionPermission> for PermissionBits {
+    fn from(permission: SessionPermission) -> Self {
+        Self(permission.bit())
+    }
+}
+
+impl FromIterator<SessionPermission> for PermissionBits {
+    fn from_iter<I: IntoIterator<Item = SessionPermission>>(permissions: I) -> Self {
+        Self(
+            permissions
+                .into_iter()
+                .fold(0, |set, permission| set | permission.bit()),
+        )
+    }
 }
 
 impl SessionPermissions {

@@ -1,11 +1,13 @@
 //! Edits: each is checked against the rest of the world, and the indexes follow.
 
-use std::hash::Hash;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use imbl::HashMap;
 
 use super::World;
+use super::entry::{Account, GroupPolicyEntry, ItemEntry, SessionPolicyEntry};
+use super::table::{Key, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{
     ApprovalId, GroupId, GroupPolicyId, ItemId, JumpointId, LoginId, PolicyId, RoleId, SessionPolicyId,
@@ -14,33 +16,28 @@ use crate::id::{
 use crate::model::name::{folded, same_name};
 use crate::model::{
     ApprovalRequest, Change, GroupPolicy, HostKey, ItemDetails, JumpGroup, JumpItem, JumpPolicy, Jumpoint,
-    Login, Membership, Placement, Role, SessionPolicy, SiteSettings, Team, User,
+    Login, Membership, Placement, Role, SessionPolicy, Setting, SiteSettings, Team, User,
 };
 
 fn wrong(kind: ErrorKind, message: String) -> Error {
     Error::new(kind, "change the site", message)
 }
 
-fn existing<K: Hash + Eq + Copy + std::fmt::Display, V: Clone>(
-    map: &HashMap<K, V>,
-    id: K,
-    what: &str,
-) -> Result<()> {
-    if map.contains_key(&id) {
+fn missing(what: &str, id: impl Display) -> Error {
+    wrong(ErrorKind::NotFound, format!("there is no {what} {id}"))
+}
+
+fn existing<K: Key + Display, V>(table: &Table<K, V>, id: K, what: &str) -> Result<()> {
+    if table.contains(id) {
         Ok(())
     } else {
-        Err(wrong(ErrorKind::NotFound, format!("there is no {what} {id}")))
+        Err(missing(what, id))
     }
 }
 
 /// Removes and gives the object.
-fn taken<K: Hash + Eq + Copy + std::fmt::Display, V: Clone>(
-    map: &mut HashMap<K, V>,
-    id: K,
-    what: &str,
-) -> Result<V> {
-    map.remove(&id)
-        .ok_or_else(|| wrong(ErrorKind::NotFound, format!("there is no {what} {id}")))
+fn taken<K: Key + Display, V: Clone>(table: &mut Table<K, V>, id: K, what: &str) -> Result<V> {
+    table.remove(id).ok_or_else(|| missing(what, id))
 }
 
 /// Refuses a name that is another object's.
@@ -65,25 +62,22 @@ impl World {
             Change::PutMembership(membership) => self.put_membership(*membership),
             Change::RemoveMembership { user, group } => self.remove_membership(*user, *group),
             Change::GrantJumpoint { user, jumpoint } => {
-                existing(&self.users, *user, "user")?;
+                existing(&self.accounts, *user, "user")?;
                 existing(&self.jumpoints, *jumpoint, "jumpoint")?;
-                self.jumpoint_grants.insert((*user, *jumpoint));
-                self.jumpoints_of.insert((*user, *jumpoint));
+                self.account_mut(*user)?.grant(*jumpoint);
                 Ok(())
             }
             Change::RevokeJumpoint { user, jumpoint } => {
-                self.jumpoints_of.remove(&(*user, *jumpoint));
-                self.jumpoint_grants
-                    .remove(&(*user, *jumpoint))
-                    .map(drop)
-                    .ok_or_else(|| {
-                        let message = format!("user {user} is not granted jumpoint {jumpoint}");
-                        wrong(ErrorKind::NotFound, message)
-                    })
+                let granted = self.is_granted(*user, *jumpoint);
+                if !granted || !self.account_mut(*user)?.revoke(*jumpoint) {
+                    let message = format!("user {user} is not granted jumpoint {jumpoint}");
+                    return Err(wrong(ErrorKind::NotFound, message));
+                }
+                Ok(())
             }
             Change::PutLogin(login) => self.put_login(login),
             Change::RemoveLogin(id) => {
-                let login = taken(&mut self.logins, *id, "login")?;
+                let login = self.logins.remove(id).ok_or_else(|| missing("login", id))?;
                 self.login_keys.remove(&login.key);
                 self.logins_of.remove(&(login.user, *id));
                 Ok(())
@@ -96,8 +90,10 @@ impl World {
             Change::RemoveSessionPolicy(id) => self.remove_session_policy(*id),
             Change::PutGroupPolicy(policy) => self.put_group_policy(policy),
             Change::RemoveGroupPolicy(id) => {
-                let old = taken(&mut self.group_policies, *id, "group policy")?;
-                self.unlist_group_policy(&old);
+                let old = taken(&mut self.group_policies, *id, "group policy")?.policy;
+                for user in &old.members {
+                    self.account_mut(*user)?.unlist_group_policy(old.position, *id);
+                }
                 Ok(())
             }
             Change::PutTeam(team) => self.put_team(team),
@@ -109,6 +105,12 @@ impl World {
         }
     }
 
+    /// A user's account, to be changed: the only way to one.
+    fn account_mut(&mut self, user: UserId) -> Result<&mut Account> {
+        let account = self.accounts.get_mut(user);
+        account.map(Arc::make_mut).ok_or_else(|| missing("user", user))
+    }
+
     fn put_user(&mut self, user: &User) -> Result<()> {
         for role in user.slots().iter() {
             existing(&self.roles, role, "role")?;
@@ -118,41 +120,37 @@ impl World {
         }
         let name = folded(user.name.as_str());
         free(&self.user_names, &name, user.id, "the user name")?;
-        if let Some(old) = self.users.insert(user.id, Arc::new(user.clone())) {
+        let put = Arc::new(user.clone());
+        if self.accounts.contains(user.id) {
+            let old = self.account_mut(user.id)?.replace(put);
             self.user_names.remove(&folded(old.name.as_str()));
+        } else {
+            self.accounts.insert(user.id, Arc::new(Account::new(put)));
         }
         self.user_names.insert(name, user.id);
         Ok(())
     }
 
     fn remove_user(&mut self, id: UserId) -> Result<()> {
-        let user = taken(&mut self.users, id, "user")?;
-        self.user_names.remove(&folded(user.name.as_str()));
-        let groups: Vec<GroupId> = self.groups_of(id).collect();
-        for group in groups {
-            self.remove_membership(id, group)?;
-        }
-        let jumpoints: Vec<JumpointId> = self.jumpoints_granted_to(id).collect();
-        for jumpoint in jumpoints {
-            self.jumpoint_grants.remove(&(id, jumpoint));
-            self.jumpoints_of.remove(&(id, jumpoint));
+        let account = taken(&mut self.accounts, id, "user")?;
+        self.user_names.remove(&folded(account.user.name.as_str()));
+        for membership in account.memberships() {
+            self.members.remove(&(membership.group, id));
         }
         let logins: Vec<LoginId> = self.logins_of(id).map(|login| login.id).collect();
         for login in logins {
             self.apply_one(&Change::RemoveLogin(login))?;
         }
         self.remove_placed(Placement::personal(id))?;
-        let policies: Vec<Arc<GroupPolicy>> = self.group_policies_of(id).cloned().collect();
-        for policy in policies {
-            let mut policy = GroupPolicy::clone(&policy);
-            policy.members.remove(&id);
-            self.put_group_policy(&policy)?;
+        for (_, policy) in account.group_policies() {
+            self.edit_group_policy(*policy, |policy| {
+                policy.members.remove(&id);
+            });
         }
-        let teams: Vec<Arc<Team>> = self.teams_of(id).map(|(team, _)| team.clone()).collect();
-        for team in teams {
-            let mut team = Team::clone(&team);
-            team.members.remove(&id);
-            self.put_team(&team)?;
+        for team in account.teams() {
+            if let Some(team) = self.teams.get_mut(*team) {
+                Arc::make_mut(team).members.remove(&id);
+            }
         }
         // Who asked or may answer is named in requests and policies: neither may be left to a later user.
         let requests: Vec<ApprovalId> = self
@@ -186,7 +184,7 @@ impl World {
     }
 
     fn put_login(&mut self, login: &Login) -> Result<()> {
-        existing(&self.users, login.user, "user")?;
+        existing(&self.accounts, login.user, "user")?;
         if self.login_keys.get(&login.key).is_some_and(|id| *id != login.id) {
             let message = "the key is another login's already".to_owned();
             return Err(wrong(ErrorKind::Conflict, message));
@@ -223,22 +221,30 @@ impl World {
         for member in members {
             self.remove_membership(member, id)?;
         }
-        let policies: Vec<Arc<GroupPolicy>> = self
+        let policies: Vec<GroupPolicyId> = self
             .group_policies
             .values()
-            .filter(|policy| policy.membership(id).is_some())
-            .cloned()
+            .filter(|entry| entry.membership(id).is_some())
+            .map(|entry| entry.policy.id)
             .collect();
         for policy in policies {
-            let mut policy = GroupPolicy::clone(&policy);
-            if let crate::model::Setting::Defined(list) | crate::model::Setting::Final(list) =
-                &mut policy.memberships
-            {
-                list.retain(|membership| membership.group != id);
-            }
-            self.group_policies.insert(policy.id, Arc::new(policy));
+            self.edit_group_policy(policy, |policy| {
+                if let Setting::Defined(list) | Setting::Final(list) = &mut policy.memberships {
+                    list.retain(|membership| membership.group != id);
+                }
+            });
         }
         Ok(())
+    }
+
+    /// Changes a group policy in what accounts do not list: neither its position nor, of the users that there are, its
+    /// members.
+    fn edit_group_policy(&mut self, id: GroupPolicyId, edit: impl FnOnce(&mut GroupPolicy)) {
+        if let Some(entry) = self.group_policies.get_mut(id) {
+            let mut policy = GroupPolicy::clone(&entry.policy);
+            edit(&mut policy);
+            *entry = GroupPolicyEntry::new(Arc::new(policy));
+        }
     }
 
     fn put_jumpoint(&mut self, jumpoint: &Jumpoint) -> Result<()> {
@@ -278,18 +284,24 @@ impl World {
         for item in items {
             self.remove_item(item)?;
         }
-        self.jumpoint_grants.retain(|(_, jumpoint)| *jumpoint != id);
-        self.jumpoints_of = self.jumpoint_grants.iter().copied().collect();
-        let policies: Vec<Arc<GroupPolicy>> = self
-            .group_policies
+        let granted: Vec<UserId> = self
+            .accounts
             .values()
+            .filter(|account| account.is_granted(id))
+            .map(|account| account.rules.id)
+            .collect();
+        for user in granted {
+            self.account_mut(user)?.revoke(id);
+        }
+        let policies: Vec<GroupPolicyId> = self
+            .group_policies()
             .filter(|policy| policy.jumpoints.contains(&id))
-            .cloned()
+            .map(|policy| policy.id)
             .collect();
         for policy in policies {
-            let mut policy = GroupPolicy::clone(&policy);
-            policy.jumpoints.remove(&id);
-            self.group_policies.insert(policy.id, Arc::new(policy));
+            self.edit_group_policy(policy, |policy| {
+                policy.jumpoints.remove(&id);
+            });
         }
         Ok(())
     }
@@ -298,7 +310,7 @@ impl World {
         item.validate()?;
         match item.placement {
             Placement::Shared(group) => existing(&self.groups, group, "group")?,
-            Placement::Personal { personal } => existing(&self.users, personal, "user")?,
+            Placement::Personal { personal } => existing(&self.accounts, personal, "user")?,
         }
         if let Some(jumpoint) = item.jumpoint {
             existing(&self.jumpoints, jumpoint, "jumpoint")?;
@@ -325,8 +337,9 @@ impl World {
                 format!("the group has an item named `{}` already", item.name),
             ));
         }
-        if let Some(old) = self.items.insert(item.id, Arc::new(item.clone())) {
-            self.unlist_item(&old);
+        let entry = ItemEntry::new(Arc::new(item.clone()));
+        if let Some(old) = self.items.insert(item.id, entry) {
+            self.unlist_item(&old.item);
         }
         self.item_names.insert(key, item.id);
         self.items_named.insert((name, item.id));
@@ -346,7 +359,7 @@ impl World {
     }
 
     fn remove_item(&mut self, id: ItemId) -> Result<()> {
-        let old = taken(&mut self.items, id, "item")?;
+        let old = taken(&mut self.items, id, "item")?.item;
         self.unlist_item(&old);
         let requests: Vec<ApprovalId> = self.approvals_for(id).map(|request| request.id).collect();
         for request in requests {
@@ -361,7 +374,7 @@ impl World {
     }
 
     fn put_membership(&mut self, membership: Membership) -> Result<()> {
-        existing(&self.users, membership.user, "user")?;
+        existing(&self.accounts, membership.user, "user")?;
         existing(&self.groups, membership.group, "group")?;
         if let Some(role) = membership.role {
             existing(&self.roles, role, "role")?;
@@ -369,20 +382,19 @@ impl World {
         if let Some(policy) = membership.policy {
             existing(&self.policies, policy, "jump policy")?;
         }
-        let (user, group) = (membership.user, membership.group);
-        self.memberships.insert((user, group), membership);
-        self.members.insert((group, user));
-        self.memberships_of.insert((user, group));
+        self.account_mut(membership.user)?.put_membership(membership);
+        self.members.insert((membership.group, membership.user));
         Ok(())
     }
 
     fn remove_membership(&mut self, user: UserId, group: GroupId) -> Result<()> {
-        self.members.remove(&(group, user));
-        self.memberships_of.remove(&(user, group));
-        self.memberships.remove(&(user, group)).map(drop).ok_or_else(|| {
+        let member = self.membership(user, group).is_some();
+        if !member || !self.account_mut(user)?.remove_membership(group) {
             let message = format!("user {user} is not in group {group}");
-            wrong(ErrorKind::NotFound, message)
-        })
+            return Err(wrong(ErrorKind::NotFound, message));
+        }
+        self.members.remove(&(group, user));
+        Ok(())
     }
 
     fn put_role(&mut self, role: &Role) -> Result<()> {
@@ -407,20 +419,12 @@ impl World {
             return Err(wrong(ErrorKind::InvalidArgument, message));
         }
         let by_user = self
-            .users
-            .values()
+            .users()
             .any(|user| user.slots().iter().any(|role| role == id));
-        let by_membership = self.memberships.values().any(|one| one.role == Some(id));
-        let by_policy = self.group_policies.values().any(|policy| {
-            let slots = policy
-                .roles
-                .get()
-                .is_some_and(|(slots, _)| slots.iter().any(|role| role == id));
-            let given = policy.memberships.get();
-            slots || given.is_some_and(|(list, _)| list.iter().any(|one| one.role == Some(id)))
-        });
+        let by_membership = self.memberships().any(|one| one.role == Some(id));
+        let by_policy = self.group_policies.values().any(|entry| entry.gives(id));
         self.unused("role", by_user || by_membership || by_policy)?;
-        self.roles.remove(&id);
+        self.roles.remove(id);
         Ok(())
     }
 
@@ -436,7 +440,7 @@ impl World {
         policy.validate()?;
         if let Some(approval) = &policy.approval {
             for user in &approval.approvers {
-                existing(&self.users, *user, "user")?;
+                existing(&self.accounts, *user, "user")?;
             }
             for team in &approval.approver_teams {
                 existing(&self.teams, *team, "team")?;
@@ -457,14 +461,11 @@ impl World {
 
     fn remove_policy(&mut self, id: PolicyId) -> Result<()> {
         existing(&self.policies, id, "jump policy")?;
-        let by_item = self.items.values().any(|item| item.jump_policy == Some(id));
-        let by_membership = self.memberships.values().any(|one| one.policy == Some(id));
-        let by_policy = self.group_policies.values().any(|policy| {
-            let given = policy.memberships.get();
-            given.is_some_and(|(list, _)| list.iter().any(|one| one.policy == Some(id)))
-        });
+        let by_item = self.items().any(|item| item.jump_policy == Some(id));
+        let by_membership = self.memberships().any(|one| one.policy == Some(id));
+        let by_policy = self.group_policies.values().any(|entry| entry.asks(id));
         self.unused("jump policy", by_item || by_membership || by_policy)?;
-        self.policies.remove(&id);
+        self.policies.remove(id);
         let requests: Vec<ApprovalId> = self
             .approvals
             .values()
@@ -483,37 +484,38 @@ impl World {
                 && (same_name(other.name.as_str(), policy.name.as_str())
                     || same_name(other.code_name().as_str(), policy.code_name().as_str()))
         };
-        if self.session_policies.values().any(|other| clash(other)) {
+        if self.session_policies().any(|other| clash(other)) {
             let message = format!(
                 "the name or code name of session policy `{}` is taken",
                 policy.name
             );
             return Err(wrong(ErrorKind::Conflict, message));
         }
-        self.session_policies.insert(policy.id, Arc::new(policy.clone()));
+        let entry = SessionPolicyEntry::new(Arc::new(policy.clone()));
+        self.session_policies.insert(policy.id, entry);
         Ok(())
     }
 
     fn remove_session_policy(&mut self, id: SessionPolicyId) -> Result<()> {
         existing(&self.session_policies, id, "session policy")?;
-        let by_item = self.items.values().any(|item| {
+        let by_item = self.items().any(|item| {
             let client = matches!(&item.details, ItemDetails::JumpClient(client)
                 if client.attended_session_policy == Some(id) || client.unattended_session_policy == Some(id));
             client || item.session_policy == Some(id)
         });
-        let by_user = self.users.values().any(|user| user.session_policy == Some(id));
+        let by_user = self.users().any(|user| user.session_policy == Some(id));
         self.unused(
             "session policy",
             by_item || by_user || self.site.session_policy == Some(id),
         )?;
-        self.session_policies.remove(&id);
+        self.session_policies.remove(id);
         Ok(())
     }
 
     fn put_group_policy(&mut self, policy: &GroupPolicy) -> Result<()> {
         policy.validate()?;
         for user in &policy.members {
-            existing(&self.users, *user, "user")?;
+            existing(&self.accounts, *user, "user")?;
         }
         for jumpoint in &policy.jumpoints {
             existing(&self.jumpoints, *jumpoint, "jumpoint")?;
@@ -533,42 +535,50 @@ impl World {
         let clash = |other: &GroupPolicy| {
             other.id != policy.id && same_name(other.name.as_str(), policy.name.as_str())
         };
-        if self.group_policies.values().any(|other| clash(other)) {
+        if self.group_policies().any(|other| clash(other)) {
             let message = format!("the group policy name `{}` is taken", policy.name);
             return Err(wrong(ErrorKind::Conflict, message));
         }
-        if let Some(old) = self.group_policies.insert(policy.id, Arc::new(policy.clone())) {
-            self.unlist_group_policy(&old);
+        let entry = GroupPolicyEntry::new(Arc::new(policy.clone()));
+        let old = self.group_policies.insert(policy.id, entry);
+        // An account that is listed in the same place already stays as it is.
+        let old = old.map(|entry| entry.policy);
+        let stays = old.as_ref().is_some_and(|old| old.position == policy.position);
+        if let Some(old) = &old {
+            for user in &old.members {
+                if !(stays && policy.members.contains(user)) {
+                    self.account_mut(*user)?.unlist_group_policy(old.position, old.id);
+                }
+            }
         }
         for user in &policy.members {
-            self.group_policies_of.insert((*user, policy.position, policy.id));
+            if !(stays && old.as_ref().is_some_and(|old| old.members.contains(user))) {
+                self.account_mut(*user)?
+                    .list_group_policy(policy.position, policy.id);
+            }
         }
         Ok(())
     }
 
-    fn unlist_group_policy(&mut self, old: &GroupPolicy) {
-        let (position, id): (u32, GroupPolicyId) = (old.position, old.id);
-        for user in &old.members {
-            self.group_policies_of.remove(&(*user, position, id));
-        }
-    }
-
     fn put_team(&mut self, team: &Team) -> Result<()> {
         for user in team.members.keys() {
-            existing(&self.users, *user, "user")?;
+            existing(&self.accounts, *user, "user")?;
         }
         let clash = |other: &Team| other.id != team.id && same_name(other.name.as_str(), team.name.as_str());
         if self.teams.values().any(|other| clash(other)) {
             let message = format!("the team name `{}` is taken", team.name);
             return Err(wrong(ErrorKind::Conflict, message));
         }
-        if let Some(old) = self.teams.insert(team.id, Arc::new(team.clone())) {
-            for user in old.members.keys() {
-                self.teams_of.remove(&(*user, old.id));
+        let old = self.teams.insert(team.id, Arc::new(team.clone()));
+        if let Some(old) = &old {
+            for user in old.members.keys().filter(|user| !team.members.contains_key(user)) {
+                self.account_mut(*user)?.unlist_team(old.id);
             }
         }
         for user in team.members.keys() {
-            self.teams_of.insert((*user, team.id));
+            if !old.as_ref().is_some_and(|old| old.members.contains_key(user)) {
+                self.account_mut(*user)?.list_team(team.id);
+            }
         }
         Ok(())
     }
@@ -581,17 +591,17 @@ impl World {
         self.unused("team", self.policies.values().any(|policy| approves(policy)))?;
         let old = taken(&mut self.teams, id, "team")?;
         for user in old.members.keys() {
-            self.teams_of.remove(&(*user, id));
+            self.account_mut(*user)?.unlist_team(id);
         }
         Ok(())
     }
 
     fn put_approval(&mut self, request: &ApprovalRequest) -> Result<()> {
         request.validate()?;
-        existing(&self.users, request.requester, "user")?;
+        existing(&self.accounts, request.requester, "user")?;
         existing(&self.items, request.item, "item")?;
         existing(&self.policies, request.policy, "jump policy")?;
-        if let Some(old) = self.approvals.get(&request.id) {
+        if let Some(old) = self.approvals.get(request.id) {
             let same = old.item == request.item
                 && old.requester == request.requester
                 && old.policy == request.policy;
@@ -620,11 +630,8 @@ impl World {
     }
 
     fn pin_host_key(&mut self, id: ItemId, key: &HostKey) -> Result<()> {
-        existing(&self.items, id, "item")?;
-        let Some(item) = self.items.get_mut(&id) else {
-            return Ok(());
-        };
-        let item = Arc::make_mut(item);
+        let entry = self.items.get_mut(id).ok_or_else(|| missing("item", id))?;
+        let mut item = JumpItem::clone(&entry.item);
         let ItemDetails::ShellJump(shell) = &mut item.details else {
             return Err(wrong(
                 ErrorKind::InvalidArgument,
@@ -641,6 +648,7 @@ impl World {
             ));
         }
         shell.host_key.pinned.push(key.clone());
+        *entry = ItemEntry::new(Arc::new(item));
         Ok(())
     }
 }

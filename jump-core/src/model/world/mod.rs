@@ -1,15 +1,19 @@
 //! Everything a decision depends on, in memory and indexed.
 
 mod edit;
+mod entry;
 mod ordered;
 mod read;
+mod table;
 
-use imbl::{HashMap, HashSet, OrdMap, OrdSet};
+use imbl::{HashMap, OrdMap, OrdSet};
 use std::sync::Arc;
 
+pub(crate) use self::entry::{Account, ItemRules, SessionPolicyEntry};
+use self::entry::{GroupPolicyEntry, ItemEntry};
+use self::table::Table;
 use super::{
-    ApprovalRequest, Change, GroupPolicy, JumpGroup, JumpItem, JumpPolicy, Jumpoint, Login, Membership,
-    Placement, Role, SessionPolicy, SiteSettings, Team, User,
+    ApprovalRequest, Change, JumpGroup, JumpPolicy, Jumpoint, Login, Placement, Role, SiteSettings, Team,
 };
 use crate::error::Result;
 use crate::id::{
@@ -25,25 +29,24 @@ pub type Revision = u64;
 ///
 /// It keeps itself consistent: every reference leads somewhere, names that must be unique are, and removing an
 /// object removes what depends on it. A clone shares what it has in common with the original, so that an edit of a
-/// site with a million items costs as much as one of a small site.
+/// site with a million items costs as much as one of a small site; it copies the pages on the way to what it changes, and
+/// of a user the list of its memberships or grants.
 #[derive(Clone, Debug)]
 pub struct World {
     revision: Revision,
     site: SiteSettings,
-    roles: HashMap<RoleId, Arc<Role>>,
-    users: HashMap<UserId, Arc<User>>,
-    groups: HashMap<GroupId, Arc<JumpGroup>>,
-    jumpoints: HashMap<JumpointId, Arc<Jumpoint>>,
-    items: HashMap<ItemId, Arc<JumpItem>>,
-    memberships: HashMap<(UserId, GroupId), Membership>,
-    jumpoint_grants: HashSet<(UserId, JumpointId)>,
+    roles: Table<RoleId, Arc<Role>>,
+    accounts: Table<UserId, Arc<Account>>,
+    groups: Table<GroupId, Arc<JumpGroup>>,
+    jumpoints: Table<JumpointId, Arc<Jumpoint>>,
+    items: Table<ItemId, ItemEntry>,
     logins: HashMap<LoginId, Login>,
-    policies: HashMap<PolicyId, Arc<JumpPolicy>>,
-    session_policies: HashMap<SessionPolicyId, Arc<SessionPolicy>>,
-    group_policies: HashMap<GroupPolicyId, Arc<GroupPolicy>>,
-    teams: HashMap<TeamId, Arc<Team>>,
-    approvals: HashMap<ApprovalId, Arc<ApprovalRequest>>,
-    // Indexes: all of them follow from the above.
+    policies: Table<PolicyId, Arc<JumpPolicy>>,
+    session_policies: Table<SessionPolicyId, SessionPolicyEntry>,
+    group_policies: Table<GroupPolicyId, GroupPolicyEntry>,
+    teams: Table<TeamId, Arc<Team>>,
+    approvals: Table<ApprovalId, Arc<ApprovalRequest>>,
+    // Indexes: all of them follow from the above. Accounts hold two more.
     login_keys: HashMap<PublicKey, LoginId>,
     user_names: HashMap<String, UserId>,
     group_names: HashMap<String, GroupId>,
@@ -55,37 +58,31 @@ pub struct World {
     items_named: OrdSet<(String, ItemId)>,
     items_behind: OrdSet<(JumpointId, ItemId)>,
     members: OrdSet<(GroupId, UserId)>,
-    memberships_of: OrdSet<(UserId, GroupId)>,
-    jumpoints_of: OrdSet<(UserId, JumpointId)>,
     logins_of: OrdSet<(UserId, LoginId)>,
-    group_policies_of: OrdSet<(UserId, u32, GroupPolicyId)>,
-    teams_of: OrdSet<(UserId, TeamId)>,
     approvals_of: OrdSet<(ItemId, ApprovalId)>,
 }
 
 impl World {
     /// A world with the built-in roles and nothing else, at revision 0.
     pub fn new() -> Result<Self> {
-        let roles = Role::built_in()?
-            .into_iter()
-            .map(|role| (role.id, Arc::new(role)))
-            .collect();
+        let mut roles = Table::new();
+        for role in Role::built_in()? {
+            roles.insert(role.id, Arc::new(role));
+        }
         Ok(Self {
             revision: 0,
             site: SiteSettings::default(),
             roles,
-            users: HashMap::new(),
-            groups: HashMap::new(),
-            jumpoints: HashMap::new(),
-            items: HashMap::new(),
-            memberships: HashMap::new(),
-            jumpoint_grants: HashSet::new(),
+            accounts: Table::new(),
+            groups: Table::new(),
+            jumpoints: Table::new(),
+            items: Table::new(),
             logins: HashMap::new(),
-            policies: HashMap::new(),
-            session_policies: HashMap::new(),
-            group_policies: HashMap::new(),
-            teams: HashMap::new(),
-            approvals: HashMap::new(),
+            policies: Table::new(),
+            session_policies: Table::new(),
+            group_policies: Table::new(),
+            teams: Table::new(),
+            approvals: Table::new(),
             login_keys: HashMap::new(),
             user_names: HashMap::new(),
             group_names: HashMap::new(),
@@ -97,11 +94,7 @@ impl World {
             items_named: OrdSet::new(),
             items_behind: OrdSet::new(),
             members: OrdSet::new(),
-            memberships_of: OrdSet::new(),
-            jumpoints_of: OrdSet::new(),
             logins_of: OrdSet::new(),
-            group_policies_of: OrdSet::new(),
-            teams_of: OrdSet::new(),
             approvals_of: OrdSet::new(),
         })
     }

@@ -3,7 +3,7 @@
 use std::ops::{Bound, RangeInclusive};
 use std::sync::Arc;
 
-use super::World;
+use super::{Account, GroupPolicyEntry, ItemRules, SessionPolicyEntry, World};
 use crate::id::{
     ApprovalId, GroupId, GroupPolicyId, ItemId, JumpointId, LoginId, PolicyId, RoleId, SessionPolicyId,
     TeamId, UserId,
@@ -16,18 +16,18 @@ use crate::model::{
 };
 
 macro_rules! objects {
-    ($($what:literal: $one:ident, $all:ident, $field:ident, $id:ty => $object:ty;)+) => {
+    ($($what:literal: $one:ident, $all:ident, $field:ident, $id:ty => $object:ty, $of:expr;)+) => {
         impl World {
             $(
                 #[doc = concat!("The ", $what, " with this id.")]
                 #[must_use]
                 pub fn $one(&self, id: $id) -> Option<&Arc<$object>> {
-                    self.$field.get(&id)
+                    self.$field.get(id).map($of)
                 }
 
-                #[doc = concat!("Every ", $what, ", in no order.")]
+                #[doc = concat!("Every ", $what, ", by id.")]
                 pub fn $all(&self) -> impl Iterator<Item = &Arc<$object>> {
-                    self.$field.values()
+                    self.$field.values().map($of)
                 }
             )+
         }
@@ -35,16 +35,17 @@ macro_rules! objects {
 }
 
 objects! {
-    "role": role, roles, roles, RoleId => Role;
-    "user": user, users, users, UserId => User;
-    "Jump Group": group, groups, groups, GroupId => JumpGroup;
-    "Jumpoint": jumpoint, jumpoints, jumpoints, JumpointId => Jumpoint;
-    "Jump Item": item, items, items, ItemId => JumpItem;
-    "Jump Policy": policy, policies, policies, PolicyId => JumpPolicy;
-    "session policy": session_policy, session_policies, session_policies, SessionPolicyId => SessionPolicy;
-    "group policy": group_policy, group_policies, group_policies, GroupPolicyId => GroupPolicy;
-    "team": team, teams, teams, TeamId => Team;
-    "approval request": approval, approvals, approvals, ApprovalId => ApprovalRequest;
+    "role": role, roles, roles, RoleId => Role, |one| one;
+    "user": user, users, accounts, UserId => User, |account| &account.user;
+    "Jump Group": group, groups, groups, GroupId => JumpGroup, |one| one;
+    "Jumpoint": jumpoint, jumpoints, jumpoints, JumpointId => Jumpoint, |one| one;
+    "Jump Item": item, items, items, ItemId => JumpItem, |entry| &entry.item;
+    "Jump Policy": policy, policies, policies, PolicyId => JumpPolicy, |one| one;
+    "session policy": session_policy, session_policies, session_policies, SessionPolicyId => SessionPolicy,
+        |entry| &entry.policy;
+    "group policy": group_policy, group_policies, group_policies, GroupPolicyId => GroupPolicy, |entry| &entry.policy;
+    "team": team, teams, teams, TeamId => Team, |one| one;
+    "approval request": approval, approvals, approvals, ApprovalId => ApprovalRequest, |one| one;
 }
 
 /// The ids from the lowest to the highest that there can be.
@@ -143,7 +144,7 @@ impl World {
         self.item_names
             .range((placement, String::new())..)
             .take_while(move |((place, _), _)| *place == placement)
-            .filter_map(|(_, id)| self.items.get(id))
+            .filter_map(|(_, id)| self.item(*id))
     }
 
     /// The groups and personal lists that hold items, in order. It skips over the items.
@@ -169,7 +170,7 @@ impl World {
         self.item_names
             .range((start, Bound::Unbounded))
             .take_while(move |((other, _), _)| *other == place)
-            .filter_map(|(_, id)| self.items.get(id))
+            .filter_map(|(_, id)| self.item(*id))
     }
 
     /// The items with this name, in whichever group; case does not matter.
@@ -177,7 +178,7 @@ impl World {
         let name = folded(name);
         self.items_named
             .range((name.clone(), ItemId::LOWEST)..=(name, ItemId::HIGHEST))
-            .filter_map(|(_, id)| self.items.get(id))
+            .filter_map(|(_, id)| self.item(*id))
     }
 
     /// Every item by name and id, those after this one: a folded name, as [`folded`](crate::model::folded) gives it, and
@@ -185,7 +186,7 @@ impl World {
     pub fn items_after(&self, name: &str, id: ItemId) -> impl Iterator<Item = &Arc<JumpItem>> {
         self.items_named
             .range((Bound::Excluded((name.to_owned(), id)), Bound::Unbounded))
-            .filter_map(|(_, id)| self.items.get(id))
+            .filter_map(|(_, id)| self.item(*id))
     }
 
     /// The item with this name in a group or on a personal list; case does not matter.
@@ -198,82 +199,116 @@ impl World {
     pub fn items_behind(&self, jumpoint: JumpointId) -> impl Iterator<Item = &Arc<JumpItem>> {
         self.items_behind
             .range(with(jumpoint, &every!(ItemId)))
-            .filter_map(|(_, id)| self.items.get(id))
+            .filter_map(|(_, id)| self.item(*id))
+    }
+
+    /// A user, and everything by which access reaches it.
+    pub(crate) fn account(&self, user: UserId) -> Option<&Account> {
+        self.accounts.get(user).map(|account| &**account)
+    }
+
+    /// What decisions read of an item.
+    pub(crate) fn item_rules(&self, item: ItemId) -> Option<&ItemRules> {
+        self.items.get(item).map(|entry| &entry.rules)
+    }
+
+    /// What decisions read of a session policy.
+    pub(crate) fn session_policy_entry(&self, policy: SessionPolicyId) -> Option<&SessionPolicyEntry> {
+        self.session_policies.get(policy)
+    }
+
+    /// The group policies that are about a user, from the top down.
+    pub(crate) fn policies_about<'w>(
+        &'w self,
+        account: &'w Account,
+    ) -> impl DoubleEndedIterator<Item = &'w GroupPolicyEntry> + Clone {
+        let policies = account.group_policies().iter();
+        policies.filter_map(|(_, id)| self.group_policies.get(*id))
     }
 
     /// A user's direct membership in a group.
     #[must_use]
     pub fn membership(&self, user: UserId, group: GroupId) -> Option<&Membership> {
-        self.memberships.get(&(user, group))
+        self.account(user)?.membership(group)
     }
 
-    /// Every direct membership, in no order.
+    /// Every direct membership, by user and group.
     pub fn memberships(&self) -> impl Iterator<Item = &Membership> {
-        self.memberships.values()
+        self.accounts.values().flat_map(|account| account.memberships())
     }
 
     /// The direct memberships in a group, by user.
     pub fn members_of(&self, group: GroupId) -> impl Iterator<Item = &Membership> {
         self.members
             .range(with(group, &every!(UserId)))
-            .filter_map(|(group, user)| self.memberships.get(&(*user, *group)))
+            .filter_map(|(group, user)| self.membership(*user, *group))
     }
 
     /// The groups of which a user is a direct member, by id.
     pub fn groups_of(&self, user: UserId) -> impl Iterator<Item = GroupId> {
-        self.memberships_of
-            .range(with(user, &every!(GroupId)))
-            .map(|(_, group)| *group)
+        let memberships = self.account(user).map(Account::memberships);
+        memberships
+            .unwrap_or_default()
+            .iter()
+            .map(|membership| membership.group)
     }
 
     /// Whether the user may use the Jumpoint: granted directly, or by a group policy.
     #[must_use]
     pub fn may_use_jumpoint(&self, user: UserId, jumpoint: JumpointId) -> bool {
-        self.is_granted(user, jumpoint)
+        self.account(user)
+            .is_some_and(|account| self.reaches_jumpoint(account, jumpoint))
+    }
+
+    /// The same for an account.
+    pub(crate) fn reaches_jumpoint(&self, account: &Account, jumpoint: JumpointId) -> bool {
+        account.is_granted(jumpoint)
             || self
-                .group_policies_of(user)
-                .any(|policy| policy.jumpoints.contains(&jumpoint))
+                .policies_about(account)
+                .any(|entry| entry.policy.jumpoints.contains(&jumpoint))
     }
 
     /// Whether the user is granted the Jumpoint directly.
     pub(crate) fn is_granted(&self, user: UserId, jumpoint: JumpointId) -> bool {
-        self.jumpoint_grants.contains(&(user, jumpoint))
+        self.account(user)
+            .is_some_and(|account| account.is_granted(jumpoint))
     }
 
-    /// Every direct Jumpoint grant, in no order.
+    /// Every direct Jumpoint grant, by user and Jumpoint.
     pub fn jumpoint_grants(&self) -> impl Iterator<Item = (UserId, JumpointId)> {
-        self.jumpoint_grants.iter().copied()
+        self.accounts.values().flat_map(|account| {
+            let jumpoints = account.jumpoints().iter();
+            jumpoints.map(|jumpoint| (account.rules.id, *jumpoint))
+        })
     }
 
     /// The Jumpoints that are granted directly to a user, by id.
     pub fn jumpoints_granted_to(&self, user: UserId) -> impl Iterator<Item = JumpointId> {
-        self.jumpoints_of
-            .range(with(user, &every!(JumpointId)))
-            .map(|(_, jumpoint)| *jumpoint)
+        let jumpoints = self.account(user).map(Account::jumpoints);
+        jumpoints.unwrap_or_default().iter().copied()
     }
 
     /// The group policies that are about a user, from the top down.
     pub fn group_policies_of(&self, user: UserId) -> impl DoubleEndedIterator<Item = &Arc<GroupPolicy>> {
-        self.group_policies_of
-            .range((user, 0, GroupPolicyId::LOWEST)..=(user, u32::MAX, GroupPolicyId::HIGHEST))
-            .filter_map(|(_, _, id)| self.group_policies.get(id))
+        let policies = self.account(user).map(Account::group_policies);
+        let policies = policies.unwrap_or_default().iter();
+        policies.filter_map(|(_, id)| self.group_policy(*id))
     }
 
     /// The teams of a user, and its role in each.
     pub fn teams_of(&self, user: UserId) -> impl Iterator<Item = (&Arc<Team>, TeamRole)> {
-        self.teams_of
-            .range(with(user, &every!(TeamId)))
-            .filter_map(move |(_, id)| {
-                let team = self.teams.get(id)?;
-                Some((team, *team.members.get(&user)?))
-            })
+        let teams = self.account(user).map(Account::teams);
+        teams.unwrap_or_default().iter().filter_map(move |id| {
+            let team = self.team(*id)?;
+            Some((team, *team.members.get(&user)?))
+        })
     }
 
     /// The approval requests for an item, by id.
     pub fn approvals_for(&self, item: ItemId) -> impl Iterator<Item = &Arc<ApprovalRequest>> {
         self.approvals_of
             .range(with(item, &every!(ApprovalId)))
-            .filter_map(|(_, id)| self.approvals.get(id))
+            .filter_map(|(_, id)| self.approval(*id))
     }
 
     /// A login.
