@@ -19,6 +19,7 @@ mod outside;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod reports;
+mod retention;
 mod secrets;
 mod simulate;
 mod support;

@@ -31,6 +31,7 @@ mod presence;
 mod refusals;
 mod report;
 mod request;
+mod retention;
 mod sessions;
 mod simulate;
 #[cfg(test)]
