@@ -114,6 +114,13 @@ pub(crate) fn sync_folder_of(path: &std::path::Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The file of this name with more behind it.
+pub(crate) fn beside(path: &std::path::Path, ending: &str) -> std::path::PathBuf {
+    let mut name = std::ffi::OsString::from(path);
+    name.push(ending);
+    name.into()
+}
+
 /// Options that create files which only their owner may read and write.
 pub(crate) fn private_file() -> std::fs::OpenOptions {
     #[allow(unused_mut, reason = "the mode exists on Unix only")]

@@ -16,9 +16,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jump_core::ErrorKind;
-use jump_core::audit::{Actor, AuditEvent, AuditKind, AuditLog, FileAuditLog, verify_log};
+use jump_core::audit::{
+    Actor, AuditEvent, AuditKind, AuditLog, FileAuditLog, RemovalBound, verify_log, verify_signed_log,
+};
 use jump_core::id::SessionId;
-use jump_core::keys::SealingKey;
+use jump_core::keys::{SealingKey, SigningKey};
 use jump_core::recording::{Ending, RecordKind, Recorder, RecordingFolder, RecordingInfo, verify};
 use jump_core::session::RecordingMode;
 use jump_core::time::Timestamp;
@@ -113,8 +115,34 @@ async fn child_on_a_small_disk() {
     piece(&closed).await.unwrap();
     piece(&lossy).await.unwrap();
 
+    let site = SigningKey::generate().unwrap();
+    let signed_path = folder.join("signed.jsonl");
+    let signed = FileAuditLog::open_signed(&signed_path, site.clone()).unwrap();
+    for _ in 0..4 {
+        signed.append(&event()).await.unwrap();
+    }
+    signed.checkpoint().await.unwrap();
+    let older_than = Timestamp::now();
+    for _ in 0..20 {
+        signed.append(&event()).await.unwrap();
+    }
+    let bound = || RemovalBound {
+        older_than,
+        delivered: u64::MAX,
+        running: Default::default(),
+        now: older_than,
+        reason: "a test".to_owned(),
+    };
+
     let filler = folder.join("filler");
     fill(&filler);
+    // What is left of the log has no room beside it: the log stays as it is.
+    let before = std::fs::read(&signed_path).unwrap();
+    let error = signed.prepare_removal(bound()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Storage);
+    assert_eq!(std::fs::read(&signed_path).unwrap(), before);
+    // What it tried to write is gone; other steps find the disk as full as it was.
+    assert!(!folder.join("signed.jsonl.new").exists());
     let mut logged = 1;
     let refused = loop {
         // What is left of a page still takes an event.
@@ -153,6 +181,18 @@ async fn child_on_a_small_disk() {
     assert_eq!(log.append(&event()).await.unwrap(), logged + 1);
     let verified = verify_log(BufReader::new(File::open(&path).unwrap())).unwrap();
     assert_eq!((verified.events, verified.incomplete), (logged + 1, 0));
+    let removal = signed.prepare_removal(bound()).await.unwrap().unwrap();
+    let announcement = AuditEvent {
+        kind: AuditKind::EventsRemoved(removal.removed().clone()),
+        ..event()
+    };
+    assert_eq!(signed.append(&announcement).await.unwrap(), 25);
+    signed.remove(removal).await.unwrap();
+    let open = |path: &Path| BufReader::new(File::open(path).unwrap());
+    let checkpoints = open(&FileAuditLog::checkpoints_path(&signed_path));
+    let verified = verify_signed_log(open(&signed_path), checkpoints, &site.public()).unwrap();
+    assert_eq!((verified.events, verified.signed), (25, 25));
+    assert_eq!(verified.removed.unwrap().last, 4);
     drop(lossy);
     let summary = lossy_task.finish().await.unwrap();
     let verified = verify(File::open(&summary.path).unwrap(), &key).unwrap();

@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jump_core::ErrorKind;
-use jump_core::audit::{Actor, AuditEvent, AuditKind, AuditLog, FileAuditLog, LogReader};
+use jump_core::audit::{
+    Actor, AuditEvent, AuditKind, AuditLog, FileAuditLog, LogReader, RemovalBound, verify_signed_log,
+};
 use jump_core::id::SessionId;
-use jump_core::keys::SealingKey;
+use jump_core::keys::{SealingKey, SigningKey};
 use jump_core::recording::{Ending, RecordKind, RecordingFolder, RecordingInfo, RecordingReader};
 use jump_core::secret::Secret;
 use jump_core::session::RecordingMode;
@@ -171,5 +173,86 @@ async fn a_killed_audit_log_verifies_goes_on_and_has_every_acknowledged_event() 
         acknowledged = events;
     }
     let log = FileAuditLog::open(&path).unwrap();
+    assert_eq!(log.append(&event(1)).await.unwrap(), acknowledged + 1);
+}
+
+fn site_key() -> SigningKey {
+    SigningKey::from_seed(Secret::new([8; 32])).unwrap()
+}
+
+#[tokio::test]
+#[ignore = "the process that the retention test kills"]
+async fn child_removes_old_events_until_it_is_killed() {
+    let Some(folder) = folder_from_parent() else {
+        return;
+    };
+    let log = FileAuditLog::open_signed(&folder.join("audit.jsonl"), site_key()).unwrap();
+    println!();
+    let logging = async {
+        for number in 0.. {
+            let sequence = log.append(&event(number % 20)).await.unwrap();
+            println!("durable: {sequence} 0");
+        }
+    };
+    let removing = async {
+        loop {
+            log.checkpoint().await.unwrap();
+            let now = Timestamp::now();
+            let bound = RemovalBound {
+                older_than: now,
+                delivered: u64::MAX,
+                running: Default::default(),
+                now,
+                reason: "a test".to_owned(),
+            };
+            let Some(removal) = log.prepare_removal(bound).await.unwrap() else {
+                continue;
+            };
+            let removed = removal.removed().clone();
+            let announcement = AuditEvent {
+                kind: AuditKind::EventsRemoved(removed.clone()),
+                ..event(0)
+            };
+            let sequence = log.append(&announcement).await.unwrap();
+            println!("durable: {sequence} 0");
+            log.remove(removal).await.unwrap();
+            println!("removed: {} 0", removed.last);
+        }
+    };
+    futures_util::future::join(logging, removing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_killed_while_old_events_are_removed_is_the_old_or_the_new_one_whole() {
+    let mut random = Seeded::new(19);
+    let folder = Folder::new().unwrap();
+    let path = folder.join("audit.jsonl");
+    let mut acknowledged = 0;
+    for _ in 0..12 {
+        let last = acknowledged + 1 + random.below(60);
+        let child = "child_removes_old_events_until_it_is_killed";
+        let output = kill_when_it_says(child, folder.path(), format!("durable: {last} ")).await;
+        acknowledged = last_said(&output, "durable:").0;
+        let open = |path: &Path| BufReader::new(File::open(path).unwrap());
+        let checkpoints = open(&FileAuditLog::checkpoints_path(&path));
+        let verified = verify_signed_log(open(&path), checkpoints, &site_key().public()).unwrap();
+        assert!(
+            verified.events >= acknowledged,
+            "{acknowledged} were acknowledged, {} are there",
+            verified.events
+        );
+        let removed = verified.removed.map_or(0, |removed| removed.last);
+        if output.contains("\nremoved: ") {
+            assert!(removed >= last_said(&output, "removed:").0);
+        }
+        let mut numbers = LogReader::new(open(&path)).map(|entry| entry.unwrap().sequence);
+        assert_eq!(numbers.next(), Some(removed + 1));
+        acknowledged = verified.events;
+    }
+    let log = FileAuditLog::open_signed(&path, site_key()).unwrap();
+    assert!(
+        log.start().await.unwrap().removed.is_some(),
+        "something was removed"
+    );
     assert_eq!(log.append(&event(1)).await.unwrap(), acknowledged + 1);
 }

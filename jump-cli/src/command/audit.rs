@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use data_encoding::HEXLOWER;
-use jump_core::audit::{Actor, FileAuditLog, LogEntry, LogReader, verify_log, verify_signed_log};
+use jump_core::audit::{Actor, FileAuditLog, LogEntry, LogReader, Verified, verify_log, verify_signed_log};
 use jump_core::keys::PublicKey;
 use jump_core::text::Escaped;
 use jump_core::{Error, ErrorKind};
 
 use super::Context;
 use crate::error::{Failure, usage};
-use crate::output::moment;
+use crate::output::{Output, moment};
 use crate::site::SiteFolder;
 
 #[derive(Debug, Args)]
@@ -52,16 +52,9 @@ pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Fai
             key,
         } => {
             let (path, log) = open(context, file)?;
-            let verified = match signed(context, &path, checkpoints, key)? {
-                Some((checkpoints, key)) => verify_signed_log(log, checkpoints, &key)?,
-                None => verify_log(log)?,
-            };
+            let verified = check(context, &path, log, checkpoints, key)?;
             let hash = HEXLOWER.encode(&verified.last_hash);
-            output.say(format_args!(
-                "{}: {} events, each follows the one before it, unchanged.",
-                path.display(),
-                verified.events
-            ))?;
+            say_verified(output, &path, &verified)?;
             output.say(format_args!("Last hash: {hash}"))?;
             match (verified.signed, verified.events - verified.signed) {
                 (0, _) => output.say(
@@ -82,12 +75,21 @@ pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Fai
             }
             output.value(&serde_json::json!({
                 "file": path, "events": verified.events, "last_hash": hash, "signed": verified.signed, "incomplete_bytes": verified.incomplete,
+                "removed": verified.removed,
             }))
         }
         Verb::Show { file } => {
             let (_, log) = open(context, file)?;
-            for entry in LogReader::new(log) {
+            let mut log = LogReader::new(log);
+            let mut begun = false;
+            while let Some(entry) = log.next() {
                 let entry = entry?;
+                if let Some(removed) = log.removed().filter(|_| !std::mem::replace(&mut begun, true)) {
+                    output.say(format_args!(
+                        "        Events 1 to {} were removed by retention.",
+                        removed.last
+                    ))?;
+                }
                 output.say(line(&entry)?)?;
                 output.value(&serde_json::json!({
                     "sequence": entry.sequence, "hash": HEXLOWER.encode(&entry.hash), "event": entry.event,
@@ -98,37 +100,89 @@ pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Fai
     }
 }
 
-/// The checkpoints to compare with and who must have signed them; `None` if there are none and nobody asked for them.
-pub(super) fn signed(
+/// What was verified, and what is not there any more.
+fn say_verified(output: &Output, path: &Path, verified: &Verified) -> Result<(), Failure> {
+    let Some(removed) = &verified.removed else {
+        output.say(format_args!(
+            "{}: {} events, each follows the one before it, unchanged.",
+            path.display(),
+            verified.events
+        ))?;
+        return Ok(());
+    };
+    output.say(format_args!(
+        "{}: events {} to {}, each follows the one before it, unchanged.",
+        path.display(),
+        removed.last + 1,
+        verified.events
+    ))?;
+    let signed = if verified.signed >= removed.last {
+        "signed by the site"
+    } else {
+        "the site's signature was not checked: give its public key with --key"
+    };
+    output.say(format_args!(
+        "Events 1 to {} were removed on {} by retention ({}), {signed}.",
+        removed.last,
+        removed.at.strftime("%Y-%m-%d"),
+        Escaped(&removed.reason)
+    ))?;
+    output.say(format_args!(
+        "The last of them was of {}.",
+        moment(removed.newest)
+    ))?;
+    Ok(())
+}
+
+/// Verifies a log against everything there is to compare it with.
+pub(super) fn check(
+    context: &Context<'_>,
+    path: &Path,
+    log: BufReader<File>,
+    checkpoints: Option<PathBuf>,
+    key: Option<PublicKey>,
+) -> Result<Verified, Failure> {
+    Ok(match signed(context, path, checkpoints, key)? {
+        (Some(checkpoints), Some(key)) => verify_signed_log(log, checkpoints, &key)?,
+        // Without checkpoints the site's key still tells a record of removed events that is not the site's.
+        (None, Some(key)) => verify_signed_log(log, std::io::empty(), &key)?,
+        (_, None) => verify_log(log)?,
+    })
+}
+
+/// The checkpoints to compare with, if there are any or somebody asked for them, and who must have signed them, if that is
+/// known.
+fn signed(
     context: &Context<'_>,
     log: &Path,
     checkpoints: Option<PathBuf>,
     key: Option<PublicKey>,
-) -> Result<Option<(BufReader<File>, PublicKey)>, Failure> {
+) -> Result<(Option<BufReader<File>>, Option<PublicKey>), Failure> {
     let asked = checkpoints.is_some() || key.is_some();
     let path = checkpoints.unwrap_or_else(|| FileAuditLog::checkpoints_path(log));
-    if !asked && !path.exists() {
-        return Ok(None);
-    }
     // A site keeps its key in the folder of its log.
     let beside = || {
         log.parent()
             .and_then(|folder| SiteFolder::new(folder).public_key())
     };
     let own = || SiteFolder::new(context.home.site()).public_key();
+    if !asked && !path.exists() {
+        // Which site a log without anything beside it is of, nobody said.
+        return Ok((None, beside()));
+    }
     let Some(key) = key.or_else(beside).or_else(own) else {
         if asked {
             return Err(usage(
                 "give the site's public key with --key to check its checkpoints",
             ));
         }
-        return Ok(None);
+        return Ok((None, None));
     };
     let file = File::open(&path).map_err(|error| {
         let message = path.display().to_string();
         Error::new(ErrorKind::NotFound, "open the audit log's checkpoints", message).with_source(error)
     })?;
-    Ok(Some((BufReader::new(file), key)))
+    Ok((Some(BufReader::new(file)), Some(key)))
 }
 
 pub(super) fn open(

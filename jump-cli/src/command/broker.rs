@@ -42,6 +42,9 @@ pub(crate) struct BrokerArguments {
     pub(crate) store: StoreArguments,
     #[command(flatten)]
     pub(crate) export: ExportArguments,
+    /// Remove events of the audit log that are older; what was removed is signed [default: keep all for ever]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub(crate) keep_audit: Option<u32>,
     #[command(flatten)]
     pub(crate) outside: OutsideArguments,
 }
@@ -56,6 +59,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         vault_key: arguments.broker.vault_key,
         store: arguments.broker.store,
         export: arguments.broker.export,
+        keep_audit: arguments.broker.keep_audit,
         outside: arguments.broker.outside.set_up()?,
     };
     let mut stop = Stop::listen()?;

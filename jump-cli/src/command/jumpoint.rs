@@ -25,6 +25,9 @@ pub(crate) struct Arguments {
     /// Enrol with the invitation in this file; without it, a Jumpoint that has not enrolled reads standard input
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Remove finished recordings that are older; the broker notes each in the audit log [default: keep all for ever]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    keep_recordings: Option<u32>,
     /// Permit targets in this network even if they are loopback or link-local; may be given several times
     #[arg(long, value_name = "CIDR")]
     allow: Vec<IpNet>,
@@ -58,10 +61,13 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     let mut stop = Stop::listen()?;
     let (name, broker) = (file.name, file.broker);
     let address = broker.address.clone();
-    let jumpoint = Jumpoint::builder(file.identity, broker, backends())
+    let mut jumpoint = Jumpoint::builder(file.identity, broker, backends())
         .network_policy(policy)
-        .recordings(std::path::absolute(&folder).unwrap_or(folder).join("recordings"))
-        .build();
+        .recordings(std::path::absolute(&folder).unwrap_or(folder).join("recordings"));
+    if let Some(days) = arguments.keep_recordings {
+        jumpoint = jumpoint.keep_recordings(days);
+    }
+    let jumpoint = jumpoint.build();
     output.say(format_args!(
         "Jumpoint \"{}\" serves the broker at {}; Ctrl-C ends it.",
         Escaped(&name),

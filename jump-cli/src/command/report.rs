@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use jump_core::audit::{LogReader, verify_log, verify_signed_log};
+use jump_core::audit::LogReader;
 use jump_core::id::SessionId;
 use jump_core::keys::PublicKey;
 use jump_core::report::{ReportFilter, ReportFormat, ReportKind, ReportRow, ReportWriter, Reporter};
@@ -15,6 +15,7 @@ use jump_core::{Error, ErrorKind};
 use super::{Context, audit};
 use crate::connect::connect;
 use crate::error::{Failure, usage};
+use crate::output::moment;
 
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
@@ -137,15 +138,16 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     let target = Target::open(report.output.as_deref())?;
     let mut writer = ReportWriter::new(kind, format, target).with_details(details);
     let mut write = |rows: Vec<ReportRow>| rows.into_iter().try_for_each(|row| writer.row(row));
-    match report.log {
+    let missing = match report.log {
         None => {
             let mut pages = connect(&context.home).await?.report(kind, filter);
             while let Some(rows) = pages.next().await? {
                 write(rows)?;
             }
+            pages.missing_until()
         }
         Some(path) => {
-            let unknown = from_log(
+            let (unknown, missing) = from_log(
                 context,
                 &path,
                 report.checkpoints,
@@ -158,17 +160,25 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
                     format!("jump: {unknown} events of a newer version of jump are not in this report");
                 context.output.complain(&said);
             }
+            missing
         }
-    }
+    };
     let (target, rows) = writer.finish()?;
     target.keep()?;
+    if let Some(until) = missing {
+        context.output.complain(&format_args!(
+            "jump: events until {} were removed by retention; what happened before is not in this report",
+            moment(until)
+        ));
+    }
     if rows == 0 && matches!(format, ReportFormat::Text) {
         context.output.complain(&"Nothing to report.");
     }
     Ok(())
 }
 
-/// Verifies a log, then reports what it holds; gives the number of events that this version does not know.
+/// Verifies a log, then reports what it holds; gives the number of events that this version does not know, and until when
+/// events are missing that were asked for.
 fn from_log(
     context: &Context<'_>,
     path: &Path,
@@ -176,15 +186,23 @@ fn from_log(
     key: Option<PublicKey>,
     (kind, filter): (ReportKind, ReportFilter),
     mut write: impl FnMut(Vec<ReportRow>) -> jump_core::Result<()>,
-) -> Result<u64, Failure> {
+) -> Result<(u64, Option<Timestamp>), Failure> {
     // Nothing is reported from a log of which a part is wrong.
     let (path, log) = audit::open(context, Some(path.to_owned()))?;
-    match audit::signed(context, &path, checkpoints, key)? {
-        Some((checkpoints, key)) => verify_signed_log(log, checkpoints, &key)?,
-        None => verify_log(log)?,
-    };
-    let (_, log) = audit::open(context, Some(path))?;
+    let verified = audit::check(context, &path, log, checkpoints, key)?;
+    let missing = filter.missing_until(verified.removed.as_ref());
     let mut reporter = Reporter::new(kind, filter);
+    if kind == ReportKind::Sessions {
+        let (_, log) = audit::open(context, Some(path.clone()))?;
+        for entry in LogReader::new(log) {
+            match entry {
+                Ok(entry) => reporter.expect(&entry.event)?,
+                Err(error) if error.kind() == ErrorKind::Unsupported => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    let (_, log) = audit::open(context, Some(path))?;
     let mut unknown = 0;
     for entry in LogReader::new(log) {
         match entry {
@@ -194,7 +212,7 @@ fn from_log(
         }
     }
     write(reporter.finish())?;
-    Ok(unknown)
+    Ok((unknown, missing))
 }
 
 /// Where a report goes: standard output, or a file that is there only once the report is whole.

@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     data: Option<PathBuf>,
     #[command(flatten)]
     broker: BrokerArguments,
+    /// Remove finished recordings that are older; the audit log says which [default: keep all for ever]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    keep_recordings: Option<u32>,
 }
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
@@ -38,6 +41,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         vault_key: arguments.broker.vault_key,
         store: arguments.broker.store,
         export: arguments.broker.export,
+        keep_audit: arguments.broker.keep_audit,
         outside: arguments.broker.outside.set_up()?,
     };
     let mut stop = Stop::listen()?;
@@ -55,10 +59,13 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     folder.note_address(&server.public_address)?;
 
     let JumpointFile { identity, .. } = JumpointFile::read(&identity_path).map_err(no_jumpoint)?;
-    let jumpoint = Jumpoint::builder(identity, server.here.clone(), backends())
+    let mut jumpoint = Jumpoint::builder(identity, server.here.clone(), backends())
         .network_policy(NetworkPolicy::new().allowing(loopback()?))
-        .recordings(folder.recordings())
-        .build();
+        .recordings(folder.recordings());
+    if let Some(days) = arguments.keep_recordings {
+        jumpoint = jumpoint.keep_recordings(days);
+    }
+    let jumpoint = jumpoint.build();
     let mut serving = tokio::spawn(async move { jumpoint.run().await });
     server.wait_for_jumpoint().await;
     greet(output, &folder, &server, first)?;

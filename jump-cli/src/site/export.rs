@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 use jump_core::audit::AuditLog;
-use jump_core::export::{FileSink, Forwarder, Rotation, Sink, SyslogFormat, SyslogSink, SyslogTarget};
+use jump_core::export::{
+    Delivered, FileSink, Forwarder, Rotation, Sink, SyslogFormat, SyslogSink, SyslogTarget,
+};
 use jump_core::{Error, ErrorKind};
 
 use super::SiteFolder;
@@ -87,6 +89,11 @@ impl Exports {
             start(Box::new(FileSink::new(path.clone(), rotation)), "export-file")?;
         }
         Ok(Self(forwarders))
+    }
+
+    /// How far each has come.
+    pub(crate) fn progress(&self) -> Vec<Delivered> {
+        self.0.iter().map(Forwarder::progress).collect()
     }
 
     /// Sends what is left, for a few seconds at most.

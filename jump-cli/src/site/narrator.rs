@@ -5,11 +5,14 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jump_core::Result;
-use jump_core::audit::{Actor, AuditEvent, AuditKind, AuditLog, LogPage, LogPosition, ReadLimits};
+use jump_core::audit::{
+    Actor, AuditEvent, AuditKind, AuditLog, LogPage, LogPosition, LogStart, PreparedRemoval, ReadLimits,
+    RemovalBound,
+};
 use jump_core::id::SessionId;
 use jump_core::text::Escaped;
 
-use crate::output::Output;
+use crate::output::{Output, moment};
 
 /// Passes every event to a log and, once it is durable there, prints a line about sessions.
 #[derive(Debug)]
@@ -51,6 +54,18 @@ impl<L: AuditLog> Narrator<L> {
                 Some((who, item)) => format!("the session of {who} on {item} ended: {reason} ({session})"),
                 None => format!("session {session} ended: {reason}"),
             }),
+            AuditKind::EventsRemoved(removed) => Some(format!(
+                "events {} to {} of the audit log, until {}, are removed by retention",
+                removed.first,
+                removed.last,
+                moment(removed.newest)
+            )),
+            AuditKind::EventsNotRemoved { last, message, .. } => Some(format!(
+                "events up to {last} of the audit log could not be removed: {message}"
+            )),
+            AuditKind::RecordingRemoved { session, .. } => Some(format!(
+                "the recording of session {session} is removed by retention"
+            )),
             AuditKind::Refused { message, .. } => {
                 let peer = event.peer.as_deref().unwrap_or("an unknown address");
                 Some(format!("a connection from {peer} was refused: {message}"))
@@ -72,6 +87,18 @@ impl<L: AuditLog> AuditLog for Narrator<L> {
 
     async fn wait_behind(&self, sequence: u64) -> Result<()> {
         self.log.wait_behind(sequence).await
+    }
+
+    async fn start(&self) -> Result<LogStart> {
+        self.log.start().await
+    }
+
+    async fn prepare_removal(&self, bound: RemovalBound) -> Result<Option<PreparedRemoval>> {
+        self.log.prepare_removal(bound).await
+    }
+
+    async fn remove(&self, removal: PreparedRemoval) -> Result<()> {
+        self.log.remove(removal).await
     }
 
     async fn append(&self, event: &AuditEvent) -> Result<u64> {

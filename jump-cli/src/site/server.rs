@@ -27,6 +27,8 @@ pub(crate) struct BrokerOptions {
     pub(crate) store: StoreArguments,
     /// Where the audit log is sent besides.
     pub(crate) export: ExportArguments,
+    /// For how many days the audit log's events are kept; `None` is for ever.
+    pub(crate) keep_audit: Option<u32>,
     /// Who hears of sessions, and who is asked about tickets.
     pub(crate) outside: Outside,
 }
@@ -41,6 +43,8 @@ pub(crate) struct SiteServer {
     pub(crate) here: BrokerEndpoint,
     serving: JoinHandle<Result<()>>,
     exports: Exports,
+    /// Removes old events.
+    keeping: Option<JoinHandle<()>>,
     _lock: SiteLock,
 }
 
@@ -82,6 +86,10 @@ impl SiteServer {
             let broker = broker.clone();
             async move { broker.serve(listener).await }
         });
+        let keeping = options.keep_audit.map(|days| {
+            let (broker, exports) = (broker.clone(), exports.progress());
+            tokio::spawn(async move { broker.keep_events(days, exports).await })
+        });
         let here = BrokerEndpoint {
             address: reachable_from_here(&listening),
             key: key.public(),
@@ -92,6 +100,7 @@ impl SiteServer {
             here,
             serving,
             exports,
+            keeping,
             _lock: lock,
         })
     }
@@ -123,6 +132,10 @@ impl SiteServer {
     /// Takes no new connection, ends every session with a reason, and waits until that is accounted for.
     pub(crate) async fn stop(self) {
         self.serving.abort();
+        // A removal that this cuts off between its event and the deed is announced again the next time.
+        if let Some(keeping) = &self.keeping {
+            keeping.abort();
+        }
         self.broker.shutdown().await;
         self.exports.stop().await;
     }

@@ -22,6 +22,7 @@ mod play;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod reports;
+mod retention;
 mod secrets;
 mod simulate;
 mod support;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChangeNote, FactorNote, ItemPlace, VaultNote};
+use super::{ChangeNote, FactorNote, ItemPlace, RemovedEvents, VaultNote};
 use crate::error::ErrorKind;
 use crate::id::{ApprovalId, ItemId, JumpointId, LoginId, SessionId, UserId, VaultAccountId};
 use crate::model::{Change, Name};
@@ -218,6 +218,28 @@ pub enum AuditKind {
         kind: ErrorKind,
         /// Its message.
         message: String,
+    },
+    /// The oldest events of this log are about to be removed by retention.
+    EventsRemoved(RemovedEvents),
+    /// Events that were announced as removed were not: they are still there.
+    EventsNotRemoved {
+        /// The number of the last of them.
+        last: u64,
+        /// The kind of the error.
+        kind: ErrorKind,
+        /// Its message.
+        message: String,
+    },
+    /// A Jumpoint is about to remove the recording of a session that is over, by retention.
+    RecordingRemoved {
+        /// The session.
+        session: SessionId,
+        /// The last link of the recording's hash chain, SHA-256 in hex, as when the session ended.
+        hash: String,
+        /// How many bytes the file has.
+        file_bytes: u64,
+        /// For how many days recordings are kept there.
+        days: u32,
     },
     /// A second factor was changed.
     SecondFactorChanged(FactorNote),

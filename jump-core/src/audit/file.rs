@@ -1,6 +1,5 @@
 //! The audit log as a file of JSON lines.
 
-use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -10,12 +9,16 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::checkpoint::Signer;
+use super::cut::{Cut, were_removed};
 use super::line::{ChainEnd, MAX_EVENT};
-use super::read::{LogPage, LogPosition, LoggedEvent, READ, ReadLimits, no_such_position, unreadable};
+use super::read::{
+    LogPage, LogPosition, LogStart, LoggedEvent, READ, ReadLimits, no_such_position, unreadable,
+};
+use super::removal::{DraftFile, PreparedRemoval, REMOVE, RemovalBound, find, is_named};
 use super::verify::{Verified, verify_log, verify_signed_log};
-use super::writer::{self, Request};
+use super::writer::{self, LogFile, Request, Work};
 use super::{AuditEvent, AuditLog, LogReader};
-use crate::append_file::{AppendFile, private_file, sync_folder_of};
+use crate::append_file::{AppendFile, beside, private_file, sync_folder_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::SigningKey;
 
@@ -31,6 +34,9 @@ const QUEUE: usize = 256;
 /// The chain shows every change, insertion, removal and exchange of lines, except that lines were removed at the end:
 /// for that, note the number of events and the last hash elsewhere. Whoever can write the file can also write a new
 /// chain from the first line on.
+///
+/// Old events are removed only when asked for, and only from a log with signed checkpoints. What is left begins with a signed
+/// record of what is gone; numbers and positions go on as if nothing had been removed.
 #[derive(Debug)]
 pub struct FileAuditLog {
     /// Present until dropped.
@@ -40,6 +46,8 @@ pub struct FileAuditLog {
     durable: watch::Receiver<LogPosition>,
     /// Where readers find it.
     path: Option<PathBuf>,
+    /// What signs that events were removed.
+    site: Option<SigningKey>,
 }
 
 fn storage(error: io::Error) -> Error {
@@ -91,33 +99,52 @@ impl FileAuditLog {
             ),
             TryLockError::Error(error) => storage(error),
         })?;
+        if !is_named(&file, path).map_err(storage)? {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "open the audit log",
+                "another broker removed old events from it just now; try again",
+            ));
+        }
         sync_folder_of(path).map_err(storage)?;
+        // What an interrupted removal left was never the log.
+        match std::fs::remove_file(draft_path(path)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(storage(error)),
+            _ => {}
+        }
         let log = BufReader::with_capacity(256 * 1024, &file);
-        let (verified, signer) = match site {
+        let (verified, signer) = match site.clone() {
             None => (verify_log(log)?, None),
             Some(key) => {
                 let (checkpoints, length) = open_checkpoints(path).map_err(storage)?;
                 let verified = verify_signed_log(log, BufReader::new(&checkpoints), &key.public())?;
                 let file = AppendFile::new(Box::new(checkpoints), length);
-                (verified, Some(Signer::new(key, file, verified.signed)))
+                let removed = verified.removed.as_ref().map_or(0, |removed| removed.last);
+                let signer =
+                    Signer::new(key, file, verified.signed, removed).at(Self::checkpoints_path(path));
+                (verified, Some(signer))
             }
         };
         if verified.incomplete > 0 {
             set_torn_line_aside(path, &mut file, &verified).map_err(storage)?;
         }
+        file.seek(SeekFrom::Start(0)).map_err(storage)?;
+        let cut = Cut::at_beginning(&mut BufReader::new(&file))?;
         file.seek(SeekFrom::Start(verified.bytes)).map_err(storage)?;
         let end = ChainEnd {
             sequence: verified.events,
             hash: verified.last_hash,
         };
-        let mut log = Self::run(AppendFile::new(Box::new(file), verified.bytes), end, signer)?;
+        let file = LogFile::new(AppendFile::new(Box::new(file), verified.bytes), cut);
+        let mut log = Self::run(file, end, signer)?;
         log.path = Some(path.to_owned());
+        log.site = site;
         Ok(log)
     }
 
-    pub(super) fn run(file: AppendFile, end: ChainEnd, signer: Option<Signer>) -> Result<Self> {
+    pub(super) fn run(file: LogFile, end: ChainEnd, signer: Option<Signer>) -> Result<Self> {
         let (requests, queue) = mpsc::channel(QUEUE);
-        let offset = file.length();
+        let offset = file.offset();
         let (written, durable) = watch::channel(LogPosition { end, offset });
         let writer = std::thread::Builder::new()
             .name("jump-audit".to_owned())
@@ -128,14 +155,25 @@ impl FileAuditLog {
             writer: Some(writer),
             durable,
             path: None,
+            site: None,
         })
+    }
+
+    /// Hands work to the writer and waits until it is done.
+    pub(super) async fn work(&self, work: Work) -> Result<u64> {
+        let (reply, answer) = oneshot::channel();
+        let requests = self.requests.as_ref().ok_or_else(stopped)?;
+        requests
+            .send(Request { work, reply })
+            .await
+            .map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
     }
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(ending);
-    PathBuf::from(name)
+/// Where what is left of a log is written before it takes the log's place.
+fn draft_path(path: &Path) -> PathBuf {
+    beside(path, ".new")
 }
 
 /// Opens the checkpoints of a log, cut back to the last whole line, and says how long they are.
@@ -202,31 +240,46 @@ impl AuditLog for FileAuditLog {
                 "an event is at most 16 MiB; make fewer changes at once",
             ));
         }
-        let (reply, answer) = oneshot::channel();
-        let request = Request {
-            event: Some(event),
-            reply,
-        };
-        let requests = self.requests.as_ref().ok_or_else(stopped)?;
-        requests.send(request).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?
+        self.work(Work::Append(event)).await
     }
 
     async fn checkpoint(&self) -> Result<()> {
-        let (reply, answer) = oneshot::channel();
-        let requests = self.requests.as_ref().ok_or_else(stopped)?;
-        requests
-            .send(Request { event: None, reply })
-            .await
-            .map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?.map(drop)
+        self.work(Work::Checkpoint).await.map(drop)
+    }
+
+    async fn start(&self) -> Result<LogStart> {
+        let path = self.path.clone().ok_or_else(unreadable)?;
+        blocking(READ, move || {
+            let file = File::open(&path).map_err(|error| Error::from_io(ErrorKind::Storage, READ, error))?;
+            Ok(match Cut::at_beginning(&mut BufReader::new(file))? {
+                None => LogStart::default(),
+                Some(cut) => LogStart {
+                    position: cut.start,
+                    removed: Some(cut.removed().clone()),
+                },
+            })
+        })
+        .await
+    }
+
+    async fn prepare_removal(&self, bound: RemovalBound) -> Result<Option<PreparedRemoval>> {
+        bound.check()?;
+        let (Some(path), Some(site)) = (self.path.clone(), self.site.clone()) else {
+            let rule = "the log has no signed checkpoints";
+            return Err(Error::new(ErrorKind::Unsupported, REMOVE, rule));
+        };
+        let durable = *self.durable.borrow();
+        blocking(REMOVE, move || prepare(&path, &site, durable, &bound)).await
+    }
+
+    async fn remove(&self, removal: PreparedRemoval) -> Result<()> {
+        self.work(Work::Remove(Box::new(removal))).await.map(drop)
     }
 
     async fn read(&self, from: LogPosition, most: ReadLimits) -> Result<LogPage> {
         let path = self.path.clone().ok_or_else(unreadable)?;
         let durable = *self.durable.borrow();
-        let read = tokio::task::spawn_blocking(move || read(&path, from, durable, most)).await;
-        read.map_err(|error| Error::new(ErrorKind::Internal, READ, "it failed").with_source(error))?
+        blocking(READ, move || read(&path, from, durable, most)).await
     }
 
     async fn wait_behind(&self, sequence: u64) -> Result<()> {
@@ -236,6 +289,74 @@ impl AuditLog for FileAuditLog {
     }
 }
 
+/// Runs what waits for the disk where it holds up nobody.
+async fn blocking<T: Send + 'static>(
+    what: &'static str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::new(ErrorKind::Internal, what, "it failed").with_source(error))?
+}
+
+/// Writes what will be left of the log beside it, as far as the log is durable.
+fn prepare(
+    path: &Path,
+    site: &SigningKey,
+    durable: LogPosition,
+    bound: &RemovalBound,
+) -> Result<Option<PreparedRemoval>> {
+    let failed = |error| Error::from_io(ErrorKind::Storage, REMOVE, error);
+    // Held first: whoever prepares a removal is the only one who exchanges the file.
+    let draft = private_file()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(draft_path(path))
+        .map_err(failed)?;
+    draft.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => Error::new(
+            ErrorKind::Conflict,
+            REMOVE,
+            "old events are being removed already",
+        ),
+        TryLockError::Error(error) => failed(error),
+    })?;
+    if !is_named(&draft, &draft_path(path)).unwrap_or(false) {
+        let rule = "old events were removed just now";
+        return Err(Error::new(ErrorKind::Conflict, REMOVE, rule));
+    }
+    draft.set_len(0).map_err(failed)?;
+    let exchange = DraftFile {
+        draft: draft_path(path),
+        log: path.to_owned(),
+    };
+    let mut log = File::open(path).map_err(failed)?;
+    let cut = Cut::at_beginning(&mut BufReader::new(&log))?;
+    log.seek(SeekFrom::Start(0)).map_err(failed)?;
+    let place = |offset| Cut::place(cut.as_ref(), offset).ok_or_else(no_such_position);
+    let end = place(durable.offset)?;
+    let checkpoints = File::open(FileAuditLog::checkpoints_path(path)).map_err(failed)?;
+    let whole = BufReader::with_capacity(256 * 1024, Read::take(&log, end));
+    let found = find(whole, BufReader::new(checkpoints), &site.public(), bound)
+        .inspect_err(|_| drop(std::fs::remove_file(draft_path(path))))?;
+    let Some(removed) = found else {
+        drop(std::fs::remove_file(draft_path(path)));
+        return Ok(None);
+    };
+    let kept = place(removed.bytes)?;
+    log.seek(SeekFrom::Start(kept)).map_err(failed)?;
+    let mut removal = PreparedRemoval::begin(
+        removed,
+        site,
+        Box::new(draft),
+        Box::new(log),
+        kept,
+        Box::new(exchange),
+    )?;
+    removal.copy_to(end).map_err(failed)?;
+    Ok(Some(removal))
+}
+
 /// Reads lines of which it is known that they are whole and durable, and checks them again.
 fn read(path: &Path, from: LogPosition, durable: LogPosition, most: ReadLimits) -> Result<LogPage> {
     if from.offset > durable.offset || from.sequence() > durable.sequence() {
@@ -243,7 +364,13 @@ fn read(path: &Path, from: LogPosition, durable: LogPosition, most: ReadLimits) 
     }
     let failed = |error| Error::from_io(ErrorKind::Storage, READ, error);
     let mut file = File::open(path).map_err(failed)?;
-    file.seek(SeekFrom::Start(from.offset)).map_err(failed)?;
+    // The file says itself where it begins: it may have been exchanged since `durable` was looked at.
+    let cut = Cut::at_beginning(&mut BufReader::new(&file))?;
+    if let Some(cut) = cut.as_ref().filter(|cut| from.sequence() < cut.start.sequence()) {
+        return Err(were_removed(cut.removed()));
+    }
+    let place = Cut::place(cut.as_ref(), from.offset).ok_or_else(no_such_position)?;
+    file.seek(SeekFrom::Start(place)).map_err(failed)?;
     let lines = BufReader::with_capacity(64 * 1024, file.take(durable.offset - from.offset));
     let mut log = LogReader::resume(lines, from);
     let mut page = LogPage {

@@ -2,19 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::AuditEvent;
 use super::line::ChainEnd;
+use super::{AuditEvent, RemovedEvents};
 use crate::error::{Error, ErrorKind, Result};
 
 pub(super) const READ: &str = "read the audit log";
 
 /// A place in a log: behind the event of this number. It names the hash of that event, so that a position of another log, or
-/// of one that was changed, is noticed. The default is the beginning.
+/// of one that was changed, is noticed. The default is the very beginning, which a log of which old events were removed does not
+/// have any more: see [`AuditLog::start`](super::AuditLog::start).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct LogPosition {
     pub(super) end: ChainEnd,
-    /// Bytes of the lines before it.
+    /// Bytes of the lines before it, those that were removed included.
     pub(super) offset: u64,
 }
 
@@ -68,6 +69,15 @@ impl TryFrom<Written> for LogPosition {
     }
 }
 
+/// Where a log begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogStart {
+    /// The position before the oldest event that is there.
+    pub position: LogPosition,
+    /// What was removed before it, if retention removed anything.
+    pub removed: Option<RemovedEvents>,
+}
+
 /// How much is read at once; at least one event is, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadLimits {
@@ -117,6 +127,15 @@ pub(super) fn unreadable() -> Error {
         ErrorKind::Unsupported,
         READ,
         "this kind of log gives nothing back",
+    )
+}
+
+/// The error for a log that removes nothing.
+pub(super) fn keeps_everything() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        super::removal::REMOVE,
+        "this kind of log keeps everything",
     )
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::line::ChainEnd;
+use super::writer::LogFile;
 use super::*;
 use crate::append_file::AppendFile;
 use crate::append_file::faulty::Faulty;
@@ -273,7 +274,7 @@ async fn concurrent_callers_get_one_number_each_and_keep_the_chain() {
 
 fn on(disk: &Faulty) -> FileAuditLog {
     FileAuditLog::run(
-        AppendFile::new(Box::new(disk.clone()), 0),
+        LogFile::new(AppendFile::new(Box::new(disk.clone()), 0), None),
         ChainEnd::default(),
         None,
     )

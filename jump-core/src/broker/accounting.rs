@@ -3,7 +3,7 @@
 //! A Jumpoint repeats what was not confirmed, and nothing is confirmed before it is kept. What the broker itself has
 //! to say is tried again until it is kept: a session whose end could not be stored must not count as active for ever.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use super::presence::not_running;
 use super::{Broker, notifying};
@@ -160,6 +160,13 @@ pub(super) async fn retry(broker: &Broker) {
         }
         tracing::info!(%session, "the end of a session is kept now");
     }
+}
+
+/// The sessions that run, or whose end is not kept yet.
+pub(super) fn not_over(broker: &Broker) -> HashSet<SessionId> {
+    let registry = broker.0.sessions.lock();
+    let live = registry.live.keys();
+    live.chain(registry.unaccounted.keys()).copied().collect()
 }
 
 /// A Jumpoint reports that one of its sessions ended. `Ok` says that the end is on stable storage.

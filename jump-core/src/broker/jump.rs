@@ -143,6 +143,7 @@ pub(super) async fn jump(
         protocol: item.details.protocol().to_owned(),
         started: now,
         state: SessionState::Active,
+        recording_removed: None,
     };
     let reasons: Vec<String> = decision.reasons.iter().map(ToString::to_string).collect();
     let granted = AuditKind::SessionGranted {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Broker, accounting, lock, presence};
+use super::{Broker, accounting, lock, presence, retention};
 use crate::audit::{Actor, AuditKind};
 use crate::control::{Connection, FrameDecoder, Handler, JumpointRequest, Notice, Request, Response};
 use crate::error::{Error, ErrorKind, Result};
@@ -151,6 +151,16 @@ impl Handler for JumpointHandler {
                 recording,
             }) => {
                 accounting::ended(&self.broker, self.jumpoint, session, outcome, recording).await?;
+                Ok(Response::Done)
+            }
+            Request::Jumpoint(JumpointRequest::RemoveRecording {
+                session,
+                hash,
+                file_bytes,
+                days,
+            }) => {
+                let file = (hash, file_bytes);
+                retention::recording(&self.broker, self.jumpoint, session, file, days).await?;
                 Ok(Response::Done)
             }
             Request::Rep(_) => Err(Error::new(

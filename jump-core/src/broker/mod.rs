@@ -32,6 +32,7 @@ mod presence;
 mod refusals;
 mod report;
 mod request;
+mod retention;
 mod sessions;
 mod simulate;
 #[cfg(test)]

@@ -29,7 +29,7 @@ const FULL: usize = 512 * 1024;
 const LONGEST: usize = 384 * 1024;
 
 /// Answers with the next page.
-pub(super) async fn answer(broker: &Broker, caller: &Caller, request: ReportRequest) -> Result<Response> {
+pub(super) async fn answer(broker: &Broker, caller: &Caller, mut request: ReportRequest) -> Result<Response> {
     let world = broker.world();
     if request.kind == ReportKind::Changes {
         caller.must_administer(&world)?;
@@ -45,6 +45,12 @@ pub(super) async fn answer(broker: &Broker, caller: &Caller, request: ReportRequ
     let _turn = broker.0.reports.acquire().await.map_err(|error| {
         Error::new(ErrorKind::Closed, "make a report", "the broker stops").with_source(error)
     })?;
+    let mut missing_until = None;
+    if request.from.position == LogPosition::default() {
+        let start = broker.0.audit.start().await?;
+        request.from.position = start.position;
+        missing_until = request.filter.missing_until(start.removed.as_ref());
+    }
     let mut viewer = Viewer::new(&world, caller);
     let mut page = Page::new(request.from);
     let content = match request.kind {
@@ -69,6 +75,7 @@ pub(super) async fn answer(broker: &Broker, caller: &Caller, request: ReportRequ
     Ok(Response::Report(Box::new(ReportPage {
         content,
         next: page.next,
+        missing_until,
     })))
 }
 
@@ -90,7 +97,7 @@ async fn sessions(
         .iter()
         .map(|logged| (logged.sequence(), logged.at))
         .collect();
-    let events = page.rows(&log, |sequence, event| {
+    let mut events = page.rows(&log, |sequence, event| {
         at = positions.get(&sequence).copied().unwrap_or(at);
         let session = match viewer.granted(&request.filter, event) {
             Some(session) => {
@@ -105,8 +112,21 @@ async fn sessions(
         Ok(vec![ReportedEvent {
             at,
             event: viewer.shown(event),
+            recording_removed: None,
         }])
     })?;
+    for reported in &mut events {
+        if let AuditKind::SessionEnded {
+            session,
+            recording: Some(_),
+            ..
+        } = &reported.event.kind
+        {
+            // The event that says so comes long after this one.
+            let kept = broker.0.store.session(*session).await?;
+            reported.recording_removed = kept.and_then(|record| record.recording_removed);
+        }
+    }
     Ok(ReportContent::Sessions(events))
 }
 

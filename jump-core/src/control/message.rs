@@ -508,6 +508,18 @@ pub enum JumpointRequest {
         #[serde(default)]
         recording: Option<RecordingNote>,
     },
+    /// The recording of a session that is over is older than recordings are kept here: may it go? Refused with
+    /// [`ErrorKind::Denied`](crate::ErrorKind::Denied) if it may not.
+    RemoveRecording {
+        /// Of which session.
+        session: SessionId,
+        /// The last link of its hash chain, SHA-256 in hex.
+        hash: String,
+        /// How many bytes its file has.
+        file_bytes: u64,
+        /// For how many days recordings are kept here; counted from 1.
+        days: u32,
+    },
 }
 
 /// An answer.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::{AuditEvent, LogPosition};
 use crate::report::{ChangeRow, ItemRow, ReportFilter, ReportKind};
+use crate::time::Timestamp;
 
 /// The most sessions that one may ask to be told more of.
 pub const MOST_OPEN: usize = 4096;
@@ -30,7 +31,8 @@ pub struct ReportRequest {
     pub open: Vec<LogPosition>,
 }
 
-/// Where a report goes on. The default is the beginning.
+/// Where a report goes on. The default is the beginning of what is kept; a later one of which retention removed the next event
+/// meanwhile is [`ErrorKind::NotFound`](crate::ErrorKind::NotFound): begin again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReportCursor {
@@ -48,6 +50,10 @@ pub struct ReportPage {
     pub content: ReportContent,
     /// Where the next page begins; `None` if this was the end of the log at the time.
     pub next: Option<ReportCursor>,
+    /// With the first page, if the period that is asked for begins before the oldest event that is kept: the time of the last
+    /// one that retention removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_until: Option<Timestamp>,
 }
 
 /// What a page of a report holds.
@@ -70,4 +76,7 @@ pub struct ReportedEvent {
     pub at: LogPosition,
     /// The event.
     pub event: AuditEvent,
+    /// Of the end of a session: when its recording was removed by retention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_removed: Option<Timestamp>,
 }

@@ -55,7 +55,8 @@ impl Forwarder {
     pub fn start(log: Arc<dyn AuditLog>, sink: Box<dyn Sink>, position: PathBuf) -> Result<Self> {
         let delivered = read_position(&position)?;
         let (stop, stopped) = watch::channel(false);
-        let (told, told_to) = watch::channel(delivered.sequence());
+        // Whether the position is one of this log shows when the log is read.
+        let (told, told_to) = watch::channel(0);
         let forwarding = Forwarding {
             log,
             sink,
@@ -85,6 +86,12 @@ impl Forwarder {
             .map_err(|_| Error::new(ErrorKind::Closed, "send the audit log", "it was stopped"))
     }
 
+    /// How far it has come, for whoever wants to remove what was sent.
+    #[must_use]
+    pub fn progress(&self) -> Delivered {
+        Delivered(self.delivered.clone())
+    }
+
     /// Sends what the log holds by now, if the sink takes it within `patience`, and stops.
     pub async fn stop(mut self, patience: Duration) {
         let _ = self.stop.send(true);
@@ -92,6 +99,18 @@ impl Forwarder {
             // If it takes longer, dropping this ends it.
             let _ = tokio::time::timeout(patience, task).await;
         }
+    }
+}
+
+/// How far a [`Forwarder`] has come. Cheap to clone; stays where it was when the forwarder ends.
+#[derive(Clone, Debug)]
+pub struct Delivered(watch::Receiver<u64>);
+
+impl Delivered {
+    /// The log's first so many events have arrived, as far as the sink can know; 0 until it was compared with the log.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        *self.0.borrow()
     }
 }
 
@@ -149,12 +168,19 @@ impl Forwarding {
             Err(error) if error.kind() == ErrorKind::InvalidArgument && self.sent.sequence() > 0 => {
                 // Another log: better everything twice than anything not at all.
                 tracing::error!(%error, "the audit log is sent again from its beginning");
-                (self.sent, self.delivered) = (LogPosition::default(), LogPosition::default());
-                self.pending.clear();
+                self.go_to(LogPosition::default());
+                return Ok(false);
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                // Only what was removed before this export was there, or while it was switched off.
+                let start = self.log.start().await?;
+                tracing::warn!(%error, "events that were removed were never sent here; the oldest that are left follow");
+                self.go_to(start.position);
                 return Ok(false);
             }
             page => page?,
         };
+        self.tell();
         if page.events.is_empty() {
             return Ok(true);
         }
@@ -173,6 +199,18 @@ impl Forwarding {
             self.pending.push_back((due, self.sent));
         }
         Ok(false)
+    }
+
+    fn go_to(&mut self, position: LogPosition) {
+        (self.sent, self.delivered) = (position, position);
+        self.pending.clear();
+        self.told.send_replace(0);
+    }
+
+    fn tell(&self) {
+        let reached = self.delivered.sequence();
+        self.told
+            .send_if_modified(|told| std::mem::replace(told, reached) != reached);
     }
 
     /// Counts what has held long enough as delivered.
@@ -196,7 +234,7 @@ impl Forwarding {
         if let Err(error) = write_position(&self.file, position) {
             tracing::error!(%error, "how far the audit log was sent could not be kept: some will be sent twice");
         }
-        self.told.send_replace(position.sequence());
+        self.tell();
     }
 
     /// Goes back to what has arrived, and waits.

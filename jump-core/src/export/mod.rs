@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use crate::error::{Error, Result};
 
 pub use files::{FileSink, Rotation};
-pub use forwarder::Forwarder;
+pub use forwarder::{Delivered, Forwarder};
 pub use record::{Record, Severity, records};
 pub use syslog::{Facility, SyslogFormat, SyslogSink};
 pub use target::{SyslogTarget, SyslogTransport};

@@ -128,9 +128,14 @@ fn flat(event: &AuditEvent) -> (String, Fields) {
 
 const fn severity(kind: &AuditKind) -> Severity {
     match kind {
-        AuditKind::ChangeFailed { .. } | AuditKind::CredentialInjectionFailed { .. } => Severity::Error,
+        AuditKind::ChangeFailed { .. }
+        | AuditKind::CredentialInjectionFailed { .. }
+        | AuditKind::EventsNotRemoved { .. } => Severity::Error,
         AuditKind::Refused { .. } | AuditKind::SessionDenied { .. } => Severity::Warning,
-        AuditKind::Changed { .. } | AuditKind::VaultChanged(_) => Severity::Notice,
+        AuditKind::Changed { .. }
+        | AuditKind::VaultChanged(_)
+        | AuditKind::EventsRemoved(_)
+        | AuditKind::RecordingRemoved { .. } => Severity::Notice,
         _ => Severity::Info,
     }
 }

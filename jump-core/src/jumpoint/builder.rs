@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{NetworkDialer, NetworkPolicy, link};
-use crate::control::{self, BrokerEndpoint, Enrol, Enrolled, Invitation};
+use crate::control::{self, BrokerEndpoint, Connection, Enrol, Enrolled, Invitation};
 use crate::error::{Error, Result};
 use crate::id::SessionId;
 use crate::keys::{SealingKey, SigningKey};
@@ -72,6 +72,9 @@ pub(super) struct Inner {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) dialer: Arc<dyn Dialer>,
     pub(super) recordings: Option<PathBuf>,
+    pub(super) keep_recordings: Option<u32>,
+    /// The connection to the broker, while there is one.
+    pub(super) linked: Mutex<Option<Connection>>,
     pub(super) reconnect_spread: Duration,
     pub(super) sessions: Mutex<HashMap<SessionId, StopHandle>>,
     pub(super) used_grants: Mutex<UsedGrants>,
@@ -100,6 +103,7 @@ impl Jumpoint {
             clock: Arc::new(SystemClock),
             dialer: Arc::new(NetworkDialer::new(NetworkPolicy::new())),
             recordings: None,
+            keep_recordings: None,
             reconnect_spread: Duration::from_secs(5),
         }
     }
@@ -136,6 +140,7 @@ pub struct JumpointBuilder {
     clock: Arc<dyn Clock>,
     dialer: Arc<dyn Dialer>,
     recordings: Option<PathBuf>,
+    keep_recordings: Option<u32>,
     reconnect_spread: Duration,
 }
 
@@ -183,6 +188,14 @@ impl JumpointBuilder {
         self
     }
 
+    /// Removes finished recordings that are older than so many days, one to 36,500, with the broker's consent: see
+    /// [`Jumpoint::remove_old_recordings`]. Without it, recordings are kept for ever.
+    #[must_use]
+    pub const fn keep_recordings(mut self, days: u32) -> Self {
+        self.keep_recordings = Some(days);
+        self
+    }
+
     /// Spreads the first try after a lost connection over this time; five seconds by default. A fleet of thousands
     /// wants thirty, so that it does not come back in one second.
     #[must_use]
@@ -203,6 +216,8 @@ impl JumpointBuilder {
             clock: self.clock,
             dialer: self.dialer,
             recordings: self.recordings,
+            keep_recordings: self.keep_recordings,
+            linked: Mutex::default(),
             reconnect_spread: self.reconnect_spread,
             sessions: Mutex::default(),
             used_grants: Mutex::default(),

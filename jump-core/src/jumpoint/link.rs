@@ -52,6 +52,8 @@ pub(super) async fn run(jumpoint: &Jumpoint) -> Error {
     let outbox = Outbox::new(watcher);
     let mut backoff = Backoff::new(jumpoint.0.reconnect_spread);
     let mut lease = JoinSet::new();
+    // Ends with this future.
+    let mut keeping = JoinSet::new();
     loop {
         let error = match connect(jumpoint).await {
             Ok((Answer::Accepted(dialled), session_key)) => {
@@ -60,9 +62,15 @@ pub(super) async fn run(jumpoint: &Jumpoint) -> Error {
                     Ok(connection) => {
                         let connected = Instant::now();
                         current.send_replace(Some(connection.clone()));
+                        *session::lock(&jumpoint.0.linked) = Some(connection.clone());
+                        if let Some(days) = jumpoint.0.keep_recordings.filter(|_| keeping.is_empty()) {
+                            let jumpoint = jumpoint.clone();
+                            keeping.spawn(async move { jumpoint.keep_recordings(days).await });
+                        }
                         lease.shutdown().await;
                         let error = connection.closed().await;
                         current.send_replace(None);
+                        *session::lock(&jumpoint.0.linked) = None;
                         backoff.disconnected_after(connected.elapsed());
                         let jumpoint = jumpoint.clone();
                         // The lease counts from the last sign of life, not from when its absence was noticed.

@@ -12,6 +12,7 @@ mod idle;
 mod link;
 mod network;
 mod outbox;
+mod retention;
 mod session;
 
 pub use builder::{Jumpoint, JumpointBuilder, JumpointIdentity, enrol};

@@ -11,12 +11,14 @@
 //! a queue of 4 MiB stands before it.
 
 pub mod codec;
+mod finished;
 mod folder;
 mod info;
 mod reader;
 mod recorder;
 mod writer;
 
+pub(crate) use finished::{Finished, finished};
 pub use folder::{RecordingFolder, RecordingSummary, RecordingTask};
 pub use info::RecordingInfo;
 pub use reader::{Ending, RecordingReader, VerifiedRecording, verify};

@@ -9,6 +9,7 @@ use crate::control::{RepRequest, ReportContent, ReportCursor, ReportRequest, Res
 use crate::error::Result;
 use crate::id::SessionId;
 use crate::report::{ReportFilter, ReportKind, ReportRow, SessionReport};
+use crate::time::Timestamp;
 
 /// A report that is fetched a page at a time.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub struct Report {
     sessions: Option<SessionReport>,
     /// Where the sessions that are not complete were granted.
     open: HashMap<SessionId, LogPosition>,
+    missing_until: Option<Timestamp>,
 }
 
 impl Rep {
@@ -36,16 +38,25 @@ impl Rep {
             filter,
             from: Some(ReportCursor::default()),
             open: HashMap::new(),
+            missing_until: None,
         }
     }
 }
 
 impl Report {
+    /// If the period that is asked for begins before the oldest event that the broker keeps: the time of the last one that
+    /// retention removed. Known after the first [`next`](Self::next).
+    #[must_use]
+    pub const fn missing_until(&self) -> Option<Timestamp> {
+        self.missing_until
+    }
+
     /// The next rows, `None` at the end. There may be none although it is not the end: the broker looks at a piece of its log
     /// at a time. Not cancel-safe: a report of which a page was lost must be begun again.
     ///
     /// # Errors
     /// [`ErrorKind::Denied`](crate::ErrorKind::Denied) if one may not ask for it,
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if events to come were removed by retention meanwhile,
     /// [`ErrorKind::ResourceLimit`](crate::ErrorKind::ResourceLimit) if more than 4096 of the sessions in it run at once;
     /// as any request.
     pub async fn next(&mut self) -> Result<Option<Vec<ReportRow>>> {
@@ -72,6 +83,7 @@ impl Report {
             return Err(surprised());
         };
         self.from = page.next;
+        self.missing_until = self.missing_until.or(page.missing_until);
         let rows = match page.content {
             ReportContent::Items(rows) => rows.into_iter().map(ReportRow::Item).collect(),
             ReportContent::Changes(rows) => rows.into_iter().map(ReportRow::Change).collect(),
@@ -88,11 +100,10 @@ impl Report {
                         _ => {}
                     }
                     let Some(sessions) = &mut self.sessions else { break };
-                    rows.extend(
-                        sessions
-                            .push(&reported.event)?
-                            .map(|row| ReportRow::Session(Box::new(row))),
-                    );
+                    rows.extend(sessions.push(&reported.event)?.map(|mut row| {
+                        row.recording_removed = reported.recording_removed;
+                        ReportRow::Session(Box::new(row))
+                    }));
                 }
                 rows
             }

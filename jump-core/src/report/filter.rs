@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{ChangeRow, ItemRow};
+use crate::audit::RemovedEvents;
 use crate::id::{ItemId, SessionId};
 use crate::time::Timestamp;
 
@@ -37,6 +38,13 @@ fn same(wanted: Option<&String>, name: &str) -> bool {
 impl ReportFilter {
     pub(super) fn admits_time(&self, time: Timestamp) -> bool {
         self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time < to)
+    }
+
+    /// If the period that is asked for begins before the oldest event that is kept: the time of the last one that was removed.
+    #[must_use]
+    pub fn missing_until(&self, removed: Option<&RemovedEvents>) -> Option<Timestamp> {
+        let newest = removed?.newest;
+        self.from.is_none_or(|from| from <= newest).then_some(newest)
     }
 
     pub(super) fn admits_user(&self, name: &str) -> bool {

@@ -77,6 +77,18 @@ impl Reporter {
         })
     }
 
+    /// Hears of an event before the report begins. The session report wants to know in advance which recordings were removed;
+    /// nothing else is kept of what it is told so.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ResourceLimit`](crate::ErrorKind::ResourceLimit) if more than a million recordings were removed.
+    pub fn expect(&mut self, event: &AuditEvent) -> Result<()> {
+        match &mut self.0 {
+            State::Sessions(sessions) => sessions.expect(event),
+            State::Items(_) | State::Changes(_) => Ok(()),
+        }
+    }
+
     /// Takes the next event of the log and gives the rows that are complete with it. A session's row comes with its end.
     ///
     /// # Errors

@@ -14,6 +14,8 @@ use crate::time::Timestamp;
 
 /// The most sessions that may be open at once.
 const OPEN: usize = 65_536;
+/// The most removed recordings of which is known in advance.
+const REMOVED: usize = 1_000_000;
 /// The most events that are kept of one session.
 const EVENTS: usize = 1000;
 
@@ -60,6 +62,9 @@ pub struct SessionRow {
     pub ticket: Option<String>,
     /// Its recording, if one was closed properly.
     pub recording: Option<RecordingNote>,
+    /// When that recording was removed by retention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_removed: Option<Timestamp>,
     /// What happened inside; at most the first 1000.
     pub events: Vec<SessionEventRow>,
     /// How many more happened.
@@ -84,6 +89,8 @@ pub struct SessionEventRow {
 pub(crate) struct SessionReport {
     filter: ReportFilter,
     open: HashMap<SessionId, SessionRow>,
+    /// When recordings were removed that later events say were.
+    removed: HashMap<SessionId, Timestamp>,
 }
 
 impl SessionReport {
@@ -91,7 +98,23 @@ impl SessionReport {
         Self {
             filter,
             open: HashMap::new(),
+            removed: HashMap::new(),
         }
+    }
+
+    /// Hears of an event in advance: a recording is removed long after its session's row was complete.
+    pub(crate) fn expect(&mut self, event: &AuditEvent) -> Result<()> {
+        if let AuditKind::RecordingRemoved { session, .. } = &event.kind {
+            if self.removed.len() >= REMOVED {
+                return Err(Error::new(
+                    ErrorKind::ResourceLimit,
+                    "report sessions",
+                    "more than 1000000 recordings were removed: ask the broker for the report",
+                ));
+            }
+            self.removed.entry(*session).or_insert(event.time);
+        }
+        Ok(())
     }
 
     /// The next event, and the row of the session that ends with it.
@@ -146,6 +169,7 @@ impl SessionReport {
         row.bytes_from_rep = Some(*bytes_from_rep);
         row.bytes_from_target = Some(*bytes_from_target);
         row.recording.clone_from(recording);
+        row.recording_removed = self.removed.get(&session).copied();
         Ok(self.open.remove(&session))
     }
 
@@ -198,6 +222,7 @@ fn started(event: &AuditEvent) -> Option<SessionRow> {
         reason: reason.clone(),
         ticket: ticket.clone(),
         recording: None,
+        recording_removed: None,
         events: vec![SessionEventRow {
             time: event.time,
             event_type: "Session Start".to_owned(),

@@ -176,6 +176,10 @@ impl<W: Write> ReportWriter<W> {
                 )
             }),
         );
+        say(
+            "recording removed by retention",
+            row.recording_removed.map(|removed| removed.to_string()),
+        );
         for event in &row.events {
             let data: Vec<_> = event
                 .data
@@ -411,6 +415,7 @@ const fn headers(kind: ReportKind) -> &'static [&'static str] {
             "recording_bytes",
             "recording_lost",
             "events",
+            "recording_removed",
         ],
         ReportKind::Items => &["time", "actor", "event", "item_type", "item", "item_id", "group"],
         ReportKind::Changes => &[
@@ -448,6 +453,7 @@ fn csv_cells(row: &ReportRow) -> Vec<String> {
             (row.events.len() as u64)
                 .saturating_add(row.events_left_out)
                 .to_string(),
+            said(row.recording_removed),
         ],
         ReportRow::Item(row) => vec![
             row.time.to_string(),

@@ -27,6 +27,9 @@ pub struct SessionRecord {
     pub started: Timestamp,
     /// Where it stands.
     pub state: SessionState,
+    /// When its recording was removed by retention.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_removed: Option<Timestamp>,
 }
 
 /// Where a session stands.

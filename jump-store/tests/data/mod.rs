@@ -251,6 +251,7 @@ pub(crate) fn session(number: u8) -> SessionRecord {
         protocol: "ssh".to_owned(),
         started: start + SignedDuration::from_nanos(i64::from(number % 7)),
         state: SessionState::Active,
+        recording_removed: None,
     }
 }
 

@@ -109,9 +109,21 @@ pub(super) fn open(header: &[u8], key: &SealingKey) -> Result<(RecordingInfo, Se
         .as_slice()
         .try_into()
         .map_err(|_| integrity("the content key has the wrong length"))?;
+    Ok((read_json(clear)?, Secret::new(content_key)))
+}
+
+/// What a whole file header says, which without the key nobody can verify.
+pub(crate) fn clear_info(header: &[u8]) -> Result<RecordingInfo> {
+    let (clear, _) = header
+        .split_at_checked(header.len().saturating_sub(SEALED_KEY))
+        .ok_or_else(|| integrity("the file header is cut off"))?;
+    read_json(clear)
+}
+
+fn read_json(clear: &[u8]) -> Result<RecordingInfo> {
     let json = clear.get(HEADER_PREFIX..).unwrap_or_default();
     let json: Json = serde_json::from_slice(json)
         .map_err(|error| integrity("the header is not the expected JSON").with_source(error))?;
     let Cipher::Aes256Gcm = json.cipher;
-    Ok((json.recording, Secret::new(content_key)))
+    Ok(json.recording)
 }

@@ -36,6 +36,7 @@ mod tests;
 pub use chunk::{CHUNK_HEAD, ChunkHead};
 pub use decoder::{Chunk, Decoder, Records};
 pub use encoder::Encoder;
+pub(crate) use header::clear_info;
 pub use header::{HEADER_PREFIX, header_length};
 
 /// The most payload bytes in one record: 16 MiB.
