@@ -18,6 +18,7 @@ mod endings;
 mod enrol;
 mod factors;
 mod find;
+mod following;
 mod invitations;
 mod item_edit;
 mod item_lookup;
@@ -85,6 +86,8 @@ struct Inner {
     admission: Admission,
     settings: BrokerSettings,
     world: RwLock<Arc<World>>,
+    /// What is known of the store, which others change, too.
+    following: following::Following,
     /// Held while the site is changed, so that changes are validated against the world they are applied to.
     editing: Arc<tokio::sync::Mutex<()>>,
     sessions: Sessions,
