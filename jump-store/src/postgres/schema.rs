@@ -129,7 +129,7 @@ mod tests {
         for steps in [&steps[..1], &steps, &steps] {
             migrate_with(&mut connection, &schema, steps).await.unwrap();
         }
-        assert_eq!(version(&mut connection).await.unwrap(), 2);
+        assert_eq!(version(&connection).await.unwrap(), 2);
         let row = connection.first("SELECT x FROM jump.a", &[]).await.unwrap();
         assert_eq!(row.unwrap().get::<_, i32>(0), 11);
         let held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'";
@@ -145,7 +145,7 @@ mod tests {
         assert!(migrate_with(&mut first, &schema, &steps).await.is_err());
         first.cut();
         let mut second = connect(&server).await;
-        assert_eq!(version(&mut second).await.unwrap(), 0);
+        assert_eq!(version(&second).await.unwrap(), 0);
         let left = "SELECT 1 FROM pg_namespace WHERE nspname = 'jump'";
         assert!(second.first(left, &[]).await.unwrap().is_none());
         // The lock went with the connection.
