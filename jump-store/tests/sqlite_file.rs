@@ -150,6 +150,7 @@ async fn two_stores_on_one_file_see_each_others_writes() {
     let error = second.commit(0, &change).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert_eq!(second.commit(1, &change).await.unwrap(), 2);
+    assert_eq!(first.revision().await.unwrap(), 2);
     let world = first.load().await.unwrap();
     assert!(world.user_named("eve").is_some() && world.user_named("alice").is_some());
     let one = first.next_id(IdKind::Item).await.unwrap();

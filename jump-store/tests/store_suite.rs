@@ -58,6 +58,18 @@ async fn a_stale_revision_changes_nothing(store: AnyStore) {
     assert!(world.user_named("eve").is_none());
 }
 
+async fn the_revision_is_that_of_the_last_commit(store: AnyStore) {
+    assert_eq!(store.revision().await.unwrap(), 0);
+    store.commit(0, &site()).await.unwrap();
+    assert_eq!(store.revision().await.unwrap(), 1);
+    store.commit(1, &[Change::PutUser(user(9, "eve"))]).await.unwrap();
+    assert_eq!(store.revision().await.unwrap(), 2);
+    let impossible = [Change::RemoveUser(user(99, "x").id)];
+    store.commit(2, &impossible).await.unwrap_err();
+    store.put_session(&session(1)).await.unwrap();
+    assert_eq!(store.revision().await.unwrap(), 2);
+}
+
 async fn changes_are_applied_all_or_none(store: AnyStore) {
     store.commit(0, &site()).await.unwrap();
     let before = facts(&store.load().await.unwrap());
@@ -348,6 +360,7 @@ suite! {
     a_new_store_is_empty_and_has_the_built_in_roles,
     every_change_is_kept_as_the_world_applies_it,
     a_stale_revision_changes_nothing,
+    the_revision_is_that_of_the_last_commit,
     changes_are_applied_all_or_none,
     removing_an_object_removes_what_depends_on_it,
     a_host_key_is_pinned_once_and_in_any_order_with_other_changes,

@@ -45,6 +45,8 @@ pub struct SiteOptions {
     pub vault: Option<Arc<Vault>>,
     /// Who is asked for credentials before the vault is.
     pub providers: Vec<Arc<dyn CredentialProvider>>,
+    /// Its store; in memory by default.
+    pub store: Option<Arc<dyn Store>>,
     /// Its clock; the machine's by default.
     pub clock: Arc<dyn Clock>,
     /// Who is asked about tickets.
@@ -70,6 +72,7 @@ impl SiteOptions {
             lease: Duration::from_secs(2),
             vault: None,
             providers: Vec::new(),
+            store: None,
             clock: Arc::new(SystemClock),
             tickets: None,
             second_factor: None,
@@ -205,7 +208,10 @@ impl RunningSite {
         let address = listener.address();
         let key = SigningKey::generate()?;
         let recording_key = SealingKey::generate()?;
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new()?);
+        let store = match options.store {
+            Some(store) => store,
+            None => Arc::new(MemoryStore::new()?),
+        };
         let audit = Arc::new(MemoryAuditLog::new(100_000));
         let endpoint = BrokerEndpoint {
             address: address.clone(),

@@ -5,7 +5,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock, Weak};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::checks::{SecondFactor, TicketChecker};
+use super::following::{self, Following};
 use super::invitations::Invitations;
 use super::notifying::{self, Notifying};
 use super::refusals::{Denials, Refusals};
@@ -44,6 +47,9 @@ pub struct BrokerSettings {
     pub connections_per_login: usize,
     /// How long an invitation works. 24 hours.
     pub invitation_lifetime: SignedDuration,
+    /// How old what is known of the store may be when a session starts: other brokers of the site may have changed it since. The
+    /// store is asked twice a second; if it has not answered for so long, no session starts until it does. 2 seconds.
+    pub stale_after: Duration,
     /// Between two signs of life on a control connection. 15 seconds; silence for three of them ends it.
     pub heartbeat: Duration,
     /// How long after its first failure a notification is tried again; then twice as long each time, seven times in all. One
@@ -63,6 +69,7 @@ impl Default for BrokerSettings {
             sessions_per_user: 64,
             connections_per_login: 64,
             invitation_lifetime: SignedDuration::from_hours(24),
+            stale_after: Duration::from_secs(2),
             heartbeat: Duration::from_secs(15),
             notification_backoff: Duration::from_secs(1),
         }
@@ -225,6 +232,7 @@ impl BrokerBuilder {
     /// [`ErrorKind::InvalidArgument`] for settings that cannot work; what the store or the audit log says.
     pub async fn start(self) -> Result<Broker> {
         self.settings.check(self.own_relay)?;
+        let asked = Instant::now();
         let world = self.store.load().await?;
         let (notifying, lanes) = Notifying::new(self.notifiers);
         let inner = |broker: &Weak<Inner>| Inner {
@@ -249,6 +257,7 @@ impl BrokerBuilder {
             admission: self.admission,
             settings: self.settings,
             world: RwLock::new(Arc::new(world)),
+            following: Following::since(asked),
             editing: Arc::default(),
             sessions: Sessions::default(),
             jumpoints: Mutex::new(HashMap::new()),
@@ -293,6 +302,8 @@ async fn watch_the_clock(broker: Weak<Inner>) {
             // On a task of its own: sessions must end on time while the log or the store hangs.
             let again = broker.clone();
             tokio::spawn(async move { accounting::retry(&again).await });
+            let looking = broker.clone();
+            tokio::spawn(async move { following::look(&looking).await });
             tokio::spawn(async move { credentials::end_revoked(&broker).await });
         }
     }

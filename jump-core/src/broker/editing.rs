@@ -4,24 +4,29 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Broker, factors};
+use super::{Broker, factors, following};
 use crate::audit::{Actor, AuditKind, ChangeNote, ChangeNotes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Change, World};
 
-/// The right to change the site. While it is held the world stays as it is: what was looked up and checked in it still
-/// holds when the change is made.
+/// The right to change the site. What was looked up and checked in [its world](Self::world) still holds when the change is
+/// made: if another broker changes the site meanwhile, the change is refused.
 pub(super) struct Editing {
     broker: Broker,
+    world: Arc<World>,
     _turn: OwnedMutexGuard<()>,
 }
 
 impl Broker {
-    /// Waits for the turn to change the site. Cancel-safe.
+    /// Waits for the turn to change the site, and looks whether another broker has changed it. Cancel-safe.
     pub(super) async fn begin_edit(&self) -> Editing {
+        let turn = self.0.editing.clone().lock_owned().await;
+        // A store that does not say so will not take the change either.
+        let _ = following::catch_up(self).await;
         Editing {
             broker: self.clone(),
-            _turn: self.0.editing.clone().lock_owned().await,
+            world: self.world(),
+            _turn: turn,
         }
     }
 
@@ -30,16 +35,24 @@ impl Broker {
         self.begin_edit().await.commit(actor, changes).await
     }
 
-    fn replace_world(&self, world: World) {
-        *self.0.world.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(world);
+    /// Makes another world count and enforces it, if the one that is known still counts; gives whether it does.
+    pub(super) fn replace_world(&self, known: &Arc<World>, next: World) -> bool {
+        {
+            let mut world = self.0.world.write().unwrap_or_else(PoisonError::into_inner);
+            if !Arc::ptr_eq(&world, known) {
+                return false;
+            }
+            *world = Arc::new(next);
+        }
         self.enforce();
+        true
     }
 }
 
 impl Editing {
     /// The world that the next change changes.
     pub(super) fn world(&self) -> Arc<World> {
-        self.broker.world()
+        self.world.clone()
     }
 
     /// Changes the site: validated, logged, stored, then enforced on everything that is live. Cancel-safe: once begun
@@ -57,8 +70,7 @@ impl Editing {
 
     async fn make(&self, actor: Actor, changes: Vec<Change>) -> Result<()> {
         let broker = &self.broker;
-        let current = self.world();
-        let mut next = World::clone(&current);
+        let mut next = World::clone(&self.world);
         let ChangeNotes { notes, unnoted, .. } = ChangeNotes::apply(&mut next, &changes)?;
         let not_made = notes.iter().map(ChangeNote::without_values).collect();
         let changed = AuditKind::Changed {
@@ -67,13 +79,11 @@ impl Editing {
             unnoted,
         };
         broker.log(actor.clone(), None, changed).await?;
-        if let Err(error) = broker.0.store.commit(current.revision(), &changes).await {
+        if let Err(error) = broker.0.store.commit(self.world.revision(), &changes).await {
             // The store may have failed after it made the change, or somebody else may have changed the site: what it
             // holds is what counts, above all if less is allowed now.
-            match broker.0.store.load().await {
-                Ok(stored) if stored.revision() != current.revision() => broker.replace_world(stored),
-                Ok(_) => {}
-                Err(error) => tracing::error!(%error, "the site could not be read again"),
+            if let Err(error) = following::catch_up(broker).await {
+                tracing::error!(%error, "the site could not be read again");
             }
             let failed = AuditKind::ChangeFailed {
                 kind: error.kind(),
@@ -83,7 +93,9 @@ impl Editing {
             broker.log(actor, None, failed).await?;
             return Err(error);
         }
-        broker.replace_world(next);
+        // The store had no other revision until it took this one. So if the world was replaced meanwhile, that was by one that
+        // was read later and has this change in it.
+        broker.replace_world(&self.world, next);
         factors::forget_removed(broker.0.totp.as_ref(), &changes);
         Ok(())
     }

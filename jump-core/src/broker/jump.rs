@@ -1,7 +1,7 @@
 //! Starting a session: decision, grant, log, then the two ends are told.
 
 use super::sessions::{self, LiveSession, Place};
-use super::{Broker, Caller, accounting, checks, credentials, item_lookup, refusals};
+use super::{Broker, Caller, accounting, checks, credentials, following, item_lookup, refusals};
 use crate::access::{Action, Context, decide};
 use crate::audit::{AuditKind, ItemPlace, SessionPlace};
 use crate::control::{Connection, Jumped, Message, Notice, OpenSession, Supplied};
@@ -45,6 +45,7 @@ pub(super) async fn jump(
     let user = caller
         .user()
         .ok_or_else(|| Error::new(ErrorKind::InvalidArgument, operation, "only a user can jump"))?;
+    following::fresh(broker).await?;
     let world = broker.world();
     let now = broker.now();
     // What the user may see comes first, so that a name is not ambiguous because of items that are hidden; what is
@@ -198,7 +199,7 @@ pub(super) async fn jump(
         return Err(error);
     }
     // A change while the above was written has not seen this session: look again before anybody can use it.
-    still_allowed(broker, caller, session)?;
+    still_allowed(broker, caller, session).await?;
     // The grant names the key of one connection: if that is gone, nobody can serve the session.
     let current = broker
         .jumpoint_link(jumpoint)
@@ -240,10 +241,14 @@ async fn log_denied(
     broker.log(caller.actor(), None, denied).await
 }
 
-fn still_allowed(broker: &Broker, caller: &Caller, session: SessionId) -> Result<()> {
-    let reason = match caller.check(&broker.world(), broker.now()) {
-        Err(error) => Some(EndReason::AccessRevoked(error.context().to_owned())),
-        Ok(()) => sessions::recheck_new(broker, session),
+async fn still_allowed(broker: &Broker, caller: &Caller, session: SessionId) -> Result<()> {
+    // A store that took its time may have taken another broker's change meanwhile.
+    let reason = match following::fresh(broker).await {
+        Err(error) => Some(EndReason::from_error(&error)),
+        Ok(()) => match caller.check(&broker.world(), broker.now()) {
+            Err(error) => Some(EndReason::AccessRevoked(error.context().to_owned())),
+            Ok(()) => sessions::recheck_new(broker, session),
+        },
     };
     match reason {
         None => Ok(()),

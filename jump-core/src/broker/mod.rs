@@ -19,6 +19,7 @@ mod enrol;
 mod factors;
 mod find;
 mod in_use;
+mod following;
 mod invitations;
 mod item_edit;
 mod item_lookup;
@@ -87,6 +88,8 @@ struct Inner {
     admission: Admission,
     settings: BrokerSettings,
     world: RwLock<Arc<World>>,
+    /// What is known of the store, which others change, too.
+    following: following::Following,
     /// Held while the site is changed, so that changes are validated against the world they are applied to.
     editing: Arc<tokio::sync::Mutex<()>>,
     sessions: Sessions,

@@ -47,6 +47,10 @@ impl Store for MemoryStore {
         Ok(self.lock().world.clone())
     }
 
+    async fn revision(&self) -> Result<Revision> {
+        Ok(self.lock().world.revision())
+    }
+
     async fn items(&self, query: &ItemQuery) -> Result<ItemPage> {
         // A clone shares everything: nobody waits for a long search.
         let world = self.load().await?;

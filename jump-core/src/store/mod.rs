@@ -138,6 +138,10 @@ pub trait Store: Send + Sync + Debug + 'static {
     /// The world as it stands, with its revision.
     async fn load(&self) -> Result<World>;
 
+    /// The revision of the world in the store, without the world: what several brokers of a site ask again and again, to learn
+    /// of each other's changes. Cost: one row. It waits for no commit that runs.
+    async fn revision(&self) -> Result<Revision>;
+
     /// A page of items, without loading the world: of one revision, read in one transaction, in which what the viewer may
     /// see is decided, too. Two pages of one listing may be of two revisions.
     ///

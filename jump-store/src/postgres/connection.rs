@@ -1,7 +1,11 @@
 //! One connection to the server.
 
 use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use futures_util::TryStreamExt;
 
 use jump_core::{Error, ErrorKind, Result};
 use tokio::task::AbortHandle;
@@ -14,8 +18,11 @@ use super::error::{database, late, within};
 /// The oldest server that is supported.
 const OLDEST: u32 = 15;
 
-/// How many statements stay prepared.
+/// How many statements are remembered.
 const STATEMENTS: usize = 200;
+
+/// The value of a parameter, and its type.
+pub(super) type Typed<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// How much longer than the server itself we wait for it to say that a statement took too long.
 const GRACE: Duration = Duration::from_secs(5);
@@ -24,7 +31,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(super) struct Connection {
     client: Client,
     driver: AbortHandle,
-    statements: HashMap<String, Statement>,
+    /// Those that were asked, and prepared if they were asked again.
+    statements: Mutex<HashMap<String, Option<Statement>>>,
     limit: Duration,
 }
 
@@ -63,7 +71,7 @@ impl Connection {
         let opened = Self {
             client,
             driver: driver.abort_handle(),
-            statements: HashMap::new(),
+            statements: Mutex::default(),
             limit,
         };
         check_version(&version)?;
@@ -80,14 +88,13 @@ impl Connection {
         let idle = (options.longest_statement().saturating_add(GRACE))
             .as_millis()
             .to_string();
-        let values: [(&(dyn ToSql + Sync), Type); 3] =
-            [(&path, Type::TEXT), (&timeout, Type::TEXT), (&idle, Type::TEXT)];
+        let values: [Typed<'_>; 3] = [(&path, Type::TEXT), (&timeout, Type::TEXT), (&idle, Type::TEXT)];
         let rows = within(
             self.limit,
             self.client.query_typed(
                 "SELECT current_setting('server_encoding'), current_setting('fsync'),
                      set_config('search_path', $1, false), set_config('statement_timeout', $2, false),
-                     set_config('idle_in_transaction_session_timeout', $3, false),
+                     set_config('idle_in_transaction_session_timeout', $3, false), set_config('jit', 'off', false),
                      set_config('synchronous_commit', CASE current_setting('synchronous_commit')
                          WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)",
                 &values,
@@ -129,33 +136,67 @@ impl Connection {
         self.driver.abort();
     }
 
-    async fn prepared(&mut self, statement: &str) -> Result<Statement> {
-        if let Some(known) = self.statements.get(statement) {
+    fn statements(&self) -> MutexGuard<'_, HashMap<String, Option<Statement>>> {
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, statement: &str, prepared: Option<Statement>) {
+        let mut statements = self.statements();
+        // Searches are of so many forms that they may not all be kept.
+        if statements.len() >= STATEMENTS {
+            statements.clear();
+        }
+        statements.insert(statement.to_owned(), prepared);
+    }
+
+    async fn prepared(&self, statement: &str) -> Result<Statement> {
+        if let Some(Some(known)) = self.statements().get(statement) {
             return Ok(known.clone());
         }
-        // Searches are of so many forms that they may not all be kept.
-        if self.statements.len() >= STATEMENTS {
-            self.statements.clear();
-        }
         let prepared = within(self.limit, self.client.prepare(statement)).await?;
-        self.statements.insert(statement.to_owned(), prepared.clone());
+        self.remember(statement, Some(prepared.clone()));
         Ok(prepared)
+    }
+
+    /// What is read from each row of a query, while further ones are on their way. What is asked for the first time takes one
+    /// round trip; what comes again is prepared, which takes one more, once.
+    ///
+    /// Several questions may be on their way at once: the server answers them in the order in which they were first polled.
+    /// Nothing may follow that ends the transaction before their answers are here.
+    pub(super) async fn ask<T>(
+        &self,
+        statement: &str,
+        values: &[Typed<'_>],
+        mut read: impl FnMut(&Row) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let asked = async {
+            let known = self.statements().contains_key(statement);
+            let rows = if known {
+                let prepared = self.prepared(statement).await?;
+                let values = values.iter().map(|(value, _)| *value);
+                self.client.query_raw(&prepared, values).await
+            } else {
+                self.remember(statement, None);
+                let values = values.iter().map(|(value, kind)| (*value, kind.clone()));
+                self.client.query_typed_raw(statement, values).await
+            };
+            let mut rows = pin!(rows.map_err(database)?);
+            let mut all = Vec::new();
+            while let Some(row) = rows.try_next().await.map_err(database)? {
+                all.push(read(&row)?);
+            }
+            Ok(all)
+        };
+        match tokio::time::timeout(self.limit, asked).await {
+            Ok(answered) => answered,
+            Err(_) => Err(late()),
+        }
     }
 
     /// The rows of a query.
     pub(super) async fn query(
-        &mut self,
+        &self,
         statement: &'static str,
-        values: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>> {
-        let prepared = self.prepared(statement).await?;
-        within(self.limit, self.client.query(&prepared, values)).await
-    }
-
-    /// The same for a statement that was put together of parts; the values are not among them.
-    pub(super) async fn query_built(
-        &mut self,
-        statement: &str,
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>> {
         let prepared = self.prepared(statement).await?;
@@ -164,7 +205,7 @@ impl Connection {
 
     /// The first row of a query, if there is one.
     pub(super) async fn first(
-        &mut self,
+        &self,
         statement: &'static str,
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>> {
@@ -173,7 +214,7 @@ impl Connection {
 
     /// How many rows a statement wrote.
     pub(super) async fn execute(
-        &mut self,
+        &self,
         statement: &'static str,
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<u64> {

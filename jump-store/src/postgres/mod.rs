@@ -2,6 +2,7 @@
 
 mod connection;
 mod error;
+mod following;
 mod options;
 mod pool;
 mod query;
@@ -91,6 +92,25 @@ impl PostgresStore {
         (known == version).then(|| world.clone())
     }
 
+    /// The world at this version, from the one in memory if the way from there is known; call it inside a transaction in
+    /// which it stays.
+    async fn read(&self, connection: &Connection, version: Version) -> Result<World> {
+        let known = self.world().clone();
+        let mut world = None;
+        if let Some((from, known)) = known {
+            if from == version {
+                return Ok(known);
+            }
+            world = following::follow(connection, from, known, &version).await?;
+        }
+        let world = match world {
+            Some(world) => world,
+            None => world::load(connection, version.revision).await?,
+        };
+        self.remember(version, world.clone());
+        Ok(world)
+    }
+
     fn remember(&self, version: Version, world: World) {
         *self.world() = Some((version, world));
     }
@@ -112,15 +132,8 @@ impl PostgresStore {
         if current.revision != expected {
             return Ok(Err(rows::changed_meanwhile()));
         }
-        let world = match self.known(&current) {
-            Some(world) => world,
-            // The lock keeps everybody from changing it in between.
-            None => {
-                let world = world::load(connection, current.revision).await?;
-                self.remember(current, world.clone());
-                world
-            }
-        };
+        // The lock keeps everybody from changing it in between.
+        let world = self.read(connection, current.clone()).await?;
         let changes = changes.to_vec();
         let plan = tokio::task::spawn_blocking(move || Plan::new(&world, &changes))
             .await
@@ -131,7 +144,7 @@ impl PostgresStore {
             Ok(plan) => plan,
             Err(error) => return Ok(Err(error)),
         };
-        let version = plan.write(connection).await?;
+        let version = plan.write(connection, &current).await?;
         Ok(Ok((version, plan)))
     }
 }
@@ -160,25 +173,26 @@ impl Store for PostgresStore {
         let connection = lease.connection()?;
         connection.run(READ).await?;
         let version = world::version(connection).await?;
-        let world = match self.known(&version) {
-            Some(world) => world,
-            None => {
-                let world = world::load(connection, version.revision).await?;
-                self.remember(version, world.clone());
-                world
-            }
-        };
+        let world = self.read(connection, version).await?;
         connection.run("COMMIT").await?;
         lease.give_back();
         Ok(world)
+    }
+
+    async fn revision(&self) -> Result<Revision> {
+        let mut lease = self.pool.lease().await?;
+        let version = world::version(lease.connection()?).await?;
+        lease.give_back();
+        Ok(version.revision)
     }
 
     async fn items(&self, query: &ItemQuery) -> Result<ItemPage> {
         query.validate()?;
         let mut lease = self.pool.lease().await?;
         let connection = lease.connection()?;
-        connection.run(READ).await?;
-        let page = query::items(connection, query).await?;
+        let (begun, page) = tokio::join!(biased; connection.run(READ), query::items(connection, query));
+        begun?;
+        let page = page?;
         connection.run("COMMIT").await?;
         lease.give_back();
         Ok(page)
@@ -188,8 +202,10 @@ impl Store for PostgresStore {
         check_facts(items)?;
         let mut lease = self.pool.lease().await?;
         let connection = lease.connection()?;
-        connection.run(READ).await?;
-        let facts = query::facts(connection, user, items).await?;
+        let (begun, facts) =
+            tokio::join!(biased; connection.run(READ), query::facts(connection, user, items));
+        begun?;
+        let facts = facts?;
         connection.run("COMMIT").await?;
         lease.give_back();
         Ok(facts)

@@ -4,10 +4,10 @@ use jump_core::{Error, ErrorKind, Result};
 
 use super::SchemaName;
 use super::connection::Connection;
-use super::error::database;
+use super::world::column;
 
 /// Each step takes a schema from the version of its index to the next one. Steps are added at the end, none is changed.
-const MIGRATIONS: &[&str] = &[include_str!("0001_begin.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("0001_begin.sql"), include_str!("0002_changes.sql")];
 
 /// Brings the schema to the newest version, one step at a time, each whole or not at all. Programs that do so at the
 /// same time wait for each other; where there is nothing to do, nobody waits, and no right to create is needed.
@@ -57,7 +57,7 @@ async fn migrate_with(connection: &mut Connection, schema: &SchemaName, migratio
 }
 
 /// Makes the schema, if the administrator has not done so, and the place of its version.
-async fn begin(connection: &mut Connection, schema: &SchemaName) -> Result<()> {
+async fn begin(connection: &Connection, schema: &SchemaName) -> Result<()> {
     let known = connection
         .first(
             "SELECT 1 FROM pg_namespace WHERE nspname = $1",
@@ -78,18 +78,19 @@ async fn begin(connection: &mut Connection, schema: &SchemaName) -> Result<()> {
 }
 
 /// The schema's version; 0 if there is none.
-async fn version(connection: &mut Connection) -> Result<i32> {
+async fn version(connection: &Connection) -> Result<i32> {
     let there = connection
-        .first("SELECT to_regclass('schema_version') IS NOT NULL", &[])
+        .ask("SELECT to_regclass('schema_version') IS NOT NULL", &[], |row| {
+            column(row, 0)
+        })
         .await?;
-    let there = there.map_or(Ok(false), |row| row.try_get(0)).map_err(database)?;
-    if !there {
+    if there.first() != Some(&true) {
         return Ok(0);
     }
-    let row = connection
-        .first("SELECT version FROM schema_version", &[])
+    let version = connection
+        .ask("SELECT version FROM schema_version", &[], |row| column(row, 0))
         .await?;
-    row.map_or(Ok(0), |row| row.try_get(0)).map_err(database)
+    Ok(version.first().copied().unwrap_or(0))
 }
 
 fn next_step<'a>(version: i32, migrations: &[&'a str]) -> Result<Option<&'a str>> {
@@ -128,7 +129,7 @@ mod tests {
         for steps in [&steps[..1], &steps, &steps] {
             migrate_with(&mut connection, &schema, steps).await.unwrap();
         }
-        assert_eq!(version(&mut connection).await.unwrap(), 2);
+        assert_eq!(version(&connection).await.unwrap(), 2);
         let row = connection.first("SELECT x FROM jump.a", &[]).await.unwrap();
         assert_eq!(row.unwrap().get::<_, i32>(0), 11);
         let held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'";
@@ -144,7 +145,7 @@ mod tests {
         assert!(migrate_with(&mut first, &schema, &steps).await.is_err());
         first.cut();
         let mut second = connect(&server).await;
-        assert_eq!(version(&mut second).await.unwrap(), 0);
+        assert_eq!(version(&second).await.unwrap(), 0);
         let left = "SELECT 1 FROM pg_namespace WHERE nspname = 'jump'";
         assert!(second.first(left, &[]).await.unwrap().is_none());
         // The lock went with the connection.

@@ -3,16 +3,17 @@
 use std::collections::HashSet;
 
 use bytes::BytesMut;
-use jump_core::Result;
 use jump_core::id::ItemId;
 use jump_core::model::{Change, Revision, World};
 use jump_core::store::IdKind;
+use jump_core::{Error, Result};
 use tokio_postgres::Row;
 
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use super::connection::Connection;
 use super::error::database;
+use super::following;
 use crate::rows::{self, PUT_ITEM, RAISE_LAST_ID, TABLES, Value, Write, unreadable};
 
 /// How many rows are fetched, and how many items are written, by one statement.
@@ -26,24 +27,31 @@ pub(super) struct Version {
 }
 
 /// The version in the database.
-pub(super) async fn version(connection: &mut Connection) -> Result<Version> {
-    read_version(connection, "SELECT revision, stamp FROM meta").await
+pub(super) async fn version(connection: &Connection) -> Result<Version> {
+    let rows = connection
+        .ask("SELECT revision, stamp FROM meta", &[], read_version)
+        .await?;
+    rows.into_iter().next().ok_or_else(no_version)
 }
 
 /// The version in the database, which stays until the end of this transaction: others that want to change the world
 /// wait here.
-pub(super) async fn lock_version(connection: &mut Connection) -> Result<Version> {
-    read_version(connection, "SELECT revision, stamp FROM meta FOR UPDATE").await
+pub(super) async fn lock_version(connection: &Connection) -> Result<Version> {
+    let row = connection
+        .first("SELECT revision, stamp FROM meta FOR UPDATE", &[])
+        .await?;
+    read_version(&row.ok_or_else(no_version)?)
 }
 
-async fn read_version(connection: &mut Connection, statement: &'static str) -> Result<Version> {
-    let row = connection.first(statement, &[]).await?;
-    let row =
-        row.ok_or_else(|| unreadable("revision", std::io::Error::from(std::io::ErrorKind::NotFound)))?;
-    let revision: i64 = column(&row, 0)?;
+fn no_version() -> Error {
+    unreadable("revision", std::io::Error::from(std::io::ErrorKind::NotFound))
+}
+
+fn read_version(row: &Row) -> Result<Version> {
+    let revision: i64 = column(row, 0)?;
     Ok(Version {
         revision: Revision::try_from(revision).map_err(|error| unreadable("revision", error))?,
-        stamp: column(&row, 1)?,
+        stamp: column(row, 1)?,
     })
 }
 
@@ -73,7 +81,7 @@ pub(super) fn number(id: u32) -> Result<i32> {
 }
 
 /// The whole world; call it inside a transaction in which it cannot change, so that all rows are of one revision.
-pub(super) async fn load(connection: &mut Connection, revision: Revision) -> Result<World> {
+pub(super) async fn load(connection: &Connection, revision: Revision) -> Result<World> {
     let most = BATCH as i64;
     let mut changes = Vec::new();
     for table in TABLES {
@@ -124,6 +132,8 @@ pub(super) struct Plan {
     pub(super) next: World,
     pub(super) revision: Revision,
     steps: Vec<Step>,
+    /// For other brokers.
+    kept: Option<String>,
 }
 
 enum Step {
@@ -187,13 +197,14 @@ impl Plan {
         let revision = next.apply(changes)?;
         Ok(Self {
             steps: steps(world, rows::writes(world, changes)?)?,
+            kept: following::kept(changes)?,
             next,
             revision,
         })
     }
 
-    /// Writes it; call it in a transaction that holds the lock of the version.
-    pub(super) async fn write(&self, connection: &mut Connection) -> Result<Version> {
+    /// Writes it; call it in a transaction that holds the lock of the version, which is `from`.
+    pub(super) async fn write(&self, connection: &Connection, from: &Version) -> Result<Version> {
         for step in &self.steps {
             match step {
                 Step::Write(write) => {
@@ -209,18 +220,10 @@ impl Plan {
                 }
             }
         }
-        let revision = i64::try_from(self.revision).map_err(|error| unreadable("revision", error))?;
-        let row = connection
-            .first(
-                "UPDATE meta SET revision = $1, stamp = gen_random_uuid()::text RETURNING stamp",
-                &[&revision],
-            )
-            .await?;
-        let row =
-            row.ok_or_else(|| unreadable("revision", std::io::Error::from(std::io::ErrorKind::NotFound)))?;
+        let stamp = following::advance(connection, from, self.revision, self.kept.as_deref()).await?;
         Ok(Version {
             revision: self.revision,
-            stamp: column(&row, 0)?,
+            stamp: stamp.ok_or_else(no_version)?,
         })
     }
 }

@@ -308,6 +308,10 @@ impl Store for SqliteStore {
         self.run(Inner::load).await
     }
 
+    async fn revision(&self) -> Result<Revision> {
+        self.read(|connection| world::revision(connection)).await
+    }
+
     async fn items(&self, query: &ItemQuery) -> Result<ItemPage> {
         let query = query.clone();
         self.read(move |connection| query::items(connection, &query))

@@ -287,6 +287,10 @@ impl Store for Reopened {
         self.store().await?.load().await
     }
 
+    async fn revision(&self) -> Result<Revision> {
+        self.store().await?.revision().await
+    }
+
     async fn items(&self, query: &ItemQuery) -> Result<ItemPage> {
         self.store().await?.items(query).await
     }

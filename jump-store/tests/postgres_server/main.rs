@@ -11,8 +11,10 @@
 #[path = "../data/mod.rs"]
 mod data;
 
+mod brokers;
 mod connecting;
 mod crashes;
+mod following;
 mod sharing;
 mod text;
 

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod editing;
+mod following;
 mod isolation;
 mod presence;
 mod report;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, watch};
@@ -34,12 +35,24 @@ fn broken() -> Error {
     Error::new(ErrorKind::Storage, "store in a test", "the disk is full")
 }
 
+/// How the store says at which revision it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Answers {
+    AtOnce,
+    After(Duration),
+    Fails,
+}
+
 /// A store in memory that fails or waits when it is told to.
 #[derive(Debug)]
 pub(super) struct MoodyStore {
     inner: MemoryStore,
     /// Refuses session records.
     pub(super) refuses_sessions: AtomicBool,
+    /// Lets session records pass.
+    pub(super) sessions_pass: watch::Sender<bool>,
+    /// How it says its revision.
+    pub(super) answers: watch::Sender<Answers>,
     /// Makes a change and reports that it failed.
     pub(super) fails_after_commit: AtomicBool,
     /// Lets commits pass.
@@ -52,6 +65,16 @@ pub(super) struct MoodyStore {
 impl Store for MoodyStore {
     async fn load(&self) -> Result<World> {
         self.inner.load().await
+    }
+
+    async fn revision(&self) -> Result<Revision> {
+        let answers = *self.answers.borrow();
+        match answers {
+            Answers::AtOnce => {}
+            Answers::After(time) => tokio::time::sleep(time).await,
+            Answers::Fails => return Err(broken()),
+        }
+        self.inner.revision().await
     }
 
     async fn items(&self, query: &ItemQuery) -> Result<ItemPage> {
@@ -88,6 +111,7 @@ impl Store for MoodyStore {
         if self.refuses_sessions.load(Ordering::Relaxed) {
             return Err(broken());
         }
+        let _ = self.sessions_pass.subscribe().wait_for(|pass| *pass).await;
         self.inner.put_session(session).await
     }
 
@@ -196,6 +220,8 @@ impl Scene {
         let store = Arc::new(MoodyStore {
             inner: MemoryStore::new().unwrap(),
             refuses_sessions: AtomicBool::new(false),
+            sessions_pass: watch::Sender::new(true),
+            answers: watch::Sender::new(Answers::AtOnce),
             fails_after_commit: AtomicBool::new(false),
             commits_pass: watch::Sender::new(true),
             commits_begun: watch::Sender::new(0),
@@ -285,12 +311,22 @@ impl Scene {
 
     /// Starts a session of alice's.
     pub(super) async fn jump(&self, rep: &Peer) -> Result<Jumped> {
+        Self::jump_as(&self.broker, &self.alice, &rep.connection).await
+    }
+
+    pub(super) async fn jump_as(broker: &Broker, caller: &Caller, rep: &Connection) -> Result<Jumped> {
         let wanted = jump::Wanted {
             item: "web-1",
             credential: None,
             supplied: &Default::default(),
         };
-        jump::jump(&self.broker, &self.alice, &rep.connection, wanted, a_key()).await
+        jump::jump(broker, caller, rep, wanted, a_key()).await
+    }
+
+    /// Changes the site as another broker does.
+    pub(super) async fn changed_elsewhere(&self, changes: &[Change]) {
+        let revision = self.store.inner.revision().await.unwrap();
+        self.store.inner.commit(revision, changes).await.unwrap();
     }
 
     pub(super) async fn edit_as(&self, caller: &Caller, edit: Edit) -> Result<Response> {
