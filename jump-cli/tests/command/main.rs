@@ -14,6 +14,7 @@ mod demo;
 mod endings;
 mod files;
 mod first_session;
+mod login_limits;
 mod native_clients;
 mod outside;
 #[cfg(feature = "postgres")]
