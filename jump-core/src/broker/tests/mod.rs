@@ -3,6 +3,8 @@
 mod accounting;
 mod editing;
 mod isolation;
+mod matrix;
 mod presence;
 mod report;
+mod requests;
 mod scene;
