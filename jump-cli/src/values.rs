@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use ipnet::IpNet;
 use jump_core::model::{JumpMethod, JumpMethods, RolePermission, Schedule, ScheduleEntry};
 use jump_core::session::SessionPermission;
 use serde::de::DeserializeOwned;
@@ -48,6 +50,14 @@ pub(crate) fn session_permission(text: &str) -> Result<SessionPermission, String
         let all: Vec<&str> = SessionPermission::ALL.iter().map(|one| one.name()).collect();
         format!("the permissions are {}", all.join(", "))
     })
+}
+
+/// A network such as `192.0.2.0/24`, or an address by itself.
+pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
+    let one = |address: IpAddr| IpNet::from(address);
+    text.parse()
+        .or_else(|_| text.parse().map(one))
+        .map_err(|_| "a network is such as 192.0.2.0/24 or 2001:db8::/64, or an address")
 }
 
 /// A number of seconds, written so or as `90s`, `15m`, `8h` or `2d`.

@@ -223,7 +223,14 @@ impl Asker<'_> {
                 let user = if below(2) == 0 { own.clone() } else { other };
                 let wider = scope == LoginScope::Everything && !self.edits();
                 let legal = user == own && !wider;
-                edit(Edit::InviteLogin { user, scope }, legal)
+                edit(
+                    Edit::InviteLogin {
+                        user,
+                        scope,
+                        limits: Default::default(),
+                    },
+                    legal,
+                )
             }
             17 | 18 => {
                 let policy = self.facts.policy(self.user, item);

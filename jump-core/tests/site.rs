@@ -423,6 +423,7 @@ async fn v06_a_login_for_sessions_cannot_administer_even_if_its_user_may() {
     let wider = Edit::InviteLogin {
         user: UserName::new("admin").unwrap(),
         scope: LoginScope::Everything,
+        limits: Default::default(),
     };
     assert_eq!(rep.edit(wider).await.unwrap_err().kind(), ErrorKind::Denied);
     assert_eq!(
@@ -915,6 +916,7 @@ async fn a_user_invites_a_bounded_number_of_logins() {
     let invite = || Edit::InviteLogin {
         user: alice(),
         scope: LoginScope::Sessions,
+        limits: Default::default(),
     };
     let mut made = 0;
     let refused = loop {

@@ -119,6 +119,7 @@ async fn what_a_transfer_is_not_for_is_refused() {
         key,
         scope: LoginScope::Everything,
         expires: None,
+        sources: Default::default(),
     };
     let jumpoint = world.jumpoints().next().unwrap();
     let enrolled = Jumpoint {

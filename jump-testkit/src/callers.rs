@@ -74,6 +74,7 @@ impl QuietBroker {
             key,
             scope,
             expires: None,
+            sources: Default::default(),
         };
         self.change(vec![Change::PutLogin(login)]).await?;
         self.broker.caller(&key)

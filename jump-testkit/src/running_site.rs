@@ -409,6 +409,7 @@ impl RunningSite {
             .edit(Edit::InviteLogin {
                 user: UserName::new(user)?,
                 scope,
+                limits: Default::default(),
             })
             .await?
         {

@@ -175,6 +175,7 @@ async fn rep(broker: &Broker, user: &UserName) -> Result<String> {
     let login = Edit::InviteLogin {
         user: user.clone(),
         scope: LoginScope::Everything,
+        limits: Default::default(),
     };
     invitation(broker, login).await
 }

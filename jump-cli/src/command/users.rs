@@ -5,9 +5,11 @@ mod totp;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use ipnet::IpNet;
 use jump_core::control::{Edit, LoginView, ModelEdit, NameQuery, UserEdit, UserPatch};
 use jump_core::id::LoginId;
-use jump_core::model::{JumpMethods, LoginScope, Name, UserName};
+use jump_core::model::{JumpMethods, LoginLimits, LoginScope, Name, Sources, UserName};
+use jump_core::time::Timestamp;
 
 use super::Context;
 use super::jumpoints::hand_over;
@@ -15,7 +17,7 @@ use super::objects::{edit, show, something};
 use crate::connect::connect;
 use crate::error::Failure;
 use crate::output::{Column, yes_no};
-use crate::values::{MethodOrAll, given_or_cleared, methods, methods_named, yes_or_no};
+use crate::values::{MethodOrAll, given_or_cleared, methods, methods_named, network, yes_or_no};
 
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
@@ -71,6 +73,12 @@ enum Verb {
         /// The login may only start sessions, whatever the user may
         #[arg(long)]
         sessions_only: bool,
+        /// The login may only be used from this network or address, such as 192.0.2.0/24; may be given several times
+        #[arg(long, value_name = "NETWORK", value_parser = network)]
+        from: Vec<IpNet>,
+        /// The login stops working then, such as at 2027-01-31T22:00:00Z
+        #[arg(long, value_name = "TIME")]
+        expires: Option<Timestamp>,
         /// Write the invitation to this file, for you alone, instead of standard output
         #[arg(long, value_name = "FILE")]
         token_file: Option<PathBuf>,
@@ -175,10 +183,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
                     },
                     Column {
                         name: "LOGINS",
-                        text: |user| {
-                            let named = |login: &LoginView| format!("{} ({})", login.label, login.id);
-                            join(user.logins.iter().map(named))
-                        },
+                        text: |user| join(user.logins.iter().map(login)),
                     },
                 ],
             );
@@ -198,14 +203,25 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         Verb::Invite {
             name,
             sessions_only,
+            from,
+            expires,
             token_file,
         } => {
+            let limits = LoginLimits {
+                expires,
+                sources: Sources::new(from)?,
+            };
             let scope = if sessions_only {
                 LoginScope::Sessions
             } else {
                 LoginScope::Everything
             };
-            let invitation = rep.edit(Edit::InviteLogin { user: name, scope }).await?;
+            let invite = Edit::InviteLogin {
+                user: name,
+                scope,
+                limits,
+            };
+            let invitation = rep.edit(invite).await?;
             return hand_over(output, &invitation, token_file.as_deref(), "jump login");
         }
         Verb::Add {
@@ -257,6 +273,18 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     rep.edit(made).await?;
     output.say(done)?;
     output.value(&serde_json::json!({ "done": true }))
+}
+
+/// A login, with its limits if it has any: `laptop (7)`, `robot (8, from 192.0.2.0/24, until 2027-01-31T22:00:00Z)`.
+fn login(login: &LoginView) -> String {
+    let mut said = format!("{} ({}", login.label, login.id);
+    if !login.sources.is_any() {
+        said += &format!(", from {}", login.sources);
+    }
+    if let Some(expires) = login.expires {
+        said += &format!(", until {expires}");
+    }
+    said + ")"
 }
 
 fn join(words: impl Iterator<Item = String>) -> String {

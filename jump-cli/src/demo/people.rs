@@ -24,6 +24,7 @@ pub(super) async fn log_in(broker: &Broker, user: &str) -> Result<(LoginFile, Re
     let invite = Edit::InviteLogin {
         user: UserName::new(user)?,
         scope: LoginScope::Everything,
+        limits: Default::default(),
     };
     let Response::Invitation(secret) = broker.request(&Caller::local(), RepRequest::Edit(invite)).await?
     else {

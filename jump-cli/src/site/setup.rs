@@ -72,6 +72,7 @@ pub(crate) async fn invite(broker: &Broker, user: &UserName) -> Result<String> {
         Edit::InviteLogin {
             user: user.clone(),
             scope: LoginScope::Everything,
+            limits: Default::default(),
         },
     )
     .await?;

@@ -141,12 +141,12 @@ impl Broker {
         let key = stream.peer_key();
         let (accepted, name, jumpoint, actor) = match hello.role {
             HelloRole::Enrol { secret, enrol } => {
-                let enrolled = enrol::enrol(self, key, &secret, enrol).await?;
+                let enrolled = enrol::enrol(self, key, peer, &secret, enrol).await?;
                 write_message(stream, &Message::Enrolled(enrolled)).await?;
                 return Ok(None);
             }
             HelloRole::Rep => {
-                let caller = Caller::from_login(&self.world(), &key, now)?;
+                let caller = Caller::from_login(&self.world(), &key, peer.ip(), now)?;
                 self.room_for(&caller, 1)?;
                 let (name, actor) = (caller.name().to_owned(), caller.actor());
                 (Accepted::Rep(caller), name, None, actor)

@@ -1,5 +1,7 @@
 //! On whose behalf a request is answered.
 
+use std::net::IpAddr;
+
 use crate::audit::Actor;
 use crate::control::Connection;
 use crate::error::{Error, ErrorKind, Result};
@@ -19,6 +21,8 @@ enum Kind {
         name: UserName,
         login: LoginId,
         scope: LoginScope,
+        /// From where, if that is known.
+        source: Option<IpAddr>,
     },
 }
 
@@ -36,8 +40,13 @@ impl Caller {
         Self(Kind::Local)
     }
 
-    /// The user behind a login, if the login may be used now.
-    pub(super) fn from_login(world: &World, key: &crate::keys::PublicKey, now: Timestamp) -> Result<Self> {
+    /// The user behind a login, if the login may be used now, from there.
+    pub(super) fn from_login(
+        world: &World,
+        key: &crate::keys::PublicKey,
+        source: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<Self> {
         let login = world.login_with_key(key).ok_or_else(|| {
             Error::new(
                 ErrorKind::Unauthenticated,
@@ -57,6 +66,7 @@ impl Caller {
             name: user.name.clone(),
             login: login.id,
             scope: login.scope,
+            source,
         });
         caller.check(world, now)?;
         Ok(caller)
@@ -64,7 +74,14 @@ impl Caller {
 
     /// Whether the caller may still ask for anything at all.
     pub(super) fn check(&self, world: &World, now: Timestamp) -> Result<()> {
-        let Kind::Login { user, login, .. } = &self.0 else {
+        let Kind::Login {
+            user,
+            name,
+            login,
+            source,
+            ..
+        } = &self.0
+        else {
             return Ok(());
         };
         let refuse = |rule| Err(Error::new(ErrorKind::Unauthenticated, "log in", rule));
@@ -73,6 +90,15 @@ impl Caller {
         };
         if login.expires.is_some_and(|expires| now >= expires) {
             return refuse("the login is expired");
+        }
+        if !login.sources.admit(*source) {
+            // Named, because whoever has the key may not be whose it is.
+            let id = login.id;
+            let message = source.map_or_else(
+                || format!("login {id} of user {name} may only be used from certain networks"),
+                |source| format!("login {id} of user {name} may not be used from {source}"),
+            );
+            return Err(Error::new(ErrorKind::Unauthenticated, "log in", message));
         }
         match world.user(*user) {
             Some(user) if user.enabled => Ok(()),

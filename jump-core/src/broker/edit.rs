@@ -6,7 +6,7 @@ use crate::audit::AuditKind;
 use crate::control::{BrokerEndpoint, Edit, Invitation, Response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{GroupId, JumpointId, UserId};
-use crate::model::{Change, JumpGroup, Jumpoint, LoginScope, Membership, User, UserName, World};
+use crate::model::{Change, JumpGroup, Jumpoint, LoginLimits, LoginScope, Membership, User, UserName, World};
 use crate::store::{EnrolmentToken, IdKind, TokenPurpose};
 use crate::time::Timestamp;
 
@@ -31,7 +31,9 @@ pub(super) async fn edit(broker: &Broker, caller: &Caller, edit: Edit) -> Result
         Edit::SetCredential { item, credential } => {
             return item_edit::set_credential(broker, caller, editing, item, credential).await;
         }
-        Edit::InviteLogin { user, scope } => return invite_login(broker, caller, &world, &user, scope).await,
+        Edit::InviteLogin { user, scope, limits } => {
+            return invite_login(broker, caller, &world, &user, (scope, limits)).await;
+        }
         _ => {}
     }
     caller.must_administer(&world)?;
@@ -168,18 +170,25 @@ async fn invite_login(
     caller: &Caller,
     world: &World,
     user: &UserName,
-    scope: LoginScope,
+    (scope, limits): (LoginScope, LoginLimits),
 ) -> Result<Response> {
     let user = names::user(world, user);
     let own = caller.user().is_some() && user.as_ref().is_ok_and(|user| Some(user.id) == caller.user());
     let wider = scope == LoginScope::Everything && caller.scope() != LoginScope::Everything;
-    // What enrols does not expire, so a login that does may not make more of itself.
-    let lasting = caller
+    // What enrols may be used for longer and from elsewhere, so a login that is limited may not make more of itself.
+    let limited = caller
         .login()
         .and_then(|login| world.login(login))
-        .is_some_and(|login| login.expires.is_some());
-    if !own || wider || lasting {
+        .is_some_and(|login| login.expires.is_some() || !login.sources.is_any());
+    if !own || wider || limited {
         caller.must_administer(world)?;
+    }
+    if limits.expires.is_some_and(|expires| broker.now() >= expires) {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            "make an invitation",
+            "the login would be expired already",
+        ));
     }
     if let Some(user) = caller.user().filter(|_| !caller.is_administrator(world)) {
         let now = broker.now();
@@ -191,6 +200,7 @@ async fn invite_login(
         TokenPurpose::Login {
             user: user?.id,
             scope,
+            limits,
         },
     )
     .await
@@ -204,7 +214,14 @@ async fn invite(broker: &Broker, caller: &Caller, purpose: TokenPurpose) -> Resu
     let invitation = Invitation::new(endpoint)?;
     let named = match &purpose {
         TokenPurpose::Jumpoint { jumpoint } => format!("jumpoint {jumpoint}"),
-        TokenPurpose::Login { user, scope } => format!("a login of user {user} for {scope:?}"),
+        TokenPurpose::Login {
+            user,
+            scope,
+            limits: LoginLimits { expires, sources },
+        } => {
+            let until = expires.map_or_else(String::new, |expires| format!(" until {expires}"));
+            format!("a login of user {user} for {scope:?} from {sources}{until}")
+        }
     };
     broker
         .log(caller.actor(), None, AuditKind::TokenCreated { purpose: named })

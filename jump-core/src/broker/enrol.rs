@@ -8,6 +8,7 @@ use crate::id::LoginId;
 use crate::keys::PublicKey;
 use crate::model::{Change, Jumpoint, Login};
 use crate::store::{IdKind, TokenHash, TokenPurpose};
+use crate::tunnel::PeerAddress;
 
 /// Redeems the token and makes `key`, which the peer has proven, what the token is for.
 ///
@@ -15,6 +16,7 @@ use crate::store::{IdKind, TokenHash, TokenPurpose};
 pub(super) async fn enrol(
     broker: &Broker,
     key: PublicKey,
+    peer: &PeerAddress,
     secret: &WireSecret,
     enrol: Enrol,
 ) -> Result<Enrolled> {
@@ -30,11 +32,17 @@ pub(super) async fn enrol(
     let editing = broker.begin_edit().await;
     let world = editing.world();
     let (change, enrolled, actor) = match (token.purpose, enrol) {
-        (TokenPurpose::Login { user, scope }, Enrol::Login { label }) => {
+        (TokenPurpose::Login { user, scope, limits }, Enrol::Login { label }) => {
             let user = world
                 .user(user)
                 .filter(|user| user.enabled)
                 .ok_or_else(|| refuse("the user was removed or disabled"))?;
+            if !limits.sources.admit(peer.ip()) {
+                return Err(refuse("the invitation may not be used from this address"));
+            }
+            if limits.expires.is_some_and(|expires| broker.now() >= expires) {
+                return Err(refuse("the login would be expired already"));
+            }
             let id = LoginId::new(broker.0.store.next_id(IdKind::Login).await?)?;
             let login = Login {
                 id,
@@ -42,7 +50,8 @@ pub(super) async fn enrol(
                 label,
                 key,
                 scope,
-                expires: None,
+                expires: limits.expires,
+                sources: limits.sources,
             };
             let actor = Actor::User {
                 user: user.id,

@@ -18,8 +18,8 @@ mod endings;
 mod enrol;
 mod factors;
 mod find;
-mod in_use;
 mod following;
+mod in_use;
 mod invitations;
 mod item_edit;
 mod item_lookup;
@@ -45,6 +45,7 @@ mod views;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -154,12 +155,21 @@ impl Broker {
     }
 
     /// On whose behalf a login's key speaks, for a server that has seen the key proved by other means than a control
-    /// connection. The login is checked again whenever something is asked for.
+    /// connection. The login is checked again whenever something is asked for. `source` is from where it is used; a login that
+    /// is limited to certain networks may not be used if that is not known.
     ///
     /// # Errors
-    /// [`ErrorKind::Unauthenticated`] if no login has this key, or it may not be used now.
+    /// [`ErrorKind::Unauthenticated`] if no login has this key, or it may not be used now or from there.
+    pub fn caller_from(&self, key: &PublicKey, source: Option<IpAddr>) -> Result<Caller> {
+        Caller::from_login(&self.world(), key, source, self.now())
+    }
+
+    /// The same for a login that is used from nobody knows where.
+    ///
+    /// # Errors
+    /// As [`Broker::caller_from`].
     pub fn caller(&self, key: &PublicKey) -> Result<Caller> {
-        Caller::from_login(&self.world(), key, self.now())
+        self.caller_from(key, None)
     }
 
     /// Answers a request on behalf of `caller`, as if it had come over the network; for embedders and the `jump up`

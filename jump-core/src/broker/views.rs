@@ -79,6 +79,7 @@ pub(super) fn user(world: &World, user: &User) -> UserView {
                 label: login.label.to_string(),
                 scope: login.scope,
                 expires: login.expires,
+                sources: login.sources.clone(),
             })
             .collect(),
     };

@@ -15,8 +15,8 @@ use crate::error::{Error, ErrorKind};
 use crate::id::{ApprovalId, ItemId, JumpointId, LoginId, SessionId};
 use crate::keys::{PublicKey, SealingPublicKey};
 use crate::model::{
-    ApprovalState, Change, Comments, Hostname, ItemDetails, JumpMethods, LoginScope, Name, Remark, Tag,
-    UserName,
+    ApprovalState, Change, Comments, Hostname, ItemDetails, JumpMethods, LoginLimits, LoginScope, Name,
+    Remark, Tag, UserName,
 };
 use crate::protocol::{Outcome, SessionEvent};
 use crate::session::{EndReason, RecordingMode, SealedCredential, SignedGrant};
@@ -316,12 +316,16 @@ pub enum Edit {
         /// Which.
         name: UserName,
     },
-    /// Makes an invitation for a new login of a user. Everybody may for themselves, with no wider scope than they use.
+    /// Makes an invitation for a new login of a user. Everybody may for themselves, with no wider scope than they use, through a
+    /// login without limits.
     InviteLogin {
         /// Whose.
         user: UserName,
         /// What the login may be used for.
         scope: LoginScope,
+        /// When and from where.
+        #[serde(default, skip_serializing_if = "LoginLimits::are_none")]
+        limits: LoginLimits,
     },
     /// Removes a login.
     RemoveLogin {

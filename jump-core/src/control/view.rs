@@ -6,7 +6,7 @@ use super::NextAnswer;
 use crate::access::{Decision, ExplainedPermission, Obligations};
 use crate::id::{ApprovalId, GroupId, ItemId, JumpointId, LoginId, SessionId, UserId};
 use crate::keys::{PublicKey, SealingPublicKey};
-use crate::model::{ApprovalState, ItemDetails, JumpMethods, LoginScope};
+use crate::model::{ApprovalState, ItemDetails, JumpMethods, LoginScope, Sources};
 use crate::session::RecordingMode;
 use crate::store::SessionState;
 use crate::time::Timestamp;
@@ -150,6 +150,9 @@ pub struct LoginView {
     pub scope: LoginScope,
     /// When it stops working.
     pub expires: Option<Timestamp>,
+    /// From which networks it may be used.
+    #[serde(default, skip_serializing_if = "Sources::is_any")]
+    pub sources: Sources,
 }
 
 /// A Jumpoint.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Name;
+use super::{Name, Sources};
 use crate::id::{LoginId, UserId};
 use crate::keys::PublicKey;
 use crate::time::Timestamp;
@@ -24,6 +24,29 @@ pub struct Login {
     /// When it stops working; `None` is never.
     #[serde(default)]
     pub expires: Option<Timestamp>,
+    /// From which networks it may be used.
+    #[serde(default, skip_serializing_if = "Sources::is_any")]
+    pub sources: Sources,
+}
+
+/// When and from where a login may be used. The default is always and from anywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LoginLimits {
+    /// When it stops working; `None` is never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+    /// From which networks it may enrol and be used.
+    #[serde(skip_serializing_if = "Sources::is_any")]
+    pub sources: Sources,
+}
+
+impl LoginLimits {
+    /// Whether there are none.
+    #[must_use]
+    pub const fn are_none(&self) -> bool {
+        self.expires.is_none() && self.sources.is_any()
+    }
 }
 
 /// What a login may be used for.

@@ -19,6 +19,7 @@ mod schedule;
 mod schedule_text;
 mod session_policy;
 mod site;
+mod sources;
 mod target;
 mod team;
 mod user;
@@ -38,12 +39,13 @@ pub use jump_policy::{
     Approval, ApprovalScope, JumpPolicy, Notification, SimultaneousJumps, SimultaneousRdp,
 };
 pub use jumpoint::Jumpoint;
-pub use login::{Login, LoginScope};
+pub use login::{Login, LoginLimits, LoginScope};
 pub use name::{CodeName, Comments, Description, Field, Hostname, Name, Remark, Tag, UserName, folded};
 pub use role::{Role, RolePermission, RolePermissions};
 pub use schedule::{Schedule, ScheduleEntry, TimeOfDay};
 pub use session_policy::{CommandFilter, SessionPolicy};
 pub use site::SiteSettings;
+pub use sources::Sources;
 pub use target::TargetAddress;
 pub use team::{Team, TeamRole};
 pub use user::{JumpMethod, JumpMethods, User};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{JumpointId, UserId};
 use crate::keys::sha256_parts;
-use crate::model::LoginScope;
+use crate::model::{LoginLimits, LoginScope};
 use crate::time::Timestamp;
 
 /// The hash of a token's 256-bit secret; the secret itself is never stored. A plain hash suffices because the secret
@@ -36,6 +36,9 @@ pub enum TokenPurpose {
         user: UserId,
         /// What the login may be used for.
         scope: LoginScope,
+        /// When and from where.
+        #[serde(default, skip_serializing_if = "LoginLimits::are_none")]
+        limits: LoginLimits,
     },
 }
 

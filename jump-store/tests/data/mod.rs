@@ -126,6 +126,7 @@ pub(crate) fn login(id: u32, user: u32, seed: u8) -> Login {
         key: key(seed),
         scope: LoginScope::Everything,
         expires: Some("2030-01-01T00:00:00.000000001Z".parse().unwrap()),
+        sources: Default::default(),
     }
 }
 

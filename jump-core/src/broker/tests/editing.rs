@@ -9,6 +9,7 @@ use crate::control::{Edit, Enrol, Invitation, ItemDraft, Response, WireSecret};
 use crate::error::ErrorKind;
 use crate::keys::SealingKey;
 use crate::model::{Hostname, ItemDetails, ShellJump, UserName};
+use crate::tunnel::PeerAddress;
 
 fn local() -> Caller {
     Caller::local()
@@ -89,7 +90,8 @@ async fn enrolling_does_not_undo_that_the_jumpoint_was_disabled_meanwhile() {
     let enrolling = tokio::spawn(async move {
         let secret = WireSecret::from_bytes(invitation.secret().expose());
         let sealing_key = SealingKey::generate().unwrap().public();
-        enrol(&broker, a_key(), &secret, Enrol::Jumpoint { sealing_key }).await
+        let from = PeerAddress::memory("test");
+        enrol(&broker, a_key(), &from, &secret, Enrol::Jumpoint { sealing_key }).await
     });
     settle().await;
     scene.store.commits_pass.send_replace(true);

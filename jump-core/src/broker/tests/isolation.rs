@@ -20,14 +20,18 @@ use crate::model::{
 use crate::time::Timestamp;
 
 /// What one site has and `kim` does not see there.
-struct Hidden {
-    number: u32,
-    tail: &'static str,
+pub(super) struct Hidden {
+    pub(super) number: u32,
+    pub(super) tail: &'static str,
 }
 
 /// `kim` has a group of its own with one item; everything else of the scene, and what is added here, is not kim's.
-async fn site(hidden: &Hidden) -> (Scene, Caller) {
-    let scene = Scene::new().await;
+pub(super) async fn site(hidden: &Hidden) -> (Scene, Caller) {
+    furnish(Scene::new().await, hidden).await
+}
+
+/// The same in a scene that is there already.
+pub(super) async fn furnish(scene: Scene, hidden: &Hidden) -> (Scene, Caller) {
     let kim = UserId::new(500).unwrap();
     let mine = GroupId::new(500).unwrap();
     let key = SigningKey::generate().unwrap().public();
@@ -52,6 +56,7 @@ async fn site(hidden: &Hidden) -> (Scene, Caller) {
             key,
             scope: LoginScope::Everything,
             expires: None,
+            sources: Default::default(),
         }),
         Change::PutGroup(JumpGroup::new(mine, name("mine"))),
         Change::PutMembership(Membership {
@@ -73,6 +78,7 @@ async fn site(hidden: &Hidden) -> (Scene, Caller) {
             key: a_key(),
             scope: LoginScope::Everything,
             expires: None,
+            sources: Default::default(),
         }),
         Change::PutGroup(JumpGroup::new(group, of("group"))),
         Change::PutJumpoint(Jumpoint::new(other_jumpoint, of("jumpoint"))),
@@ -96,12 +102,12 @@ async fn site(hidden: &Hidden) -> (Scene, Caller) {
         }),
     ];
     scene.broker.commit(Actor::System, changes).await.unwrap();
-    let caller = Caller::from_login(&scene.broker.world(), &key, scene.broker.now()).unwrap();
+    let caller = Caller::from_login(&scene.broker.world(), &key, None, scene.broker.now()).unwrap();
     (scene, caller)
 }
 
 /// The answer, with what was asked for taken out of its words.
-async fn said(
+pub(super) async fn said(
     broker: &Broker,
     caller: &Caller,
     rep: &Peer,
@@ -114,11 +120,11 @@ async fn said(
     }
 }
 
-fn user_name(text: &str) -> UserName {
+pub(super) fn user_name(text: &str) -> UserName {
     UserName::new(text).unwrap()
 }
 
-fn draft(group: &str, jumpoint: &str) -> ItemDraft {
+pub(super) fn draft(group: &str, jumpoint: &str) -> ItemDraft {
     ItemDraft {
         name: name("new"),
         group: name(group),
@@ -410,6 +416,7 @@ async fn v11_groups_lists_jumpoints_and_users_one_has_nothing_to_do_with_are_not
             RepRequest::Edit(Edit::InviteLogin {
                 user: user_name(user),
                 scope: LoginScope::Sessions,
+                limits: Default::default(),
             })
         }),
         ("why", |user| RepRequest::Why {

@@ -4,6 +4,8 @@ mod accounting;
 mod editing;
 mod following;
 mod isolation;
+mod matrix;
 mod presence;
 mod report;
+mod requests;
 mod scene;

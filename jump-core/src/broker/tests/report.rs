@@ -84,6 +84,7 @@ impl Cast {
                 key,
                 scope,
                 expires: None,
+                sources: Default::default(),
             }));
         }
         for (who, place, role) in [
@@ -104,7 +105,7 @@ impl Cast {
         let now = scene.broker.now();
         let callers = keys
             .into_iter()
-            .map(|(who, key)| (who, Caller::from_login(&world, &key, now).unwrap()));
+            .map(|(who, key)| (who, Caller::from_login(&world, &key, None, now).unwrap()));
         let callers = callers.collect();
         Self { scene, callers }
     }

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::super::caller::Caller;
 use super::super::jumpoint_link::JumpointLink;
-use super::super::{Broker, jump, lock};
+use super::super::{Broker, BrokerBuilder, jump, lock};
 use crate::access::Facts;
 use crate::audit::{
     Actor, AuditEvent, AuditKind, AuditLog, LogPage, LogPosition, MemoryAuditLog, ReadLimits,
@@ -217,6 +217,11 @@ pub(super) fn item() -> ItemId {
 
 impl Scene {
     pub(super) async fn new() -> Self {
+        Self::with(|builder| builder).await
+    }
+
+    /// The same with what is added to the broker.
+    pub(super) async fn with(add: impl FnOnce(BrokerBuilder) -> BrokerBuilder) -> Self {
         let store = Arc::new(MoodyStore {
             inner: MemoryStore::new().unwrap(),
             refuses_sessions: AtomicBool::new(false),
@@ -232,11 +237,8 @@ impl Scene {
             passes: watch::Sender::new(true),
         });
         let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
-        let broker = Broker::builder(SigningKey::generate().unwrap(), store.clone(), audit.clone())
-            .clock(clock)
-            .start()
-            .await
-            .unwrap();
+        let builder = Broker::builder(SigningKey::generate().unwrap(), store.clone(), audit.clone());
+        let broker = add(builder.clock(clock)).start().await.unwrap();
         let (user, group) = (UserId::new(1).unwrap(), GroupId::new(1).unwrap());
         let mut alice = User::new(user, UserName::new("alice").unwrap());
         alice.allowed_methods = Some(JumpMethods::all());
@@ -252,6 +254,7 @@ impl Scene {
                 key,
                 scope: LoginScope::Everything,
                 expires: None,
+                sources: Default::default(),
             }),
             Change::PutGroup(JumpGroup {
                 id: group,
@@ -287,7 +290,7 @@ impl Scene {
             },
         ];
         broker.commit(Actor::System, changes).await.unwrap();
-        let alice = Caller::from_login(&broker.world(), &key, broker.now()).unwrap();
+        let alice = Caller::from_login(&broker.world(), &key, None, broker.now()).unwrap();
         Self {
             broker,
             store,
