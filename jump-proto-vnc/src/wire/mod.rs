@@ -2,6 +2,7 @@
 
 mod client_message;
 pub mod clipboard;
+mod cut_text;
 mod encoding;
 mod input;
 pub mod limits;
@@ -11,9 +12,8 @@ mod screen;
 mod server_message;
 mod version;
 
-pub use client_message::{
-    ClientFrame, ClientFramer, ClientMessage, ClientMessageHead, ClientMessageKind, CutText,
-};
+pub use client_message::{ClientFrame, ClientFramer, ClientMessage, ClientMessageHead, ClientMessageKind};
+pub use cut_text::CutText;
 pub use encoding::{Encoding, EncodingKind};
 pub use input::Input;
 pub use pixel_format::{Channel, PixelFormat};
