@@ -342,7 +342,9 @@ impl Bridge<'_> {
             _ => return Ok(()),
         };
         if let Err(what) = allowed {
-            self.explain(&what).await;
+            if what == policy::BY_PATHS {
+                self.explain(&what).await;
+            }
             self.shared.reporter.refused(what).await;
             return self.refuse().await;
         }
@@ -361,6 +363,7 @@ impl Bridge<'_> {
     }
 
     /// Tells the rep's user why a program was refused, once in a channel: the answer itself has no room for a reason.
+    /// Clients that leave at once on a refusal may not show it; the log has it.
     async fn explain(&self, what: &str) {
         if !self.explained.swap(true, Ordering::Relaxed) {
             let text = format!("jump: {what} is not permitted in this session\r\n");

@@ -10,6 +10,10 @@ use jump_core::session::SessionPermissions;
 /// The subsystem that moves files.
 pub(super) const SFTP: &str = "sftp";
 
+/// Why a command moves no files where paths are limited.
+pub(super) const BY_PATHS: &str =
+    "file transfer by a command, because paths are limited (use sftp, or scp without -O),";
+
 /// Variables that a rep may set on the target (RFC 4254 §6.4): the terminal and the language, nothing that changes
 /// how programs are found or loaded.
 pub(super) fn env_allowed(name: &str, value: &str) -> bool {
@@ -64,10 +68,7 @@ impl Transfer {
             return Err("file transfer by a command".to_owned());
         }
         if (up && !paths.upload.is_empty()) || (down && !paths.download.is_empty()) {
-            return Err(
-                "file transfer by a command, because paths are limited (use sftp, or scp without -O),"
-                    .to_owned(),
-            );
+            return Err(BY_PATHS.to_owned());
         }
         Ok(())
     }
