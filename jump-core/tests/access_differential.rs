@@ -55,6 +55,7 @@ fn disagreement(world: &World, decision: &Decision, action: Action, naive: &Answ
         recording: obligations.recording,
         permissions: obligations.permissions,
         commands: obligations.commands.clone(),
+        paths: obligations.paths.clone(),
         until: obligations.until,
         limits: vec![obligations.limit],
         idle_limit_seconds: obligations.idle_limit_seconds,

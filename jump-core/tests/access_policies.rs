@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jump_core::access::{
     Action, Context, Decision, Effect, Gate, Given, Limit, Live, Need, PermissionRule, Reason, RoleSource,
-    Verdict, decide, explain_permissions,
+    Verdict, decide, explain_paths, explain_permissions,
 };
 use jump_core::id::{
     ApprovalId, GroupId, GroupPolicyId, ItemId, JumpointId, PolicyId, RoleId, SessionPolicyId, TeamId, UserId,
@@ -18,10 +18,11 @@ use jump_core::id::{
 use jump_core::model::{
     Approval, ApprovalRequest, ApprovalScope, ApprovalState, Change, CommandFilter, Field, GroupPolicy,
     Hostname, ItemDetails, JumpGroup, JumpItem, JumpMethod, JumpMethods, JumpPolicy, Jumpoint, Membership,
-    Name, Placement, PolicyMembership, Rdp, Remark, Role, RolePermission, RoleSlots, Schedule, ScheduleEntry,
-    SessionPolicy, Setting, ShellJump, SimultaneousJumps, SimultaneousRdp, SiteSettings, Team, TeamRole,
-    User, UserName, World,
+    Name, PathLimits, PathPattern, Placement, PolicyMembership, Rdp, Remark, Role, RolePermission, RoleSlots,
+    Schedule, ScheduleEntry, SessionPolicy, Setting, ShellJump, SimultaneousJumps, SimultaneousRdp,
+    SiteSettings, Team, TeamRole, User, UserName, World,
 };
+use jump_core::protocol::TransferDirection;
 use jump_core::session::{RecordingMode, SessionPermission};
 use jump_core::time::{SignedDuration, Timestamp};
 
@@ -610,6 +611,64 @@ fn session_policies_narrow_the_item_in_the_order_item_user_site() {
             (Sharing, false, PermissionRule::Item),
         ]
     );
+}
+
+#[test]
+fn path_limits_come_from_the_most_specific_policy_that_names_paths() {
+    let mut scene = Scene::new();
+    let id = |number| SessionPolicyId::new(number).unwrap();
+    let put = |number: u32, upload: &[&str], download: &[&str]| {
+        let mut policy = SessionPolicy::new(id(number), name(&format!("session {number}")));
+        let patterns = |paths: &[&str]| paths.iter().map(|path| PathPattern::new(path).unwrap()).collect();
+        policy.paths = PathLimits {
+            upload: patterns(upload),
+            download: patterns(download),
+        };
+        Change::PutSessionPolicy(policy)
+    };
+    assert_eq!(scene.start().obligations.unwrap().paths, PathLimits::default());
+    scene.apply([
+        put(1, &[], &["/srv/item"]),
+        put(2, &[], &["/srv/user"]),
+        put(3, &["/srv/site", "/tmp"], &["/"]),
+    ]);
+    scene.edit_item(1, |item| item.session_policy = Some(id(1)));
+    scene.edit_user(ALICE, |user| user.session_policy = Some(id(2)));
+    scene.apply([Change::PutSite(SiteSettings {
+        session_policy: Some(id(3)),
+        ..SiteSettings::default()
+    })]);
+    let paths = scene.start().obligations.unwrap().paths;
+    let texts = |paths: &[PathPattern]| {
+        paths
+            .iter()
+            .map(|path| path.as_str().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&paths.upload), ["/srv/site", "/tmp"]);
+    assert_eq!(texts(&paths.download), ["/srv/item"]);
+    let (alice, web) = (scene.0.user(user(ALICE)).unwrap(), scene.0.item(item(1)).unwrap());
+    let rules: Vec<_> = explain_paths(&scene.0, alice, web)
+        .into_iter()
+        .map(|one| (one.direction, one.rule, one.policy.to_string()))
+        .collect();
+    assert_eq!(
+        rules,
+        [
+            (
+                TransferDirection::Upload,
+                PermissionRule::SitePolicy,
+                "session 3".to_owned()
+            ),
+            (
+                TransferDirection::Download,
+                PermissionRule::ItemPolicy,
+                "session 1".to_owned()
+            ),
+        ]
+    );
+    let too_many = ["/x"; 33];
+    assert!(scene.0.apply(&[put(4, &too_many, &[])]).is_err());
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod gate;
 mod identity;
 mod leg;
 pub mod recording;
+pub mod sftp;
 mod signal;
 
 pub use backend::SshBackend;

@@ -6,6 +6,8 @@
     reason = "a step that fails is a test that fails"
 )]
 
+#[path = "../../fuzz/checks/sftp_filter.rs"]
+mod sftp_filter;
 #[path = "../../fuzz/checks/ssh_recording_event.rs"]
 mod ssh_recording_event;
 #[path = "../../fuzz/checks/ssh_text_filter.rs"]
@@ -29,4 +31,9 @@ fn ssh_recording_event() {
 #[test]
 fn ssh_text_filter() {
     run("ssh_text_filter", ssh_text_filter::check);
+}
+
+#[test]
+fn sftp_filter() {
+    run("sftp_filter", sftp_filter::check);
 }

@@ -10,9 +10,9 @@ use jump_core::access::{Action, Context, Gate, Limit, RoleSource};
 use jump_core::id::{GroupId, ItemId, JumpointId, PolicyId, RoleId, UserId};
 use jump_core::model::{
     ApprovalRequest, ApprovalScope, ApprovalState, CommandFilter, GroupPolicy, ItemDetails, JumpGroup,
-    JumpItem, JumpMethod, JumpMethods, JumpPolicy, Jumpoint, Membership, Name, Placement, Role,
-    RolePermission, RoleSlots, Schedule, SessionPolicy, Setting, SimultaneousJumps, SimultaneousRdp,
-    SiteSettings, Team, User, World,
+    JumpItem, JumpMethod, JumpMethods, JumpPolicy, Jumpoint, Membership, Name, PathLimits, PathPattern,
+    Placement, Role, RolePermission, RoleSlots, Schedule, SessionPolicy, Setting, SimultaneousJumps,
+    SimultaneousRdp, SiteSettings, Team, User, World,
 };
 use jump_core::session::{RecordingMode, SessionPermission, SessionPermissions};
 use jump_core::time::{SignedDuration, Timestamp};
@@ -55,6 +55,8 @@ pub struct Duties {
     pub permissions: SessionPermissions,
     /// Which commands may run.
     pub commands: Option<CommandFilter>,
+    /// Where files may be written and read.
+    pub paths: PathLimits,
     /// When it ends.
     pub until: Timestamp,
     /// Everything that ends it then.
@@ -473,6 +475,10 @@ impl Facts {
                 .session_policies_of(user, item)
                 .iter()
                 .find_map(|policy| policy.commands.clone()),
+            paths: PathLimits {
+                upload: self.paths(user, item, |limits| &limits.upload),
+                download: self.paths(user, item, |limits| &limits.download),
+            },
             until,
             limits: ends.into_iter().map(|(_, limit)| limit).collect(),
             idle_limit_seconds: policy.and_then(|policy| policy.idle_limit_seconds),
@@ -487,6 +493,22 @@ impl Facts {
             .flatten()
             .filter_map(|id| self.session_policies.iter().find(|one| one.id == id))
             .collect()
+    }
+
+    /// The first list that is not empty.
+    fn paths(
+        &self,
+        user: &User,
+        item: &JumpItem,
+        direction: fn(&PathLimits) -> &Vec<PathPattern>,
+    ) -> Vec<PathPattern> {
+        let mut said = Vec::new();
+        for policy in self.session_policies_of(user, item) {
+            if said.is_empty() {
+                said.clone_from(direction(&policy.paths));
+            }
+        }
+        said
     }
 
     fn permissions(&self, user: &User, item: &JumpItem) -> SessionPermissions {

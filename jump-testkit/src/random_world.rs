@@ -14,10 +14,10 @@ use jump_core::id::{
 use jump_core::model::{
     Approval, ApprovalRequest, ApprovalScope, ApprovalState, Change, CommandFilter, Field, GroupPolicy,
     Hostname, IntelVpro, ItemDetails, JumpClient, JumpGroup, JumpItem, JumpMethod, JumpMethods, JumpPolicy,
-    Jumpoint, Membership, Name, Placement, PolicyMembership, PortForward, ProtocolTunnel, PushJump, Rdp,
-    Remark, Role, RolePermission, RolePermissions, RoleSlots, Schedule, ScheduleEntry, SessionPolicy,
-    Setting, ShellJump, SimultaneousJumps, SimultaneousRdp, SiteSettings, Team, TeamRole, User, UserName,
-    Vnc,
+    Jumpoint, Membership, Name, PathLimits, PathPattern, Placement, PolicyMembership, PortForward,
+    ProtocolTunnel, PushJump, Rdp, Remark, Role, RolePermission, RolePermissions, RoleSlots, Schedule,
+    ScheduleEntry, SessionPolicy, Setting, ShellJump, SimultaneousJumps, SimultaneousRdp, SiteSettings, Team,
+    TeamRole, User, UserName, Vnc,
 };
 use jump_core::session::{RecordingMode, SessionPermission, SessionPermissions};
 use jump_core::time::{SignedDuration, Timestamp};
@@ -352,6 +352,15 @@ impl<'p> RandomSite<'p> {
             0 | 1 => Some(CommandFilter::Only(pattern())),
             2 | 3 => Some(CommandFilter::AllBut(pattern())),
             _ => None,
+        };
+        let paths = |which| match which & 3 {
+            0 => PathPattern::new("/srv").map(|path| vec![path]),
+            1 => PathPattern::new("/home/*").map(|path| vec![path]),
+            _ => Ok(Vec::new()),
+        };
+        policy.paths = PathLimits {
+            upload: paths(bits >> 50)?,
+            download: paths(bits >> 52)?,
         };
         Ok(policy)
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use jump_core::access::Obligations;
 use jump_core::access::simulate::{Answer, Kind};
 use jump_core::control::{DifferenceView, EndingView};
-use jump_core::model::{Change, CommandFilter};
+use jump_core::model::{Change, CommandFilter, PathPattern};
 use jump_core::rep::Rep;
 use jump_core::session::SessionPermission;
 use jump_core::time::Timestamp;
@@ -181,6 +181,14 @@ fn duties(before: &Obligations, after: &Obligations, parts: &mut Vec<String>) {
     if before.commands != after.commands {
         parts.push(format!("commands: {}", commands(after.commands.as_ref())));
     }
+    for (direction, before, after) in [
+        ("uploads", &before.paths.upload, &after.paths.upload),
+        ("downloads", &before.paths.download, &after.paths.download),
+    ] {
+        if before != after {
+            parts.push(format!("{direction}: {}", paths(after)));
+        }
+    }
     if before.recording != after.recording {
         parts.push(format!(
             "recording {} instead of {}",
@@ -211,6 +219,15 @@ fn duties(before: &Obligations, after: &Obligations, parts: &mut Vec<String>) {
     // What ends a session at the same moment is of little interest, but it is a difference.
     if parts.is_empty() && before.limit != after.limit {
         parts.push("another limit ends it then".to_owned());
+    }
+}
+
+/// Where files may move, in words.
+pub(super) fn paths(paths: &[PathPattern]) -> String {
+    let texts: Vec<&str> = paths.iter().map(PathPattern::as_str).collect();
+    match texts.as_slice() {
+        [] => "anywhere".to_owned(),
+        texts => format!("only beneath {}", texts.join(", ")),
     }
 }
 

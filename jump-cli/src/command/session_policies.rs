@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use jump_core::control::{EditVerb, ModelEdit, NamedEdit, SessionPolicyPatch};
-use jump_core::model::{CodeName, CommandFilter, Description, Field, Name};
+use jump_core::model::{CodeName, CommandFilter, Description, Field, Name, PathPattern};
 use jump_core::session::SessionPermission;
 
 use super::Context;
@@ -67,8 +67,18 @@ struct Fields {
     /// Commands that match may not run without a shell; may be given several times
     #[arg(long, value_name = "PATTERN")]
     all_but_command: Vec<Field>,
+    /// Files may be written only here and beneath; `*` stands for any text in one part; may be given several times
+    #[arg(long, value_name = "PATH")]
+    upload_path: Vec<PathPattern>,
+    /// Files may be read only here and beneath; may be given several times
+    #[arg(long, value_name = "PATH")]
+    download_path: Vec<PathPattern>,
     /// Clear a field; may be given several times
-    #[arg(long, value_name = "FIELD", value_parser = ["commands", "description", "code-name"])]
+    #[arg(
+        long,
+        value_name = "FIELD",
+        value_parser = ["commands", "upload-path", "download-path", "description", "code-name"]
+    )]
     clear: Vec<String>,
 }
 
@@ -88,12 +98,15 @@ impl Fields {
             (_, all_but) if !all_but.is_empty() => Some(CommandFilter::AllBut(all_but)),
             _ => None,
         };
+        let paths = |paths: Vec<PathPattern>| (!paths.is_empty()).then_some(paths);
         Ok(SessionPolicyPatch {
             name: rename,
             code_name: given_or_cleared(self.code_name, &self.clear, "code-name")?,
             description: given_or_emptied(self.description, &self.clear, "description")?,
             permissions,
             commands: given_or_cleared(commands, &self.clear, "commands")?,
+            upload_paths: given_or_cleared(paths(self.upload_path), &self.clear, "upload-path")?,
+            download_paths: given_or_cleared(paths(self.download_path), &self.clear, "download-path")?,
         })
     }
 }
@@ -138,6 +151,10 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
                             }
                         },
                     },
+                    Column {
+                        name: "PATHS",
+                        text: |policy| paths(&policy.value),
+                    },
                 ],
             );
         }
@@ -165,6 +182,26 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     };
     let rep = connect(&context.home).await?;
     edit::<SessionPolicyPatch>(output, &rep, made, &done, shown).await
+}
+
+/// For which directions there are paths.
+fn paths(policy: &SessionPolicyPatch) -> String {
+    let limited = [
+        ("upload", &policy.upload_paths),
+        ("download", &policy.download_paths),
+    ];
+    let parts: Vec<String> = limited
+        .into_iter()
+        .filter_map(|(direction, paths)| {
+            let count = paths.as_ref()?.as_ref()?.len();
+            Some(format!("{direction} {count} paths"))
+        })
+        .collect();
+    if parts.is_empty() {
+        "not defined".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }
 
 fn named(policy: &SessionPolicyPatch, state: Option<bool>) -> String {

@@ -5,11 +5,12 @@ use jump_core::access::simulate::Reach;
 use jump_core::access::{Decision, Effect, Gate, PermissionRule, Verdict};
 use jump_core::control::{Explanation, RepRequest, Response};
 use jump_core::model::UserName;
+use jump_core::protocol::TransferDirection;
 use jump_core::text::Escaped;
 use jump_core::time::Timestamp;
 
 use super::Context;
-use super::diff::commands;
+use super::diff::{commands, paths};
 use crate::connect::connect;
 use crate::error::{Failure, surprised, usage};
 use crate::output::{Colour, Output, moment};
@@ -73,14 +74,7 @@ fn inside(output: &Output, explanation: &Explanation) -> Result<(), Failure> {
             true => output.paint(Colour::Good, "yes"),
             false => output.paint(Colour::Bad, "no "),
         };
-        let whose = match one.rule {
-            PermissionRule::Item => "the item leaves it out",
-            PermissionRule::ItemPolicy => "the item's session policy",
-            PermissionRule::UserPolicy => "the user's session policy",
-            PermissionRule::SitePolicy => "the site's session policy",
-            PermissionRule::Default => "by default",
-            _ => "another rule",
-        };
+        let whose = whose(one.rule);
         let named = one
             .policy
             .as_ref()
@@ -91,6 +85,18 @@ fn inside(output: &Output, explanation: &Explanation) -> Result<(), Failure> {
             named.unwrap_or_default()
         ))?;
     }
+    for one in &explanation.paths {
+        let direction = match one.direction {
+            TransferDirection::Upload => "uploads",
+            TransferDirection::Download => "downloads",
+        };
+        output.say(format_args!(
+            "   {direction}: {}, {} \"{}\"",
+            Escaped(&paths(&one.paths)),
+            whose(one.rule),
+            Escaped(one.policy.as_str())
+        ))?;
+    }
     let filter = explanation
         .obligations
         .as_ref()
@@ -99,6 +105,17 @@ fn inside(output: &Output, explanation: &Explanation) -> Result<(), Failure> {
         output.say(format_args!("   commands: {}", Escaped(&commands(filter))))?;
     }
     Ok(())
+}
+
+const fn whose(rule: PermissionRule) -> &'static str {
+    match rule {
+        PermissionRule::Item => "the item leaves it out",
+        PermissionRule::ItemPolicy => "the item's session policy",
+        PermissionRule::UserPolicy => "the user's session policy",
+        PermissionRule::SitePolicy => "the site's session policy",
+        PermissionRule::Default => "by default",
+        _ => "another rule",
+    }
 }
 
 /// Each gate with its mark, then the verdict.

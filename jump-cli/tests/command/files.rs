@@ -71,3 +71,69 @@ async fn a_recording_is_exported_as_a_cast_and_as_text() {
         5
     );
 }
+
+#[tokio::test]
+async fn files_move_where_the_session_policy_says_and_the_report_has_them() {
+    let (site, sshd) = (Site::start().await, Sshd::start().await.unwrap());
+    site.add_shell(&sshd).await;
+    let folder = sshd.path("").canonicalize().unwrap();
+    let folder = folder.to_str().unwrap();
+    let here = site.admin.home.write("file.bin", "bytes").unwrap();
+    let here = here.to_str().unwrap();
+    let bad = site
+        .admin
+        .run(&["session-policies", "add", "bad", "--upload-path", "/srv/../etc"])
+        .await;
+    assert_eq!(bad.code, 2, "{bad:?}");
+    site.admin
+        .run(&[
+            "session-policies",
+            "add",
+            "drop",
+            "--deny",
+            "file_download",
+            "--upload-path",
+            folder,
+        ])
+        .await
+        .ok();
+    site.admin
+        .run(&["items", "edit", "web", "--session-policy", "drop"])
+        .await
+        .ok();
+    let why = site.admin.run(&["why", "web"]).await.ok();
+    let line = format!("uploads: only beneath {folder}, the item's session policy \"drop\"");
+    assert!(why.contains(&line), "{why}");
+
+    site.admin
+        .run(&["cp", here, &format!("web:{folder}/in.bin")])
+        .await
+        .ok();
+    let outside = site.admin.run(&["cp", here, "web:/tmp/jump-outside.bin"]).await;
+    assert_eq!(outside.code, 3, "{outside:?}");
+    let back = site.admin.home.join("back.bin");
+    let back = back.to_str().unwrap();
+    let down = site
+        .admin
+        .run(&["cp", &format!("web:{folder}/in.bin"), back])
+        .await;
+    assert_eq!(down.code, 3, "{down:?}");
+    let report = site
+        .admin
+        .run(&["report", "sessions", "--details", "--json"])
+        .await
+        .ok();
+    for word in [
+        "File Upload\"",
+        "File Upload Failed",
+        "File Download Failed",
+        "in.bin",
+    ] {
+        assert!(report.contains(word), "{word}: {report}");
+    }
+
+    let edit = ["session-policies", "edit", "drop", "--clear", "upload-path"];
+    site.admin.run(&edit).await.ok();
+    let why = site.admin.run(&["why", "web"]).await.ok();
+    assert!(!why.contains("only beneath"), "{why}");
+}

@@ -229,3 +229,85 @@ transport.close()
         .await;
     assert_eq!(said.ok(), "from-paramiko\n");
 }
+
+/// Gives the item a session policy that lets files move only in the target's folder.
+async fn limit(stage: &Stage) {
+    let folder = stage.sshd.path("").canonicalize().unwrap();
+    let folder = folder.to_str().unwrap();
+    let add = [
+        "session-policies",
+        "add",
+        "within",
+        "--upload-path",
+        folder,
+        "--download-path",
+        folder,
+    ];
+    stage.user().run(&add).await.ok();
+    let edit = ["items", "edit", "web", "--session-policy", "within"];
+    stage.user().run(&edit).await.ok();
+}
+
+#[tokio::test]
+async fn asyncssh_moves_files_within_path_limits_and_not_outside() {
+    let stage = Stage::start().await;
+    limit(&stage).await;
+    let said = stage
+        .python(
+            "asyncssh",
+            r#"
+import asyncio, asyncssh, os, sys
+async def main():
+    data = os.urandom(5_000_000)
+    async with asyncssh.connect("web", known_hosts=None, username="anybody", client_keys=None,
+                                proxy_command="jump proxy web") as connection:
+        async with connection.start_sftp_client() as sftp:
+            async with sftp.open(sys.argv[1] + "async", "wb") as file:
+                await file.write(data)
+            async with sftp.open(sys.argv[1] + "async", "rb") as file:
+                assert await file.read() == data
+            await sftp.posix_rename(sys.argv[1] + "async", sys.argv[1] + "async2")
+            for what in [sftp.open("/etc/passwd", "rb"), sftp.open("/tmp/jump-no", "wb"), sftp.listdir("/etc"),
+                         sftp.symlink("/etc", sys.argv[1] + "link"), sftp.stat("/etc/passwd"),
+                         sftp.rename(sys.argv[1] + "async2", "/tmp/jump-no")]:
+                try:
+                    await what
+                    print("permitted")
+                except asyncssh.SFTPPermissionDenied as error:
+                    print("denied")
+asyncio.run(main())
+"#,
+        )
+        .await;
+    assert_eq!(said.ok(), "denied\n".repeat(6));
+}
+
+#[tokio::test]
+async fn paramiko_prefetches_thousands_of_reads_within_path_limits() {
+    let stage = Stage::start().await;
+    limit(&stage).await;
+    let said = stage
+        .python(
+            "paramiko",
+            r#"
+import io, os, paramiko, sys
+transport = paramiko.Transport(paramiko.ProxyCommand("jump proxy web"))
+transport.start_client(timeout=30)
+transport.auth_none("anybody")
+sftp = paramiko.SFTPClient.from_transport(transport)
+data = os.urandom(60_000_000)
+sftp.putfo(io.BytesIO(data), sys.argv[1] + "para")
+back = io.BytesIO()
+# Without a limit of its own it asks for everything at once.
+sftp.getfo(sys.argv[1] + "para", back)
+assert back.getvalue() == data
+try:
+    sftp.open("/etc/passwd", "rb")
+except PermissionError:
+    print("denied")
+transport.close()
+"#,
+        )
+        .await;
+    assert_eq!(said.ok(), "denied\n");
+}

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::{self, Ends};
 use super::role::{Applying, allowed_methods, applying};
-use super::{Allowed, Decision, Effect, Limit, Obligations, Place, Reason, Verdict, permissions};
+use super::{
+    Allowed, Decision, Effect, Limit, Obligations, Place, Reason, Verdict, path_limits, permissions,
+};
 use crate::id::{ItemId, UserId};
 use crate::model::{Account, ItemRules, JumpPolicy, Placement, RolePermission, World};
 use crate::session::RecordingMode;
@@ -307,6 +309,7 @@ fn obligations(
         recording,
         permissions,
         commands,
+        paths: path_limits::resolve(world, user, item),
         until,
         limit,
         idle_limit_seconds: policy.and_then(|policy| policy.idle_limit_seconds),

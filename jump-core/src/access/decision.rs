@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Reason;
 use crate::id::{ItemId, PolicyId, UserId};
-use crate::model::{CommandFilter, UserName};
+use crate::model::{CommandFilter, PathLimits, UserName};
 use crate::session::{RecordingMode, SessionPermissions};
 use crate::time::Timestamp;
 
@@ -106,6 +106,9 @@ pub struct Obligations {
     /// Which commands may run without a shell; `None` is any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commands: Option<CommandFilter>,
+    /// Between which paths files may move.
+    #[serde(default, skip_serializing_if = "PathLimits::is_empty")]
+    pub paths: PathLimits,
     /// When it ends at the latest.
     pub until: Timestamp,
     /// What ends it then.

@@ -214,6 +214,14 @@ async fn session_policy(
     set(&mut policy.code_name, patch.code_name);
     set(&mut policy.description, patch.description);
     set(&mut policy.commands, patch.commands);
+    set(
+        &mut policy.paths.upload,
+        patch.upload_paths.map(Option::unwrap_or_default),
+    );
+    set(
+        &mut policy.paths.download,
+        patch.download_paths.map(Option::unwrap_or_default),
+    );
     for (permission, state) in patch.permissions {
         match state {
             Some(allowed) => policy.permissions.insert(permission, allowed),

@@ -13,8 +13,8 @@ use crate::control::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{PolicyId, RoleId, SessionPolicyId, UserId};
 use crate::model::{
-    Approval, GroupPolicy, JumpGroup, JumpPolicy, Jumpoint, Name, Role, RolePermission, RoleSlots,
-    SessionPolicy, Setting, Team, User, UserName, World, folded,
+    Approval, GroupPolicy, JumpGroup, JumpPolicy, Jumpoint, Name, PathPattern, Role, RolePermission,
+    RoleSlots, SessionPolicy, Setting, Team, User, UserName, World, folded,
 };
 use crate::session::SessionPermission;
 
@@ -220,12 +220,15 @@ fn session_policy(policy: &SessionPolicy) -> Described<SessionPolicyPatch> {
         .iter()
         .map(|one| (*one, policy.permissions.get(one).copied()))
         .collect();
+    let named = |paths: &Vec<PathPattern>| (!paths.is_empty()).then(|| paths.clone());
     let value = SessionPolicyPatch {
         name: None,
         code_name: Some(policy.code_name.clone()),
         description: Some(policy.description.clone()),
         permissions,
         commands: Some(policy.commands.clone()),
+        upload_paths: Some(named(&policy.paths.upload)),
+        download_paths: Some(named(&policy.paths.download)),
     };
     described(policy.id.get(), policy.name.as_str(), value)
 }

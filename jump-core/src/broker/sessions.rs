@@ -235,6 +235,7 @@ fn recheck(
         recording: grant.recording(),
         permissions: grant.permissions(),
         commands: grant.commands().cloned(),
+        paths: grant.paths().clone(),
         idle_limit_seconds: grant.idle_limit_seconds(),
         until: now_due.until,
         limit: now_due.limit,

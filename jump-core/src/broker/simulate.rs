@@ -7,7 +7,7 @@ use crate::access::simulate::{
     Difference, ItemCursor, Page, Proposal, Question, Row, UserCursor, Window, answer as decided,
     unchanged_until, what, who,
 };
-use crate::access::{Context, explain_permissions};
+use crate::access::{Context, explain_paths, explain_permissions};
 use crate::control::{
     AccessPage, AccessView, DiffPage, DifferenceView, EndingView, Explanation, Look, NextAnswer, Response,
     SimulateAnswer, SimulateRequest,
@@ -258,6 +258,11 @@ pub(super) fn why(
             Vec::new()
         } else {
             explain_permissions(&world, &user, &item)
+        },
+        paths: if answer.reach.is_no() {
+            Vec::new()
+        } else {
+            explain_paths(&world, &user, &item)
         },
         obligations: answer.obligations,
         next: next.map(|(at, reach)| NextAnswer { at, reach }),

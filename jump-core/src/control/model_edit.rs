@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::item_patch::present;
 use super::{Page, PageQuery};
 use crate::model::{
-    ApprovalScope, CodeName, CommandFilter, Comments, Description, Field, JumpMethods, Name, RolePermission,
-    Schedule, Setting, SimultaneousJumps, SimultaneousRdp, TeamRole, UserName,
+    ApprovalScope, CodeName, CommandFilter, Comments, Description, Field, JumpMethods, Name, PathPattern,
+    RolePermission, Schedule, Setting, SimultaneousJumps, SimultaneousRdp, TeamRole, UserName,
 };
 use crate::session::{RecordingMode, SessionPermission};
 
@@ -217,6 +217,12 @@ pub struct SessionPolicyPatch {
     /// Which commands may run without a shell.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub commands: Option<Option<CommandFilter>>,
+    /// Where files may be written; an empty list is `null`, not defined.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub upload_paths: Option<Option<Vec<PathPattern>>>,
+    /// Where files may be read.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub download_paths: Option<Option<Vec<PathPattern>>>,
 }
 
 /// What changes of a group policy.

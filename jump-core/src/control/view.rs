@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::NextAnswer;
-use crate::access::{Decision, ExplainedPermission, Obligations};
+use crate::access::{Decision, ExplainedPaths, ExplainedPermission, Obligations};
 use crate::id::{ApprovalId, GroupId, ItemId, JumpointId, LoginId, SessionId, UserId};
 use crate::keys::{PublicKey, SealingPublicKey};
 use crate::model::{ApprovalState, ItemDetails, JumpMethods, LoginScope, Sources};
@@ -206,6 +206,9 @@ pub struct Explanation {
     /// What may happen in that session, and by which rule; empty if none would start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub permissions: Vec<ExplainedPermission>,
+    /// Where files may move in it, for each direction that is limited, and by which rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<ExplainedPaths>,
     /// When the answer becomes another if nobody changes anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<NextAnswer>,

@@ -14,6 +14,7 @@ mod jump_policy;
 mod jumpoint;
 mod login;
 mod name;
+mod path_limit;
 mod role;
 mod schedule;
 mod schedule_text;
@@ -41,6 +42,7 @@ pub use jump_policy::{
 pub use jumpoint::Jumpoint;
 pub use login::{Login, LoginLimits, LoginScope};
 pub use name::{CodeName, Comments, Description, Field, Hostname, Name, Remark, Tag, UserName, folded};
+pub use path_limit::{PathLimits, PathPattern};
 pub use role::{Role, RolePermission, RolePermissions};
 pub use schedule::{Schedule, ScheduleEntry, TimeOfDay};
 pub use session_policy::{CommandFilter, SessionPolicy};

@@ -70,6 +70,8 @@ macro_rules! text_field {
     };
 }
 
+pub(super) use text_field;
+
 /// The form in which names are compared: case does not matter. Character by character, so that a name folds alike
 /// wherever it stands.
 fn folding(text: &str) -> impl Iterator<Item = char> + '_ {

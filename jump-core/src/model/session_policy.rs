@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CodeName, Description, Field, Name};
+use super::{CodeName, Description, Field, Name, PathLimits};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionPolicyId;
 use crate::session::SessionPermission;
@@ -30,6 +30,9 @@ pub struct SessionPolicy {
     /// Which commands may run without a shell; `None` is not defined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commands: Option<CommandFilter>,
+    /// Between which paths files may move; a direction without paths is not defined.
+    #[serde(default, skip_serializing_if = "PathLimits::is_empty")]
+    pub paths: PathLimits,
 }
 
 impl SessionPolicy {
@@ -43,6 +46,7 @@ impl SessionPolicy {
             description: Description::default(),
             permissions: BTreeMap::new(),
             commands: None,
+            paths: PathLimits::default(),
         }
     }
 
@@ -55,7 +59,7 @@ impl SessionPolicy {
     /// Checks what its type does not check already.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a command filter with more than 64 patterns.
+    /// [`ErrorKind::InvalidArgument`] for a command filter with more than 64 patterns, or too many paths.
     pub fn validate(&self) -> Result<()> {
         match &self.commands {
             Some(CommandFilter::Only(patterns) | CommandFilter::AllBut(patterns)) if patterns.len() > 64 => {
@@ -65,7 +69,7 @@ impl SessionPolicy {
                     "a command filter has at most 64 patterns",
                 ))
             }
-            _ => Ok(()),
+            _ => self.paths.validate(),
         }
     }
 }

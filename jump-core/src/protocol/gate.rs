@@ -165,6 +165,43 @@ pub enum SessionEvent {
     },
     /// The file transfer subsystem was opened.
     FileTransferStarted,
+    /// A file was moved and closed.
+    FileTransferred {
+        /// Which way.
+        direction: TransferDirection,
+        /// Its path on the target; cut to 4096 bytes.
+        filename: String,
+        /// How many bytes were moved.
+        filesize: u64,
+    },
+    /// A file was not moved, or not to its end.
+    FileTransferFailed {
+        /// Which way.
+        direction: TransferDirection,
+        /// Its path on the target; cut to 4096 bytes.
+        filename: String,
+        /// How many bytes were moved.
+        filesize: u64,
+        /// Why not.
+        why: String,
+    },
+    /// A file or an empty folder was removed.
+    FileDeleted {
+        /// Its path on the target; cut to 4096 bytes.
+        filename: String,
+    },
+    /// A file or folder got another name.
+    FileMoved {
+        /// The path it had; cut to 4096 bytes.
+        filename: String,
+        /// The path it has; cut to 4096 bytes.
+        destination: String,
+    },
+    /// A folder was made.
+    DirectoryCreated {
+        /// Its path on the target; cut to 4096 bytes.
+        filename: String,
+    },
     /// A connection was opened through the session.
     ConnectionOpened {
         /// To where.

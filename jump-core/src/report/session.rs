@@ -9,7 +9,7 @@ use super::{ReportFilter, actor_name};
 use crate::audit::{Actor, AuditEvent, AuditKind, Fields, RecordingNote};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, JumpointId, SessionId, UserId};
-use crate::protocol::SessionEvent;
+use crate::protocol::{SessionEvent, TransferDirection};
 use crate::time::Timestamp;
 
 /// The most sessions that may be open at once.
@@ -303,6 +303,17 @@ const fn event_type(event: &SessionEvent) -> &'static str {
         SessionEvent::ShellStarted => "Command Shell Session Started",
         SessionEvent::CommandStarted { .. } => "Command Started",
         SessionEvent::FileTransferStarted => "File Transfer Started",
+        SessionEvent::FileTransferred { direction, .. } => match direction {
+            TransferDirection::Upload => "File Upload",
+            TransferDirection::Download => "File Download",
+        },
+        SessionEvent::FileTransferFailed { direction, .. } => match direction {
+            TransferDirection::Upload => "File Upload Failed",
+            TransferDirection::Download => "File Download Failed",
+        },
+        SessionEvent::FileDeleted { .. } => "File Deleted",
+        SessionEvent::FileMoved { .. } => "File Moved",
+        SessionEvent::DirectoryCreated { .. } => "Directory Created",
         SessionEvent::ConnectionOpened { .. } => "Connection Opened",
         SessionEvent::RequestRefused { .. } => "Request Refused",
         SessionEvent::RecordingLost { .. } => "Recording Lost",

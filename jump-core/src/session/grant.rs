@@ -9,7 +9,7 @@ use crate::access::Allowed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, JumpointId, SessionId, UserId};
 use crate::keys::{PublicKey, Signature, SigningKey, base64_bytes};
-use crate::model::{CommandFilter, HostKeyPolicy, ItemDetails, JumpItem, TargetAddress};
+use crate::model::{CommandFilter, HostKeyPolicy, ItemDetails, JumpItem, PathLimits, TargetAddress};
 use crate::time::{SignedDuration, Timestamp};
 
 const DOMAIN: &str = "jump session grant v1";
@@ -53,6 +53,8 @@ pub struct Grant {
     permissions: SessionPermissions,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     commands: Option<CommandFilter>,
+    #[serde(default, skip_serializing_if = "PathLimits::is_empty")]
+    paths: PathLimits,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     idle_limit_seconds: Option<u32>,
     recording: RecordingMode,
@@ -110,6 +112,7 @@ impl Grant {
             },
             permissions: obligations.permissions,
             commands: obligations.commands.clone(),
+            paths: obligations.paths.clone(),
             idle_limit_seconds: obligations.idle_limit_seconds,
             recording: obligations.recording,
             issued: now,
@@ -128,7 +131,8 @@ impl Grant {
             Error::new(ErrorKind::Internal, "write a grant", "not serializable").with_source(error)
         })?;
         if payload.len() > LARGEST {
-            let message = "the item's host keys and addresses need more than 32 KiB: remove some";
+            let message = "the item's host keys and addresses and the session policy's commands and paths need more than 32 KiB: \
+                           remove some";
             return Err(Error::new(ErrorKind::InvalidArgument, "write a grant", message));
         }
         let signature = broker.sign(DOMAIN, &payload);
@@ -189,6 +193,11 @@ impl Grant {
     #[must_use]
     pub const fn commands(&self) -> Option<&CommandFilter> {
         self.commands.as_ref()
+    }
+    /// Between which paths files may move in it.
+    #[must_use]
+    pub const fn paths(&self) -> &PathLimits {
+        &self.paths
     }
     /// After how many seconds without a byte from the rep it ends; `None` is never.
     #[must_use]

@@ -1,19 +1,20 @@
 //! One channel: from the rep to the target and back.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use jump_core::Result;
-use jump_core::model::CommandFilter;
+use jump_core::model::{CommandFilter, PathLimits};
 use jump_core::protocol::SessionEvent;
 use jump_core::recording::{RecordKind, Recorder};
 use jump_core::session::SessionPermissions;
+use jump_core::{Error, ErrorKind, Result};
 use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, client, server};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Notify, watch};
 
 use super::face::{Destination, Open};
+use super::files::Files;
 use super::hold::Hold;
 use super::policy;
 use super::reply_queue::ReplyQueue;
@@ -22,6 +23,7 @@ use super::target::TargetHandler;
 use super::up_queue::{Backlog, UpQueue, Upward};
 use crate::failure::cut;
 use crate::recording::ShellRecord;
+use crate::sftp::Rules;
 use crate::signal;
 
 /// The longest command that goes into an event.
@@ -40,12 +42,25 @@ pub(super) struct Shared {
     pub(super) target: Arc<client::Handle<TargetHandler>>,
     pub(super) permissions: SessionPermissions,
     pub(super) commands: Option<CommandFilter>,
+    pub(super) paths: PathLimits,
     pub(super) recorder: Recorder,
     pub(super) reporter: Reporter,
     pub(super) hold: Arc<Hold>,
     pub(super) backlog: Arc<Backlog>,
+    /// What is still to be said of files whose channels are gone.
+    pub(super) unfinished: std::sync::Mutex<Vec<SessionEvent>>,
     pub(super) from_rep: AtomicU64,
     pub(super) from_target: AtomicU64,
+}
+
+impl Shared {
+    /// Says what there is to say of files that were never closed.
+    pub(super) async fn report_unfinished(&self) {
+        let events = std::mem::take(&mut *self.unfinished.lock().unwrap_or_else(PoisonError::into_inner));
+        for event in events {
+            self.reporter.file(event).await;
+        }
+    }
 }
 
 /// Opens the channel's other half and carries messages until one side closes it. `number` is the channel's number in
@@ -98,16 +113,37 @@ pub(super) async fn run(shared: Arc<Shared>, open: Open, number: u32) -> Result<
         channel: channel.id(),
         rep,
         number,
+        program: match destination {
+            Destination::Session => Program::None,
+            Destination::Host { .. } => Program::Any,
+        },
+        files: OnceLock::new(),
+        answers: Notify::new(),
+        broken: Notify::new(),
+        explained: AtomicBool::new(false),
         shared: &shared,
     };
     reply.accept().await;
     let done = bridge.carry(channel, target, record).await;
+    drop(bridge);
     shared.hold.forget(id);
+    shared.report_unfinished().await;
     done
 }
 
-struct Bridge<'a> {
-    shared: &'a Shared,
+/// What a channel's data is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Program {
+    /// Nothing was asked for yet: a target could keep data for whatever is asked for later, past the filter.
+    None,
+    /// A shell, a command, a connection.
+    Any,
+    /// File transfer.
+    Files,
+}
+
+pub(super) struct Bridge<'a> {
+    pub(super) shared: &'a Shared,
     number: u32,
     channel: russh::ChannelId,
     rep: server::Handle,
@@ -115,6 +151,29 @@ struct Bridge<'a> {
     /// Held while answers are sent, so that they leave in the queue's order.
     replies: Mutex<ReplyQueue>,
     rep_closed: watch::Sender<bool>,
+    /// At the beginning.
+    program: Program,
+    /// Once file transfer was asked for.
+    files: OnceLock<Files>,
+    /// The filter has answers for the rep.
+    pub(super) answers: Notify,
+    /// The channel cannot go on.
+    broken: Notify,
+    /// The rep was told why a command was refused.
+    explained: AtomicBool,
+}
+
+impl Drop for Bridge<'_> {
+    fn drop(&mut self) {
+        if let Some(files) = self.files.get() {
+            let mut unfinished = self
+                .shared
+                .unfinished
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            unfinished.extend(files.unfinished());
+        }
+    }
 }
 
 impl Bridge<'_> {
@@ -131,6 +190,7 @@ impl Bridge<'_> {
         tokio::select! {
             done = self.carry_down(from_target, &to_rep) => done?,
             done = up => done.map(|((), ())| ())?,
+            () = self.broken.notified() => {}
         }
         // russh tells nothing more of a channel once our own close is sent: both directions are done here. A close for
         // a channel that its other side closed is not sent again.
@@ -143,8 +203,18 @@ impl Bridge<'_> {
         self.record(RecordKind::Event, record.encode()).await
     }
 
-    async fn record(&self, kind: RecordKind, payload: Bytes) -> Result<()> {
+    pub(super) async fn record(&self, kind: RecordKind, payload: Bytes) -> Result<()> {
         self.shared.recorder.record(self.number, kind, payload).await
+    }
+
+    /// Ends the channel, and only it.
+    pub(super) async fn break_off(&self, error: Error) {
+        let event = SessionEvent::Problem {
+            kind: error.kind(),
+            message: error.to_string(),
+        };
+        self.shared.reporter.file(event).await;
+        self.broken.notify_one();
     }
 
     /// Takes everything the rep sends, records it and queues what the target is to get.
@@ -250,7 +320,12 @@ impl Bridge<'_> {
                 Upward::Shell,
             ),
             ChannelMsg::Exec { command, .. } => (
-                policy::exec(permissions, self.shared.commands.as_ref(), &command),
+                policy::exec(
+                    permissions,
+                    self.shared.commands.as_ref(),
+                    &self.shared.paths,
+                    &command,
+                ),
                 Some(ShellRecord::exec(&command)),
                 Upward::Exec(command),
             ),
@@ -267,6 +342,9 @@ impl Bridge<'_> {
             _ => return Ok(()),
         };
         if let Err(what) = allowed {
+            if what == policy::BY_PATHS {
+                self.explain(&what).await;
+            }
             self.shared.reporter.refused(what).await;
             return self.refuse().await;
         }
@@ -282,6 +360,18 @@ impl Bridge<'_> {
         self.replies.lock().await.forwarded();
         self.queue.push(upward).await;
         Ok(())
+    }
+
+    /// Tells the rep's user why a program was refused, once in a channel: the answer itself has no room for a reason.
+    /// Clients that leave at once on a refusal may not show it; the log has it.
+    async fn explain(&self, what: &str) {
+        if !self.explained.swap(true, Ordering::Relaxed) {
+            let text = format!("jump: {what} is not permitted in this session\r\n");
+            let _ = self
+                .rep
+                .extended_data(self.channel, STDERR, text.into_bytes())
+                .await;
+        }
     }
 
     async fn refuse(&self) -> Result<()> {
@@ -317,10 +407,44 @@ impl Bridge<'_> {
 
     /// Gives the target what is queued, at its own pace.
     async fn give_to_target(&self, target: &ChannelWriteHalf<client::Msg>) -> Result<()> {
+        let mut program = self.program;
         while let Some(upward) = self.queue.pop().await {
+            match &upward {
+                Upward::Subsystem(name) if name == policy::SFTP => {
+                    let rules = Rules::new(self.shared.permissions, &self.shared.paths);
+                    self.files.get_or_init(|| Files::new(rules));
+                    program = Program::Files;
+                }
+                Upward::Shell | Upward::Exec(_) | Upward::Subsystem(_) if program == Program::None => {
+                    program = Program::Any;
+                }
+                Upward::Data(_) if program == Program::None => {
+                    let what = "data came before a shell, a command or file transfer was asked for";
+                    let error = Error::new(ErrorKind::Protocol, "talk to the rep's client", what);
+                    self.break_off(error).await;
+                    return std::future::pending().await;
+                }
+                Upward::Eof => {
+                    if let Some(Err(violation)) = self.files.get().map(Files::client_ended) {
+                        self.break_off(violation.into()).await;
+                        return std::future::pending().await;
+                    }
+                }
+                _ => {}
+            }
+            let files = self.files.get().filter(|_| program == Program::Files);
             // If the target is gone, its own direction says so; what is queued is let go.
             let _ = match upward {
-                Upward::Data(data) => target.data_bytes(data).await,
+                Upward::Data(data) => match files {
+                    Some(files) => {
+                        if !self.filter_up(files, data, target).await {
+                            // The channel is about to be closed, and this with it.
+                            return std::future::pending().await;
+                        }
+                        Ok(())
+                    }
+                    None => target.data_bytes(data).await,
+                },
                 Upward::Eof => target.eof().await,
                 Upward::Pty {
                     term,
@@ -357,10 +481,29 @@ impl Bridge<'_> {
         rep: &ChannelWriteHalf<server::Msg>,
     ) -> Result<()> {
         let mut rep_closed = self.rep_closed.subscribe();
-        while let Some(message) = target.wait().await {
+        loop {
+            let message = tokio::select! {
+                biased;
+                () = self.answers.notified() => {
+                    if let Some(files) = self.files.get()
+                        && !self.filter_down(files, None, rep, &mut rep_closed).await?
+                    {
+                        break;
+                    }
+                    continue;
+                }
+                message = target.wait() => message,
+            };
+            let Some(message) = message else { break };
             match message {
                 ChannelMsg::Data { data } => {
                     self.count_down(&data);
+                    if let Some(files) = self.files.get() {
+                        if self.filter_down(files, Some(data), rep, &mut rep_closed).await? {
+                            continue;
+                        }
+                        break;
+                    }
                     self.record(RecordKind::FromTarget, data.clone()).await?;
                     if self
                         .pass_down(rep.data_bytes(data), rep, &mut rep_closed)
@@ -424,7 +567,7 @@ impl Bridge<'_> {
     }
 
     /// Waits until the rep's window and russh have taken some output.
-    async fn pass_down(
+    pub(super) async fn pass_down(
         &self,
         sending: impl Future<Output = Result<(), russh::Error>>,
         rep: &ChannelWriteHalf<server::Msg>,
@@ -471,7 +614,7 @@ fn event_of(upward: &Upward) -> Option<SessionEvent> {
         Upward::Exec(command) => Some(SessionEvent::CommandStarted {
             command: cut(&String::from_utf8_lossy(command), COMMAND_IN_EVENT).to_owned(),
         }),
-        Upward::Subsystem(name) if name == "sftp" => Some(SessionEvent::FileTransferStarted),
+        Upward::Subsystem(name) if name == policy::SFTP => Some(SessionEvent::FileTransferStarted),
         Upward::Subsystem(name) => Some(SessionEvent::CommandStarted {
             command: format!("subsystem {}", cut(name, NAME)),
         }),

@@ -7,6 +7,7 @@ mod auth;
 mod bridge;
 mod face;
 mod farewell;
+mod files;
 pub(crate) mod hold;
 mod host_key;
 mod policy;
@@ -15,8 +16,8 @@ mod reporter;
 mod target;
 mod up_queue;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jump_core::protocol::{GateContext, Outcome, SessionEvent};
@@ -106,10 +107,12 @@ impl Gate {
             target: target.handle.clone(),
             permissions: context.grant.permissions(),
             commands: context.grant.commands().cloned(),
+            paths: context.grant.paths().clone(),
             recorder: context.recorder.clone(),
             reporter,
             hold: Arc::new(Hold::default()),
             backlog: Arc::new(Backlog::default()),
+            unfinished: Mutex::default(),
             from_rep: AtomicU64::new(0),
             from_target: AtomicU64::new(0),
         });
@@ -146,6 +149,7 @@ impl Gate {
                     reason = self.attend(&mut rep, &mut target, &mut tasks, opens, login, deadline) => reason,
                 };
                 self.finish(&reason, rep, &mut target, tasks).await;
+                self.shared.report_unfinished().await;
                 reason
             }
             Err(reason) => reason,

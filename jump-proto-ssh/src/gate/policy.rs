@@ -1,10 +1,18 @@
 //! What a rep may ask of the target, by the grant's permissions.
 //!
 //! "No file transfer" is advice, not a boundary: whoever has a shell or may run commands can move files with them. It
-//! keeps honest users and tools from doing so by accident.
+//! keeps honest users and tools from doing so by accident. The subsystem `sftp` is read by the gate, see
+//! [`sftp`](crate::sftp): where it is all that is permitted, directions and path limits are boundaries.
 
-use jump_core::model::CommandFilter;
+use jump_core::model::{CommandFilter, PathLimits};
 use jump_core::session::SessionPermissions;
+
+/// The subsystem that moves files.
+pub(super) const SFTP: &str = "sftp";
+
+/// Why a command moves no files where paths are limited.
+pub(super) const BY_PATHS: &str =
+    "file transfer by a command, because paths are limited (use sftp, or scp without -O),";
 
 /// Variables that a rep may set on the target (RFC 4254 §6.4): the terminal and the language, nothing that changes
 /// how programs are found or loaded.
@@ -54,12 +62,15 @@ impl Transfer {
         })
     }
 
-    fn allowed(self, permissions: SessionPermissions) -> bool {
-        match self {
-            Transfer::Upload => permissions.file_upload,
-            Transfer::Download => permissions.file_download,
-            Transfer::Either => permissions.file_upload && permissions.file_download,
+    fn allowed(self, permissions: SessionPermissions, paths: &PathLimits) -> Result<(), String> {
+        let (up, down) = (self != Transfer::Download, self != Transfer::Upload);
+        if (up && !permissions.file_upload) || (down && !permissions.file_download) {
+            return Err("file transfer by a command".to_owned());
         }
+        if (up && !paths.upload.is_empty()) || (down && !paths.download.is_empty()) {
+            return Err(BY_PATHS.to_owned());
+        }
+        Ok(())
     }
 }
 
@@ -75,6 +86,7 @@ pub(super) fn shell(permissions: SessionPermissions) -> Result<(), String> {
 pub(super) fn exec(
     permissions: SessionPermissions,
     filter: Option<&CommandFilter>,
+    paths: &PathLimits,
     command: &[u8],
 ) -> Result<(), String> {
     if !permissions.exec {
@@ -85,18 +97,14 @@ pub(super) fn exec(
     if !filter.is_none_or(allowed) {
         return Err("this command, by the session policy".to_owned());
     }
-    match Transfer::of(command) {
-        Some(transfer) if !transfer.allowed(permissions) => Err("file transfer by a command".to_owned()),
-        _ => Ok(()),
-    }
+    Transfer::of(command).map_or(Ok(()), |transfer| transfer.allowed(permissions, paths))
 }
 
-/// Whether a subsystem (RFC 4254 §6.5) may be opened, or what to say instead. Any but `sftp` is a command of the
-/// target's choosing.
+/// Whether a subsystem (RFC 4254 §6.5) may be opened, or what to say instead. `sftp` is filtered, so one direction is
+/// enough; any other is a command of the target's choosing.
 pub(super) fn subsystem(permissions: SessionPermissions, name: &str) -> Result<(), String> {
-    let allowed = if name == "sftp" {
-        // SFTP goes both ways: it is refused unless both are allowed.
-        Transfer::Either.allowed(permissions)
+    let allowed = if name == SFTP {
+        permissions.moves_files()
     } else {
         permissions.exec
     };
@@ -108,7 +116,7 @@ pub(super) fn subsystem(permissions: SessionPermissions, name: &str) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jump_core::model::Field;
+    use jump_core::model::{Field, PathPattern};
 
     #[test]
     fn only_terminal_and_language_may_be_set() {
@@ -158,14 +166,40 @@ mod tests {
             file_download: false,
             ..SessionPermissions::default()
         };
-        assert!(exec(up, None, b"scp -t /tmp").is_ok() && exec(up, None, b"scp -f /etc/passwd").is_err());
-        assert!(subsystem(up, "sftp").is_err());
+        let run = |command: &[u8]| exec(up, None, &PathLimits::default(), command);
+        assert!(run(b"scp -t /tmp").is_ok() && run(b"scp -f /etc/passwd").is_err());
+        assert!(run(b"/usr/lib/openssh/sftp-server").is_err());
+        assert!(subsystem(up, "sftp").is_ok());
+    }
+
+    #[test]
+    fn commands_move_no_files_in_a_direction_whose_paths_are_limited() {
+        let limits = PathLimits {
+            upload: vec![PathPattern::new("/srv").unwrap()],
+            download: Vec::new(),
+        };
+        let run = |command: &[u8]| exec(SessionPermissions::default(), None, &limits, command);
+        assert!(run(b"scp -f x").is_ok() && run(b"rsync --server --sender . x").is_ok());
+        for refused in [
+            &b"scp -t /srv"[..],
+            b"rsync --server . /srv",
+            b"/usr/lib/openssh/sftp-server",
+        ] {
+            assert!(run(refused).unwrap_err().contains("use sftp"));
+        }
     }
 
     #[test]
     fn a_command_filter_is_asked_and_what_it_cannot_read_is_refused() {
         let filter = CommandFilter::AllBut(vec![Field::new("*reboot*").unwrap()]);
-        let run = |command: &[u8]| exec(SessionPermissions::default(), Some(&filter), command);
+        let run = |command: &[u8]| {
+            exec(
+                SessionPermissions::default(),
+                Some(&filter),
+                &PathLimits::default(),
+                command,
+            )
+        };
         assert!(run(b"uptime").is_ok());
         assert!(run(b"sudo reboot").is_err() && run(b"\xff\xfe").is_err());
     }

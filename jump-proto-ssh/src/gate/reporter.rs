@@ -28,15 +28,28 @@ impl Reporter {
         self.sink.report(event).await;
     }
 
+    /// Reports what happened in file transfer; what was refused, and what failed before a byte was moved, counts as
+    /// a refusal.
+    pub(super) async fn file(&self, event: SessionEvent) {
+        match event {
+            SessionEvent::RequestRefused { .. }
+            | SessionEvent::FileTransferFailed { filesize: 0, .. }
+            | SessionEvent::Problem { .. } => self.limited(event).await,
+            event => self.report(event).await,
+        }
+    }
+
     pub(super) async fn refused(&self, what: impl Into<String>) {
+        self.limited(SessionEvent::RequestRefused { what: what.into() })
+            .await;
+    }
+
+    async fn limited(&self, event: SessionEvent) {
         let before = self
             .refusals
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_add(1));
         match before {
-            Ok(n) if n < REFUSALS => {
-                self.report(SessionEvent::RequestRefused { what: what.into() })
-                    .await
-            }
+            Ok(n) if n < REFUSALS => self.report(event).await,
             Ok(REFUSALS) => {
                 self.report(SessionEvent::Problem {
                     kind: ErrorKind::ResourceLimit,

@@ -15,7 +15,10 @@ use std::process::Output;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jump_core::model::{HostKey, HostKeyPolicy, ItemDetails};
+use jump_core::id::SessionPolicyId;
+use jump_core::model::{
+    Change, HostKey, HostKeyPolicy, ItemDetails, Name, PathLimits, PathPattern, SessionPolicy,
+};
 use jump_core::protocol::{Backend, ConnectOptions, Outcome, Session, SessionEvent, ShellSession};
 use jump_core::recording::Record;
 use jump_core::secret::Secret;
@@ -52,6 +55,7 @@ pub struct Setup {
     pub address: SocketAddr,
     pub host_key: HostKeyPolicy,
     pub permissions: SessionPermissions,
+    pub paths: PathLimits,
     pub recording: RecordingMode,
     pub keep_alive_seconds: u16,
 }
@@ -70,6 +74,7 @@ impl Setup {
                 trust_first_use: false,
             },
             permissions: SessionPermissions::default(),
+            paths: PathLimits::default(),
             recording: RecordingMode::Backpressure,
             keep_alive_seconds: 0,
         }
@@ -80,10 +85,25 @@ impl Setup {
         self
     }
 
+    /// Files may be written and read only beneath these paths.
+    pub fn paths(mut self, upload: &[&str], download: &[&str]) -> Self {
+        let patterns = |paths: &[&str]| paths.iter().map(|path| PathPattern::new(path).unwrap()).collect();
+        self.paths = PathLimits {
+            upload: patterns(upload),
+            download: patterns(download),
+        };
+        self
+    }
+
     fn site(&self) -> Site {
         let mut site = Site::new(self.address, &[self.address]).unwrap();
+        let id = SessionPolicyId::new(1).unwrap();
+        let mut policy = SessionPolicy::new(id, Name::new("paths").unwrap());
+        policy.paths = self.paths.clone();
+        site.world.apply(&[Change::PutSessionPolicy(policy)]).unwrap();
         site.edit_item(site.shell, |item| {
             item.recording = self.recording;
+            item.session_policy = Some(id);
             let ItemDetails::ShellJump(shell) = &mut item.details else {
                 panic!()
             };

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use jump_core::model::{
     ApprovalScope, CodeName, CommandFilter, Comments, Description, Field, JumpMethods, Name, Notification,
-    RolePermissions, Schedule, Setting, SimultaneousJumps, SimultaneousRdp, TeamRole, UserName,
+    PathLimits, RolePermissions, Schedule, Setting, SimultaneousJumps, SimultaneousRdp, TeamRole, UserName,
 };
 use jump_core::session::{RecordingMode, SessionPermission};
 use serde::{Deserialize, Serialize};
@@ -125,6 +125,9 @@ pub struct SessionPolicy {
     /// Which commands may run without a shell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commands: Option<CommandFilter>,
+    /// Between which paths files may move.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub paths: PathLimits,
 }
 
 /// A user, without its logins.

@@ -226,6 +226,7 @@ fn session_policy_of(policy: &model::SessionPolicy) -> SessionPolicy {
         description,
         permissions,
         commands,
+        paths,
     } = policy;
     SessionPolicy {
         name: name.clone(),
@@ -233,6 +234,7 @@ fn session_policy_of(policy: &model::SessionPolicy) -> SessionPolicy {
         description: description.clone(),
         permissions: permissions.clone(),
         commands: commands.clone(),
+        paths: paths.clone(),
     }
 }
 

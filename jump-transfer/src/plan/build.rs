@@ -61,6 +61,7 @@ pub(super) fn session_policy(id: SessionPolicyId, policy: &document::SessionPoli
         description,
         permissions,
         commands,
+        paths,
     } = policy.clone();
     model::SessionPolicy {
         id,
@@ -69,6 +70,7 @@ pub(super) fn session_policy(id: SessionPolicyId, policy: &document::SessionPoli
         description,
         permissions,
         commands,
+        paths,
     }
 }
 

@@ -69,7 +69,7 @@ kinds!(of_transfer, TRANSFERS, TransferRequest: Read FreshIds Stage Commit);
 kinds!(of_simulate, SIMULATIONS, SimulateRequest: Who What Diff);
 kinds!(of_report, REPORTS, ReportKind: Sessions Items Changes);
 kinds!(of_description, DESCRIPTIONS, ModelKind:
-    Role JumpPolicy SessionPolicy GroupPolicy Team User Jumpoint Site);
+    Role JumpPolicy SessionPolicy GroupPolicy Team User Group Jumpoint Site);
 
 /// Of which kinds a request is, from the outermost to the innermost.
 pub(super) fn kinds_of(request: &RepRequest) -> Vec<&'static str> {
@@ -490,6 +490,7 @@ const ABOUT_PLACES: &[Row] = &[
             user: user_name("kim"),
         })
     }),
+    (About::Group, |group| described(ModelKind::Group, Some(group))),
     (About::Group, |group| added(|draft| draft.group = name(group))),
     (About::Group, |group| {
         edit(Edit::MoveItem {
@@ -683,6 +684,7 @@ const ABOUT_NOTHING: &[Row] = &[
     (About::Nothing, |_| described(ModelKind::GroupPolicy, None)),
     (About::Nothing, |_| described(ModelKind::Team, None)),
     (About::Nothing, |_| described(ModelKind::User, None)),
+    (About::Nothing, |_| described(ModelKind::Group, None)),
     (About::Nothing, |_| described(ModelKind::Jumpoint, None)),
     (About::Nothing, |_| described(ModelKind::Site, None)),
     (About::Nothing, |_| model(ModelEdit::Role(named("Auditor")))),
