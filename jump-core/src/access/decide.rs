@@ -309,7 +309,7 @@ fn obligations(
         recording,
         permissions,
         commands,
-        paths: path_limits::resolve(world, user, item),
+        paths: path_limits::resolve(world, account.rules.session_policy, item.session_policy),
         until,
         limit,
         idle_limit_seconds: policy.and_then(|policy| policy.idle_limit_seconds),

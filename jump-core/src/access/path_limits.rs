@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::PermissionRule;
-use crate::model::{JumpItem, Name, PathLimits, PathPattern, User, World};
+use crate::id::SessionPolicyId;
+use crate::model::{JumpItem, Name, PathLimits, PathPattern, SessionPolicy, User, World};
 use crate::protocol::TransferDirection;
 
 /// The paths of one direction, explained.
@@ -20,15 +21,16 @@ pub struct ExplainedPaths {
     pub policy: Name,
 }
 
-fn explain(
+/// The rule that says something of a direction, its policy, and what that says.
+fn defined(
     world: &World,
-    user: &User,
-    item: &JumpItem,
+    user: Option<SessionPolicyId>,
+    item: Option<SessionPolicyId>,
     direction: TransferDirection,
-) -> Option<ExplainedPaths> {
+) -> Option<(PermissionRule, &SessionPolicy, &[PathPattern])> {
     let layers = [
-        (PermissionRule::ItemPolicy, item.session_policy),
-        (PermissionRule::UserPolicy, user.session_policy),
+        (PermissionRule::ItemPolicy, item),
+        (PermissionRule::UserPolicy, user),
         (PermissionRule::SitePolicy, world.site().session_policy),
     ];
     layers.into_iter().find_map(|(rule, id)| {
@@ -37,20 +39,19 @@ fn explain(
             TransferDirection::Upload => &policy.paths.upload,
             TransferDirection::Download => &policy.paths.download,
         };
-        (!paths.is_empty()).then(|| ExplainedPaths {
-            direction,
-            paths: paths.clone(),
-            rule,
-            policy: policy.name.clone(),
-        })
+        (!paths.is_empty()).then_some((rule, &**policy, paths.as_slice()))
     })
 }
 
-/// The path limits of a session.
-pub(super) fn resolve(world: &World, user: &User, item: &JumpItem) -> PathLimits {
+/// The path limits of a session, from the session policies of the user and of the item.
+pub(super) fn resolve(
+    world: &World,
+    user: Option<SessionPolicyId>,
+    item: Option<SessionPolicyId>,
+) -> PathLimits {
     let paths = |direction| {
-        explain(world, user, item, direction)
-            .map(|one| one.paths)
+        defined(world, user, item, direction)
+            .map(|(_, _, paths)| paths.to_vec())
             .unwrap_or_default()
     };
     PathLimits {
@@ -64,6 +65,14 @@ pub(super) fn resolve(world: &World, user: &User, item: &JumpItem) -> PathLimits
 pub fn explain_paths(world: &World, user: &User, item: &JumpItem) -> Vec<ExplainedPaths> {
     [TransferDirection::Upload, TransferDirection::Download]
         .into_iter()
-        .filter_map(|direction| explain(world, user, item, direction))
+        .filter_map(|direction| {
+            let (rule, policy, paths) = defined(world, user.session_policy, item.session_policy, direction)?;
+            Some(ExplainedPaths {
+                direction,
+                paths: paths.to_vec(),
+                rule,
+                policy: policy.name.clone(),
+            })
+        })
         .collect()
 }

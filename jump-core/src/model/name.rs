@@ -15,7 +15,7 @@ macro_rules! text_field {
         $(#[doc = $doc])+
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(SmolStr);
+        pub struct $name(smol_str::SmolStr);
 
         impl $name {
             /// Checks the text and takes it.
@@ -26,7 +26,7 @@ macro_rules! text_field {
                 let text = text.as_ref();
                 let check: fn(&str) -> std::result::Result<(), &'static str> = $check;
                 check(text).map_err(|rule| Error::new(ErrorKind::InvalidArgument, concat!("read ", $what), rule))?;
-                Ok(Self(SmolStr::new(text)))
+                Ok(Self(smol_str::SmolStr::new(text)))
             }
 
             /// The text.
