@@ -59,5 +59,6 @@ async fn tour(teller: &Teller, folder: &DemoFolder, keep: bool) -> Result<(), Fa
     }
     stage.stop().await;
     teller.say("")?;
-    teller.say("That was the tour. For a site of your own: jump up")
+    teller.say("That was the tour. For a site of your own: jump up")?;
+    teller.say("An item can be a screen, too: jump items add remote-vnc --help, then jump vnc ITEM")
 }

@@ -19,8 +19,10 @@ use crate::error::{Failure, surprised, usage};
 use crate::stop::Stop;
 use crate::warnings;
 
-/// How long the goodbye may take.
+/// How long the goodbye may take after something has failed.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// How long it may take until everything has been sent that was done.
+const LAST_WORDS: Duration = Duration::from_secs(20);
 
 /// Opens a session on the item's screen, does `work` there and closes the session.
 ///
@@ -52,8 +54,18 @@ pub(crate) async fn with_screen<T>(
         () = stop.told() => Err(interrupted()),
     };
     progress.finish_and_clear();
-    // It is done or has failed; a goodbye that fails changes nothing about that.
-    let _ = tokio::time::timeout(GOODBYE, session.close()).await;
+    if done.is_err() {
+        // A goodbye that fails changes nothing about that.
+        let _ = tokio::time::timeout(GOODBYE, session.close()).await;
+        return done;
+    }
+    match tokio::time::timeout(LAST_WORDS, session.close()).await {
+        Ok(closed) => closed?,
+        Err(_) => {
+            let message = "the target did not take everything in time";
+            return Err(Error::new(ErrorKind::Timeout, "session", message).into());
+        }
+    }
     done
 }
 
