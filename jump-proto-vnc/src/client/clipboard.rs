@@ -1,7 +1,6 @@
 //! Clipboards both ways: the extended one where the server has it, Latin-1 where not (RFC 6143 §7.5.6, §7.6.4; rfbproto
 //! "Extended Clipboard Pseudo-Encoding").
 
-use jump_core::session::SessionPermissions;
 use jump_core::{Error, ErrorKind, Result};
 
 use super::shared::State;
@@ -37,12 +36,8 @@ pub(super) fn offer(state: &mut State, text: &str) -> Result<()> {
 }
 
 /// What the server's clipboard said: its text, if it did; answers are appended.
-pub(super) fn receive(
-    state: &mut State,
-    text: CutText<'_>,
-    permissions: SessionPermissions,
-) -> RfbResult<Option<String>> {
-    let from_target = permissions.clipboard_from_target;
+pub(super) fn receive(state: &mut State, text: CutText<'_>) -> RfbResult<Option<String>> {
+    let from_target = state.permissions.clipboard_from_target;
     let bytes = match text {
         CutText::Latin1(bytes) => return Ok(from_target.then(|| clipboard::latin1_text(bytes))),
         CutText::Extended(bytes) => bytes,

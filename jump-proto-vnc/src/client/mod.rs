@@ -3,10 +3,14 @@
 //! One task owns the stream. It paints into a picture that callers share without copying, answers the server, and keeps of
 //! everything that happens only the newest, so that a slow reader costs no memory. What callers send waits in a queue of
 //! 64 KiB; who sends more waits, too.
+//!
+//! Painting waits while a frame is held, and a frame that is asked for waits while painting does: let one go before asking for
+//! the next, or for a screenshot.
 
 mod clipboard;
 mod coverage;
 mod events;
+mod exact;
 mod handshake;
 mod keys;
 mod options;
@@ -32,10 +36,11 @@ pub use self::options::{Login, ServerCertificate, VncClientOptions};
 use self::pace::Pace;
 use self::receive::Receiver;
 use self::session::VncSession;
-use self::shared::{End, Shared};
+use self::shared::{End, Shared, State};
 use crate::decode::UpdateDecoder;
 use crate::security::{ClientSession, EaxSealer, SecurityPolicy, SecurityType, VncCredential};
 use crate::wire::{ClientMessage, Encoding, PixelFormat, Rectangle};
+use crate::{RfbError, RfbResult};
 
 /// How long what the server sent before it closed may take, once nothing can be sent to it any more.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -130,23 +135,13 @@ fn start(
         ..
     } = *logged_in.session;
     let format = PixelFormat::RGBX8888;
-    let failed = |error: crate::RfbError| error.into_error(receive::OPERATION);
+    let failed = |error: RfbError| error.into_error(receive::OPERATION);
     let decoder = UpdateDecoder::new(server_init.size, format).map_err(failed)?;
     let name = String::from_utf8_lossy(&server_init.name).into_owned();
-    let shared = Arc::new(Shared::new(decoder, name));
     let pace = Pace::new(lossless);
-    let mut state = shared.lock();
-    for message in [
-        ClientMessage::SetPixelFormat(format),
-        ClientMessage::SetEncodings(encodings(&pace, permissions)),
-        ClientMessage::UpdateRequest {
-            incremental: false,
-            rectangle: Rectangle::whole(server_init.size),
-        },
-    ] {
-        state.push(receive::OPERATION, &message)?;
-    }
-    drop(state);
+    let hints = pace.encodings().collect();
+    let shared = Arc::new(Shared::new(decoder, name, hints, permissions));
+    first_words(&mut shared.lock(), format).map_err(failed)?;
     let (read, write) = tokio::io::split(logged_in.stream);
     let (opener, sealer) = eax.map(|eax| (eax.opener, eax.sealer)).unzip();
     let (buffer, sealed) = match opener {
@@ -156,7 +151,6 @@ fn start(
     let receiver = Receiver {
         stream: read,
         shared: shared.clone(),
-        permissions,
         opener,
         sealed,
         buffer,
@@ -170,7 +164,18 @@ fn start(
         permissions,
         task: task.abort_handle(),
         resizing: Mutex::new(()),
+        screenshots: Mutex::new(()),
     }))
+}
+
+fn first_words(state: &mut State, format: PixelFormat) -> RfbResult<()> {
+    state.outbox.push(&ClientMessage::SetPixelFormat(format))?;
+    announce(state)?;
+    let rectangle = Rectangle::whole(state.size);
+    state.outbox.push(&ClientMessage::UpdateRequest {
+        incremental: false,
+        rectangle,
+    })
 }
 
 /// Receives and sends until the session ends.
@@ -226,35 +231,51 @@ async fn send(
     }
 }
 
-/// What is understood, best first. All of it, so that every server finds something.
-fn encodings(pace: &Pace, permissions: SessionPermissions) -> Vec<Encoding> {
-    let mut encodings = vec![
-        Encoding::COPY_RECT,
-        Encoding::TIGHT,
-        Encoding::ZRLE,
-        Encoding::ZLIB,
-        Encoding::HEXTILE,
-        Encoding::TRLE,
-        Encoding::CORRE,
-        Encoding::RRE,
-        Encoding::RAW,
-        Encoding::LAST_RECT,
-        Encoding::EXTENDED_DESKTOP_SIZE,
-        Encoding::DESKTOP_SIZE,
-        Encoding::DESKTOP_NAME,
-        Encoding::CURSOR_WITH_ALPHA,
-        Encoding::VMWARE_CURSOR,
-        Encoding::CURSOR,
-        Encoding::X_CURSOR,
-        Encoding::POINTER_POSITION,
-        Encoding::QEMU_EXTENDED_KEY,
-        Encoding::EXTENDED_MOUSE_BUTTONS,
-        Encoding::FENCE,
-        Encoding::CONTINUOUS_UPDATES,
-    ];
-    if permissions.clipboard_to_target || permissions.clipboard_from_target {
+/// Tells the server what is understood, best first: all of it, so that every server finds something.
+fn announce(state: &mut State) -> RfbResult<()> {
+    let mut encodings = UNDERSTOOD.to_vec();
+    let SessionPermissions {
+        clipboard_to_target,
+        clipboard_from_target,
+        ..
+    } = state.permissions;
+    if clipboard_to_target || clipboard_from_target {
         encodings.push(Encoding::EXTENDED_CLIPBOARD);
     }
-    encodings.extend(pace.encodings());
-    encodings
+    let exact = state.exact.is_some();
+    for hint in state.hints.iter().filter(|hint| !(exact && is_lossy(**hint))) {
+        state.lossy |= is_lossy(*hint);
+        encodings.push(*hint);
+    }
+    state.outbox.push(&ClientMessage::SetEncodings(encodings))
 }
+
+/// Whether it allows JPEG, which no server sends without (rfbproto "JPEG Quality Level Pseudo-encoding").
+fn is_lossy(encoding: Encoding) -> bool {
+    (Encoding::jpeg_quality(0)..=Encoding::jpeg_quality(9)).contains(&encoding)
+}
+
+const UNDERSTOOD: &[Encoding] = &[
+    Encoding::COPY_RECT,
+    Encoding::TIGHT,
+    Encoding::ZRLE,
+    Encoding::ZLIB,
+    Encoding::HEXTILE,
+    Encoding::TRLE,
+    Encoding::CORRE,
+    Encoding::RRE,
+    Encoding::RAW,
+    Encoding::LAST_RECT,
+    Encoding::EXTENDED_DESKTOP_SIZE,
+    Encoding::DESKTOP_SIZE,
+    Encoding::DESKTOP_NAME,
+    Encoding::CURSOR_WITH_ALPHA,
+    Encoding::VMWARE_CURSOR,
+    Encoding::CURSOR,
+    Encoding::X_CURSOR,
+    Encoding::POINTER_POSITION,
+    Encoding::QEMU_EXTENDED_KEY,
+    Encoding::EXTENDED_MOUSE_BUTTONS,
+    Encoding::FENCE,
+    Encoding::CONTINUOUS_UPDATES,
+];

@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn only_moves_that_nobody_saw_are_left_out() {
         let mut outbox = Outbox::default();
-        let mut pointer = |outbox: &mut Outbox, buttons, x| {
+        let pointer = |outbox: &mut Outbox, buttons, x| {
             outbox.push(&ClientMessage::Pointer { buttons, x, y: 0 }).unwrap();
         };
         for (buttons, x) in [(0, 1), (0, 2), (1, 2), (1, 3), (0, 3), (1, 3), (0, 3)] {

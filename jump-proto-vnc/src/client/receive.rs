@@ -4,17 +4,17 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jump_core::session::SessionPermissions;
 use jump_core::{Error, ErrorKind, Result};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::Instant;
 
+use super::coverage::Coverage;
 use super::pace::{Pace, Step};
 use super::shared::{End, Shared, State};
-use super::{clipboard, encodings, outbox};
+use super::{announce, clipboard, exact, outbox};
 use crate::decode::{Progress, UpdateEvent};
 use crate::security::EaxOpener;
-use crate::wire::{ClientMessage, CutText, Input, Rectangle, ServerMessage, Size, colours};
+use crate::wire::{ClientMessage, CutText, Input, Rectangle, ServerMessage, Size, colours, limits};
 use crate::{RfbError, RfbResult};
 
 pub(super) const OPERATION: &str = "receive the target's screen";
@@ -30,7 +30,6 @@ const FENCE_KEPT: u32 = 0b11;
 pub(super) struct Receiver<R> {
     pub(super) stream: R,
     pub(super) shared: Arc<Shared>,
-    pub(super) permissions: SessionPermissions,
     pub(super) opener: Option<EaxOpener>,
     /// As it came, if the stream is encrypted.
     pub(super) sealed: Vec<u8>,
@@ -59,6 +58,7 @@ enum Turn {
 impl<R: AsyncRead + Unpin> Receiver<R> {
     /// Receives until the server closes the stream between two messages.
     pub(super) async fn run(mut self) -> Result<End> {
+        self.open().map_err(|error| error.into_error(OPERATION))?;
         loop {
             self.take_all().await?;
             let started = Instant::now();
@@ -140,13 +140,14 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
             {
                 update.resized = true;
             }
-            note(&mut state, event);
+            note(&mut state, event)?;
         }
         for part in damage.rectangles() {
             state.events.damaged(*part);
         }
         drop(state);
         self.shared.news.send_replace(());
+        self.shared.outgoing.send_replace(());
         let decoded = decoded?;
         if let Some(update) = &mut self.update {
             update.bytes += decoded.consumed as u64;
@@ -168,8 +169,8 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
         let mut state = self.shared.lock();
         let rectangle = Rectangle::whole(state.size);
         if step.is_some() {
-            let encodings = encodings(&self.pace, self.permissions);
-            state.outbox.push(&ClientMessage::SetEncodings(encodings))?;
+            state.hints = self.pace.encodings().collect();
+            announce(&mut state)?;
         }
         if self.continuous && update.resized {
             state.outbox.push(&ClientMessage::ContinuousUpdates {
@@ -218,7 +219,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
             }
             ServerMessage::Update { .. } | ServerMessage::ColourMap { .. } | ServerMessage::Xvp { .. } => {}
             ServerMessage::Bell => state.events.bell(),
-            ServerMessage::CutText(text) => self.clipboard(&mut state, text)?,
+            ServerMessage::CutText(text) => receive_clipboard(&mut state, text)?,
             // The first one says that the server can (rfbproto "ContinuousUpdates Pseudo-encoding").
             ServerMessage::EndOfContinuousUpdates => {
                 self.continuous = true;
@@ -229,7 +230,10 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
                 })?;
             }
             ServerMessage::Fence { flags, payload } => {
-                if flags & FENCE_REQUEST != 0 {
+                state.server.fences = true;
+                if flags & FENCE_REQUEST == 0 {
+                    exact::fence(&mut state, payload)?;
+                } else {
                     let flags = flags & FENCE_KEPT;
                     state.outbox.push(&ClientMessage::Fence { flags, payload })?;
                 }
@@ -240,20 +244,20 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
         self.shared.outgoing.send_replace(());
         Ok((input.consumed(), Turn::Again))
     }
+}
 
-    fn clipboard(&self, state: &mut State, text: CutText<'_>) -> RfbResult<()> {
-        if let Some(text) = clipboard::receive(state, text, self.permissions)? {
-            if text.len() > crate::wire::limits::MAX_CLIPBOARD_BYTES {
-                return Err(RfbError::Limit("a clipboard has at most 1 MiB"));
-            }
-            state.events.clipboard(text);
+fn receive_clipboard(state: &mut State, text: CutText<'_>) -> RfbResult<()> {
+    if let Some(text) = clipboard::receive(state, text)? {
+        if text.len() > limits::MAX_CLIPBOARD_BYTES {
+            return Err(RfbError::Limit("a clipboard has at most 1 MiB"));
         }
-        Ok(())
+        state.events.clipboard(text);
     }
+    Ok(())
 }
 
 /// Notes what an update said.
-fn note(state: &mut State, event: UpdateEvent) {
+fn note(state: &mut State, event: UpdateEvent) -> RfbResult<()> {
     match event {
         UpdateEvent::Painted(part) => {
             if let Some(unpainted) = &mut state.unpainted {
@@ -262,8 +266,9 @@ fn note(state: &mut State, event: UpdateEvent) {
                     state.unpainted = None;
                 }
             }
+            exact::painted(state, part)?;
         }
-        UpdateEvent::Resized(size) => resized(state, size),
+        UpdateEvent::Resized(size) => resized(state, size)?,
         UpdateEvent::Screens {
             reason,
             status,
@@ -290,12 +295,14 @@ fn note(state: &mut State, event: UpdateEvent) {
         UpdateEvent::ExtendedMouseButtons => state.outbox.set_extended_buttons(),
         UpdateEvent::RelativePointer(_) | UpdateEvent::Locks(_) => {}
     }
+    Ok(())
 }
 
-fn resized(state: &mut State, size: Size) {
+fn resized(state: &mut State, size: Size) -> RfbResult<()> {
     state.size = size;
     state.events.resized(size);
     if state.unpainted.is_some() {
-        state.unpainted = Some(super::coverage::Coverage::new(size)).filter(|new| !new.is_whole());
+        state.unpainted = Some(Coverage::new(size)).filter(|new| !new.is_whole());
     }
+    exact::resized(state)
 }

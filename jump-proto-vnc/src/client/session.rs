@@ -12,6 +12,7 @@ use jump_core::{Error, ErrorKind, Result};
 use tokio::sync::{Mutex, OwnedRwLockReadGuard, oneshot};
 use tokio::task::AbortHandle;
 
+use super::exact::Hold;
 use super::shared::{End, Shared};
 use super::{clipboard, keys};
 use crate::decode::UpdateDecoder;
@@ -35,6 +36,8 @@ pub(super) struct VncSession {
     pub(super) task: AbortHandle,
     /// One wish for another size at a time: the answers have no numbers.
     pub(super) resizing: Mutex<()>,
+    /// One wish for exact pixels at a time.
+    pub(super) screenshots: Mutex<()>,
 }
 
 /// The picture, for as long as somebody looks at it.
@@ -112,6 +115,8 @@ impl ScreenSession for VncSession {
     async fn screenshot(&self) -> Result<Picture> {
         self.permit(self.permissions.screenshot, "take a screenshot")?;
         self.painted().await?;
+        let _one = self.screenshots.lock().await;
+        let _exact = Hold::start(&self.shared).await?;
         Ok(self.frame().await?.to_picture())
     }
 
@@ -209,6 +214,8 @@ impl ScreenSession for VncSession {
             let message = "a screen has 1 to 16384 pixels either way and at most 256 MiB";
             return Err(Error::new(ErrorKind::InvalidArgument, operation, message));
         };
+        // Whether it can is in the first update.
+        self.painted().await?;
         let _one = self.resizing.lock().await;
         let send = |state: &mut super::shared::State| {
             let Some(first) = state.server.screens.as_ref().and_then(|screens| screens.first()) else {

@@ -2,15 +2,17 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jump_core::session::SessionPermissions;
 use jump_core::{Error, ErrorKind, Result};
 use tokio::sync::{RwLock, oneshot, watch};
 
 use super::coverage::Coverage;
 use super::events::Events;
+use super::exact::Exact;
 use super::outbox::{MAX_WAITING, Outbox};
 use crate::decode::{Screen, UpdateDecoder};
 use crate::wire::clipboard::Actions;
-use crate::wire::{ClientMessage, Size};
+use crate::wire::{ClientMessage, Encoding, Size};
 
 /// Why a session is over.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ impl End {
 /// What the server can do beyond RFC 6143.
 #[derive(Debug, Default)]
 pub(super) struct Abilities {
+    /// Marks in the stream.
+    pub(super) fences: bool,
     /// Scan codes.
     pub(super) extended_keys: bool,
     /// Its screens, once it has said them: it may then be asked for others.
@@ -52,6 +56,14 @@ pub(super) struct State {
     pub(super) events: Events,
     pub(super) outbox: Outbox,
     pub(super) server: Abilities,
+    /// What of the encodings the link's speed decides.
+    pub(super) hints: Vec<Encoding>,
+    /// What the callers may do.
+    pub(super) permissions: SessionPermissions,
+    /// JPEG was allowed since every pixel was exact.
+    pub(super) lossy: bool,
+    /// Somebody wants exact pixels.
+    pub(super) exact: Option<Exact>,
     /// Until the whole screen has been painted.
     pub(super) unpainted: Option<Coverage>,
     /// Where the pointer was last sent to, and its buttons.
@@ -78,7 +90,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(decoder: UpdateDecoder, name: String) -> Self {
+    pub(super) fn new(
+        decoder: UpdateDecoder,
+        name: String,
+        hints: Vec<Encoding>,
+        permissions: SessionPermissions,
+    ) -> Self {
         let size = decoder.screen().size();
         let state = State {
             size,
@@ -86,6 +103,10 @@ impl Shared {
             events: Events::default(),
             outbox: Outbox::default(),
             server: Abilities::default(),
+            hints,
+            permissions,
+            lossy: false,
+            exact: None,
             unpainted: Some(Coverage::new(size)).filter(|coverage| !coverage.is_whole()),
             pointer: (0, 0, 0),
             clipboard: None,

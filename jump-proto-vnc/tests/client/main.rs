@@ -7,8 +7,13 @@
     reason = "a step that fails is a test that fails"
 )]
 
+mod input;
 mod login;
+mod peer;
 mod picture;
 mod screen;
+mod scripted;
+mod slow;
+mod state;
 #[path = "../real/xwd.rs"]
 mod xwd;
