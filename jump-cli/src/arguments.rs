@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::command::{
-    approvals, audit, broker, cp, demo, diff, export, group_policies, groups, items, jumpoint, jumpoints,
-    login, play, policies, proxy, relay, report, roles, session_policies, sessions, simulate, site, ssh,
-    ssh_config, teams, tunnel, up, users, vault, why,
+    approvals, audit, broker, click, cp, demo, diff, export, group_policies, groups, items, jumpoint,
+    jumpoints, login, play, policies, proxy, relay, report, roles, screenshot, session_policies, sessions,
+    simulate, site, ssh, ssh_config, teams, tunnel, type_text, up, users, vault, vnc, why,
 };
 use crate::error::EXIT_CODES;
 
@@ -103,6 +103,14 @@ pub(crate) enum Command {
     SshConfig(ssh_config::Arguments),
     /// Open the local ports of a tunnel item, until Ctrl-C
     Tunnel(tunnel::Arguments),
+    /// Open a local port for VNC viewers on an item, and start the viewer that is installed
+    Vnc(vnc::Arguments),
+    /// Take a picture of an item's screen, as PNG
+    Screenshot(screenshot::Arguments),
+    /// Type a text, or press keys, on an item's screen
+    Type(type_text::Arguments),
+    /// Click on an item's screen
+    Click(click::Arguments),
     /// Explain why you, or somebody, may or may not start a session on an item
     Why(why::Arguments),
     /// List who may start a session on an item

@@ -3,6 +3,7 @@
 pub(crate) mod approvals;
 pub(crate) mod audit;
 pub(crate) mod broker;
+pub(crate) mod click;
 pub(crate) mod cp;
 pub(crate) mod credential;
 pub(crate) mod demo;
@@ -22,6 +23,7 @@ pub(crate) mod recordings;
 pub(crate) mod relay;
 pub(crate) mod report;
 pub(crate) mod roles;
+pub(crate) mod screenshot;
 pub(crate) mod session_policies;
 pub(crate) mod sessions;
 pub(crate) mod simulate;
@@ -31,9 +33,11 @@ pub(crate) mod ssh_config;
 pub(crate) mod teams;
 pub(crate) mod transfer;
 pub(crate) mod tunnel;
+pub(crate) mod type_text;
 pub(crate) mod up;
 pub(crate) mod users;
 pub(crate) mod vault;
+pub(crate) mod vnc;
 pub(crate) mod why;
 
 use std::process::ExitCode;
@@ -84,6 +88,10 @@ pub(crate) async fn run(arguments: arguments::Arguments, output: &Output) -> Res
         Command::Proxy(arguments) => Box::pin(proxy::run(context, arguments)).await,
         Command::SshConfig(arguments) => Box::pin(ssh_config::run(context, arguments)).await,
         Command::Tunnel(arguments) => Box::pin(tunnel::run(context, arguments)).await,
+        Command::Vnc(arguments) => Box::pin(vnc::run(context, arguments)).await,
+        Command::Screenshot(arguments) => Box::pin(screenshot::run(context, arguments)).await,
+        Command::Type(arguments) => Box::pin(type_text::run(context, arguments)).await,
+        Command::Click(arguments) => Box::pin(click::run(context, arguments)).await,
         Command::Who(arguments) => Box::pin(simulate::who(context, arguments)).await,
         Command::What(arguments) => Box::pin(simulate::what(context, arguments)).await,
         Command::Diff(arguments) => Box::pin(diff::run(context, arguments)).await,

@@ -7,6 +7,7 @@ mod demo;
 mod error;
 mod logging;
 mod output;
+mod screen;
 mod secret_input;
 mod site;
 mod state;

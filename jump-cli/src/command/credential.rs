@@ -14,17 +14,48 @@ use jump_core::{Error, ErrorKind};
 use crate::error::{Failure, usage};
 use crate::secret_input;
 
+/// A user name, and where its password is read from.
+#[derive(Debug, Args)]
+pub(crate) struct PasswordArguments {
+    /// The user name on the target; many VNC servers have a password only
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Ask for the password at the terminal
+    #[arg(long, group = "secret")]
+    ask_password: bool,
+    /// Read the password from standard input
+    #[arg(long, group = "secret")]
+    password_stdin: bool,
+}
+
+impl PasswordArguments {
+    /// The credential; `None` if the user gave none.
+    pub(crate) async fn read(&self) -> Result<Option<Credential>, Failure> {
+        let username = self.user.clone().unwrap_or_default();
+        let password = if self.ask_password {
+            let prompt = match username.as_str() {
+                "" => "Password of the target".to_owned(),
+                username => format!("Password of {username} on the target"),
+            };
+            secret_input::ask(&prompt).await?
+        } else if self.password_stdin {
+            secret_input::from_stdin()?
+        } else if self.user.is_some() {
+            return Err(usage("--user needs a secret with it")
+                .hint("add --ask-password, --password-stdin or --identity FILE"));
+        } else {
+            return Ok(None);
+        };
+        let secret = CredentialSecret::Password(password);
+        Ok(Some(Credential { username, secret }))
+    }
+}
+
+/// A user name, and where its password or private key is read from.
 #[derive(Debug, Args)]
 pub(crate) struct CredentialArguments {
-    /// The user name on the target
-    #[arg(long, value_name = "NAME")]
-    pub(crate) user: Option<String>,
-    /// Ask for the password at the terminal
-    #[arg(long, requires = "user", group = "secret")]
-    pub(crate) ask_password: bool,
-    /// Read the password from standard input
-    #[arg(long, requires = "user", group = "secret")]
-    pub(crate) password_stdin: bool,
+    #[command(flatten)]
+    password: PasswordArguments,
     /// Use the private key in this file: OpenSSH or PKCS#8 PEM
     #[arg(long, requires = "user", group = "secret", value_name = "FILE")]
     pub(crate) identity: Option<PathBuf>,
@@ -39,38 +70,46 @@ pub(crate) struct CredentialArguments {
 impl CredentialArguments {
     /// The credential; `None` if the user gave none.
     pub(crate) async fn read(&self) -> Result<Option<Credential>, Failure> {
-        let Some(username) = self.user.clone() else {
-            return Ok(None);
+        let Some(path) = &self.identity else {
+            return self.password.read().await;
         };
-        let secret = if self.ask_password {
-            CredentialSecret::Password(
-                secret_input::ask(&format!("Password of {username} on the target")).await?,
-            )
-        } else if self.password_stdin {
-            CredentialSecret::Password(secret_input::from_stdin()?)
-        } else if let Some(path) = &self.identity {
-            CredentialSecret::PrivateKey {
-                pem: secret_input::from_file(path)?,
-                passphrase: if self.passphrase_stdin {
-                    Some(secret_input::from_stdin()?)
-                } else {
-                    None
-                },
-                certificate: match &self.certificate {
-                    Some(path) => Some(secret_input::from_file(path)?.expose().trim().to_owned()),
-                    None => None,
-                },
-            }
-        } else {
-            return Err(usage("--user needs a secret with it")
-                .hint("add --ask-password, --password-stdin or --identity FILE"));
+        let secret = CredentialSecret::PrivateKey {
+            pem: secret_input::from_file(path)?,
+            passphrase: if self.passphrase_stdin {
+                Some(secret_input::from_stdin()?)
+            } else {
+                None
+            },
+            certificate: match &self.certificate {
+                Some(path) => Some(secret_input::from_file(path)?.expose().trim().to_owned()),
+                None => None,
+            },
         };
+        let username = self.password.user.clone().unwrap_or_default();
         Ok(Some(Credential { username, secret }))
+    }
+
+    /// The same where only a user can log in.
+    pub(crate) async fn read_of_user(&self) -> Result<Option<Credential>, Failure> {
+        let credential = self.read().await?;
+        credential.map(of_user).transpose()
     }
 }
 
+/// The credential, if it says whose it is.
+fn of_user(credential: Credential) -> Result<Credential, Failure> {
+    if credential.username.is_empty() {
+        return Err(usage("a secret needs the user name that it is for").hint("add --user NAME"));
+    }
+    Ok(credential)
+}
+
 /// Seals the credential to the item's Jumpoint, for the item's target only, and stores it.
-pub(crate) async fn set(rep: &Rep, item: &ItemView, credential: &Credential) -> Result<(), Failure> {
+pub(crate) async fn set(rep: &Rep, item: &ItemView, credential: Credential) -> Result<(), Failure> {
+    let credential = match &item.details {
+        ItemDetails::LocalVnc(_) | ItemDetails::RemoteVnc(_) => credential,
+        _ => of_user(credential)?,
+    };
     let key = item.sealing_key.ok_or_else(|| {
         let message = format!(
             "jumpoint \"{}\" has not enrolled yet, so there is no key to seal to",
@@ -90,10 +129,12 @@ pub(crate) async fn set(rep: &Rep, item: &ItemView, credential: &Credential) -> 
 
 /// What the credential is for.
 pub(crate) fn binding(item: &ItemView) -> Result<CredentialBinding, Failure> {
-    let ItemDetails::ShellJump(shell) = &item.details else {
-        return Err(usage("this type of item uses no credential"));
+    let port = match &item.details {
+        ItemDetails::ShellJump(shell) => shell.port,
+        ItemDetails::LocalVnc(vnc) | ItemDetails::RemoteVnc(vnc) => vnc.port,
+        _ => return Err(usage("this type of item uses no credential")),
     };
-    let target = TargetAddress::new(Hostname::new(&item.hostname)?, shell.port)?;
+    let target = TargetAddress::new(Hostname::new(&item.hostname)?, port)?;
     Ok(CredentialBinding {
         item: item.id,
         jumpoint: item

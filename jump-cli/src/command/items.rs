@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use jump_core::control::{Edit, ItemDraft, ItemQuery, ItemView, Response};
 use jump_core::model::{ItemDetails, Name};
 use jump_core::rep::Rep;
+use jump_core::session::Credential;
 use jump_core::text::Escaped;
 
 use super::objects::something;
@@ -176,17 +177,13 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             output.say(format_args!("Removed {}.", Escaped(&item)))?;
             output.value(&serde_json::json!({ "removed": item }))
         }
-        Verb::Add(Add::Shell(arguments)) => {
-            // Asked for first: nothing is half done if the user thinks better of it.
-            let secret = arguments.credential.read().await?;
-            let rep = connect(&context.home).await?;
-            let item = add(&rep, arguments.draft(&rep).await?).await?;
-            if let Some(secret) = &secret {
-                credential::set(&rep, &item, secret).await?;
-            }
-            told(output, &rep.item(&item.id.to_string()).await?)
-        }
         Verb::Add(kind) => {
+            // Asked for first: nothing is half done if the user thinks better of it.
+            let secret = match &kind {
+                Add::Shell(arguments) => arguments.credential.read_of_user().await?,
+                Add::LocalVnc(arguments) | Add::RemoteVnc(arguments) => arguments.credential.read().await?,
+                _ => None,
+            };
             let rep = connect(&context.home).await?;
             let draft = match &kind {
                 Add::Shell(arguments) => arguments.draft(&rep).await,
@@ -200,7 +197,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
                 Add::Vpro(arguments) => arguments.draft(&rep).await,
                 Add::JumpClient(arguments) => arguments.draft(&rep).await,
             };
-            told(output, &add(&rep, draft?).await?)
+            told(output, &add(&rep, draft?, secret).await?)
         }
         Verb::Credential {
             item,
@@ -210,7 +207,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             let secret = from.read().await?;
             let rep = connect(&context.home).await?;
             let item = rep.item(&item).await?;
-            match (&secret, remove) {
+            match (secret, remove) {
                 (Some(secret), _) => credential::set(&rep, &item, secret).await?,
                 (None, true) => {
                     rep.edit(Edit::SetCredential {
@@ -237,8 +234,14 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     }
 }
 
-async fn add(rep: &Rep, draft: ItemDraft) -> Result<ItemView, Failure> {
-    edited(rep, Edit::AddItem(Box::new(draft))).await
+/// Adds the item, and then the credential for where it leads.
+async fn add(rep: &Rep, draft: ItemDraft, secret: Option<Credential>) -> Result<ItemView, Failure> {
+    let item = edited(rep, Edit::AddItem(Box::new(draft))).await?;
+    let Some(secret) = secret else {
+        return Ok(item);
+    };
+    credential::set(rep, &item, secret).await?;
+    Ok(rep.item(&item.id.to_string()).await?)
 }
 
 /// The item that an edit leaves.
@@ -274,6 +277,10 @@ fn told(output: &Output, item: &ItemView) -> Result<(), Failure> {
         }
         ItemDetails::ProtocolTunnel(_) => output.say(format_args!(
             "Open it with: jump tunnel {}",
+            super::up::shell_word(&item.name)
+        ))?,
+        ItemDetails::LocalVnc(_) | ItemDetails::RemoteVnc(_) => output.say(format_args!(
+            "Open it with: jump vnc {}",
             super::up::shell_word(&item.name)
         ))?,
         _ => {}

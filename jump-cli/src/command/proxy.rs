@@ -78,7 +78,7 @@ async fn shell(rep: &Rep, item: &str, options: &JumpOptions) -> Result<(), Failu
 ///
 /// # Errors
 /// What ended the session, if that was not its client.
-async fn part(session: &mut SessionSide) -> Result<()> {
+pub(super) async fn part(session: &mut SessionSide) -> Result<()> {
     let mut rest = [0u8; 4096];
     let parting = async {
         // A stream that cannot be shut down is closed.

@@ -44,7 +44,10 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<E
     let opened = Box::pin(rep.open_session(&arguments.item, &arguments.session.options())).await?;
     let session = match opened.session {
         Session::Shell(session) => session,
-        _ => return Err(usage("this item is no shell").hint("open it with: jump tunnel ITEM")),
+        Session::Tunnel(_) => {
+            return Err(usage("this item is no shell").hint("open it with: jump tunnel ITEM"));
+        }
+        _ => return Err(usage("this item is no shell").hint("open it with: jump vnc ITEM")),
     };
     let on_terminal = (arguments.command.is_empty() || arguments.terminal).then(terminal::describe);
     let channel = match (&on_terminal, arguments.command.is_empty()) {

@@ -180,7 +180,7 @@ async fn sealing_key(rep: &Rep) -> Result<SealingPublicKey, Failure> {
 }
 
 async fn read(credential: &credential::CredentialArguments) -> Result<Credential, Failure> {
-    credential.read().await?.ok_or_else(|| {
+    credential.read_of_user().await?.ok_or_else(|| {
         usage("an account needs a user name and a secret")
             .hint("add --user NAME with --ask-password, --password-stdin or --identity FILE")
     })

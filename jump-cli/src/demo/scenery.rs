@@ -87,7 +87,7 @@ pub(super) async fn set_up(teller: &Teller, stage: &Stage) -> Result<People, Fai
     credential::set(
         &admin,
         &item,
-        &credential::with_password(TARGET_USER, &stage.password),
+        credential::with_password(TARGET_USER, &stage.password),
     )
     .await?;
     teller.detail(

@@ -9,6 +9,7 @@ use jump_core::rep::Rep;
 
 use super::change::QUALITY;
 use super::draft::Envelope;
+use crate::command::credential::PasswordArguments;
 use crate::error::Failure;
 use crate::values::one_of;
 
@@ -78,6 +79,8 @@ impl RdpArguments {
 pub(super) struct VncArguments {
     #[command(flatten)]
     envelope: Envelope,
+    #[command(flatten)]
+    pub(super) credential: PasswordArguments,
     /// The target's port
     #[arg(long, default_value_t = 5900, value_parser = clap::value_parser!(u16).range(100..))]
     port: u16,
