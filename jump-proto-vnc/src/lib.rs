@@ -1,9 +1,10 @@
 //! Local and Remote VNC: the Remote Framebuffer protocol (RFB, RFC 6143 and the community's specification, "rfbproto").
 //!
-//! Nothing here does I/O: bytes in, messages and events out. [`wire`] has the messages, [`security`] both ends of the
+//! Nothing but [`client`] does I/O: bytes in, messages and events out. [`wire`] has the messages, [`security`] both ends of the
 //! handshake. [`decode`] paints what a server sends into a [`Framebuffer`](framebuffer::Framebuffer); [`walk`] says where
 //! a server's messages begin and end, for who passes them on and decodes none of them.
 
+pub mod client;
 mod damage;
 pub mod decode;
 mod error;

@@ -58,6 +58,14 @@ impl VncServer {
     /// [`ErrorKind::NotFound`] if a program is missing, [`ErrorKind::Unavailable`] with what the server said if it
     /// does not start.
     pub async fn tigervnc(security_types: &str) -> Result<Self> {
+        Self::tigervnc_with(security_types, &[]).await
+    }
+
+    /// The same with more options of its own.
+    ///
+    /// # Errors
+    /// As for [`tigervnc`](Self::tigervnc).
+    pub async fn tigervnc_with(security_types: &str, options: &[&str]) -> Result<Self> {
         sshd::ensure_user().await?;
         ensure_pam()?;
         let folder = Folder::new()?;
@@ -78,7 +86,8 @@ impl VncServer {
                     .arg("-X509Key")
                     .arg(folder.join("server-key.pem"))
                     .arg("-X509Cert")
-                    .arg(folder.join("server-cert.pem"));
+                    .arg(folder.join("server-cert.pem"))
+                    .args(options);
                 run
             })
             .await?;

@@ -226,7 +226,7 @@ fn duties(before: &Obligations, after: &Obligations, parts: &mut Vec<String>) {
 pub(super) fn paths(paths: &[PathPattern]) -> String {
     let texts: Vec<&str> = paths.iter().map(PathPattern::as_str).collect();
     match texts.as_slice() {
-        [] => "anywhere".to_owned(),
+        [] | ["/"] => "anywhere".to_owned(),
         texts => format!("only beneath {}", texts.join(", ")),
     }
 }

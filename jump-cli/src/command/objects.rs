@@ -116,16 +116,16 @@ fn word(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         Value::Array(values) if values.is_empty() => "-".to_owned(),
-        Value::Array(values) => values.iter().map(word).collect::<Vec<_>>().join(", "),
-        Value::Object(fields) if fields.is_empty() => "-".to_owned(),
-        Value::Object(fields) => match ScheduleEntry::deserialize(value) {
-            Ok(window) => window.to_string(),
-            Err(_) => fields
-                .iter()
-                .map(|(key, value)| format!("{key} {}", word(value)))
-                .collect::<Vec<_>>()
-                .join(" "),
+        Value::Array(values) => match Vec::<ScheduleEntry>::deserialize(value) {
+            Ok(windows) => ScheduleEntry::write_all(&windows).join(", "),
+            Err(_) => values.iter().map(word).collect::<Vec<_>>().join(", "),
         },
+        Value::Object(fields) if fields.is_empty() => "-".to_owned(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| format!("{key} {}", word(value)))
+            .collect::<Vec<_>>()
+            .join(" "),
     }
 }
 

@@ -4,7 +4,7 @@ mod fields;
 
 use clap::{Args, Subcommand};
 use jump_core::control::{Described, EditVerb, JumpPolicyPatch, ModelEdit, NamedEdit};
-use jump_core::model::Name;
+use jump_core::model::{Name, ScheduleEntry};
 use jump_core::rep::Rep;
 
 use super::Context;
@@ -132,7 +132,7 @@ fn when(policy: &Described<JumpPolicyPatch>) -> String {
     match value.schedule.as_ref().and_then(Option::as_ref) {
         None => "always".to_owned(),
         Some(schedule) => {
-            let entries: Vec<String> = schedule.entries().iter().map(|entry| entry.to_string()).collect();
+            let entries = ScheduleEntry::write_all(schedule.entries());
             let entries = if entries.is_empty() {
                 "never".to_owned()
             } else {

@@ -129,12 +129,28 @@ impl ScheduleEntry {
     }
 }
 
+/// The first three letters of a day's name.
+fn name_of(day: u8) -> &'static str {
+    DAYS.get(usize::from(day)).copied().unwrap_or("?")
+}
+
+impl ScheduleEntry {
+    /// The day on which it starts.
+    pub(super) fn day(&self) -> &'static str {
+        name_of(self.start_day)
+    }
+
+    /// Whether it ends on the day on which it starts, in the same week.
+    pub(super) fn is_within_a_day(&self) -> bool {
+        self.end_day == self.start_day && self.end_time > self.start_time
+    }
+}
+
 impl fmt::Display for ScheduleEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let day = |day: u8| DAYS.get(usize::from(day)).copied().unwrap_or("?");
-        write!(f, "{} {}–", day(self.start_day), self.start_time)?;
-        if self.end_day != self.start_day || self.end_time <= self.start_time {
-            write!(f, "{} ", day(self.end_day))?;
+        write!(f, "{} {}–", self.day(), self.start_time)?;
+        if !self.is_within_a_day() {
+            write!(f, "{} ", name_of(self.end_day))?;
         }
         write!(f, "{}", self.end_time)
     }

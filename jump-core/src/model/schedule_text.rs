@@ -58,6 +58,28 @@ impl ScheduleEntry {
     }
 }
 
+impl ScheduleEntry {
+    /// Windows as people write them, each as [`read`](Self::read) takes it: those that are the same on days that follow each
+    /// other are written once, `Mon–Fri 08:00–18:00`.
+    #[must_use]
+    pub fn write_all(entries: &[Self]) -> Vec<String> {
+        let follows = |one: &Self, next: &Self| {
+            one.is_within_a_day()
+                && next.is_within_a_day()
+                && (one.start_time, one.end_time) == (next.start_time, next.end_time)
+                && next.start_day == one.start_day + 1
+        };
+        entries
+            .chunk_by(follows)
+            .filter_map(|days| match days {
+                [first, .., last] => Some(format!("{}–{last}", first.day())),
+                [one] => Some(one.to_string()),
+                [] => None,
+            })
+            .collect()
+    }
+}
+
 fn within(day: u8, from: &str, to: &str) -> Result<ScheduleEntry> {
     let entry = ScheduleEntry::new(day, from, (day + 1) % 7, to)?;
     if entry.end_time > entry.start_time {
@@ -88,6 +110,33 @@ mod tests {
 
     fn entry(start_day: u8, start: &str, end_day: u8, end: &str) -> (u8, String, u8, String) {
         (start_day, start.to_owned(), end_day, end.to_owned())
+    }
+
+    #[test]
+    fn windows_are_written_once_for_days_that_follow_each_other_and_read_again() {
+        for (text, written) in [
+            ("Mon-Fri 08:00 - 18:00", &["Mon–Fri 08:00–18:00"][..]),
+            ("Mon-Tue 08:00 - 18:00", &["Mon–Tue 08:00–18:00"]),
+            ("Mon 08:00 - Fri 18:00", &["Mon 08:00–Fri 18:00"]),
+            ("Sat 22:00 - 06:00", &["Sat 22:00–Sun 06:00"]),
+            (
+                "Sat-Sun 22:00 - 06:00",
+                &["Sat 22:00–Sun 06:00", "Sun 22:00–Mon 06:00"],
+            ),
+            (
+                "Sat-Mon 08:00 - 17:00",
+                &["Sat–Sun 08:00–17:00", "Mon 08:00–17:00"],
+            ),
+        ] {
+            let windows = ScheduleEntry::read(text).unwrap();
+            assert_eq!(ScheduleEntry::write_all(&windows), written);
+            let again: Vec<_> = written
+                .iter()
+                .flat_map(|window| ScheduleEntry::read(window).unwrap())
+                .collect();
+            assert_eq!(again, windows);
+        }
+        assert!(ScheduleEntry::write_all(&[]).is_empty());
     }
 
     #[test]

@@ -104,6 +104,11 @@ fn session_policy() -> Steps {
             json!({"commands": {"only": GONE, "all_but": ["reboot"]}}),
         ),
         same(json!({"commands": null})),
+        same(json!({"upload_paths": ["/srv/in", "/home/*/in"]})),
+        same(json!({"download_paths": ["/"]})),
+        same(json!({"upload_paths": ["/srv"]})),
+        same(json!({"upload_paths": null})),
+        same(json!({"download_paths": null})),
     ]
 }
 

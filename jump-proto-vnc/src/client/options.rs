@@ -1,0 +1,193 @@
+//! How a client connects.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jump_core::session::SessionPermissions;
+use jump_core::{Error, ErrorKind, Result};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig as TlsConfig, RootCertStore};
+
+use crate::security::{SecurityPolicy, ServerKey, VncCredential};
+
+/// Gives the credential when it is needed.
+pub(super) type Ask = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<VncCredential>> + Send>> + Send>;
+
+/// What a client logs in with.
+pub struct Login(pub(super) Source);
+
+pub(super) enum Source {
+    Given(VncCredential),
+    Asked(Ask),
+}
+
+impl Login {
+    /// This credential.
+    #[must_use]
+    pub const fn with(credential: VncCredential) -> Self {
+        Self(Source::Given(credential))
+    }
+
+    /// Asks somebody, once, before the handshake begins. Their time is not counted as the handshake's.
+    pub fn ask<F>(ask: impl FnOnce() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Result<VncCredential>> + Send + 'static,
+    {
+        Self(Source::Asked(Box::new(move || Box::pin(ask()))))
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login")
+    }
+}
+
+/// Whose certificate a server may show where it starts TLS (rfbproto "VeNCrypt", the X509 types).
+#[derive(Clone, Debug)]
+pub struct ServerCertificate {
+    pub(super) config: Arc<TlsConfig>,
+    pub(super) name: ServerName<'static>,
+}
+
+impl ServerCertificate {
+    /// One for `name` (a host name or an IP address) that one of these authorities, in PEM, has signed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if there is no certificate in `authorities`, or `name` is no name.
+    pub fn signed_by(authorities: &str, name: &str) -> Result<Self> {
+        let wrong = |what: &str| Error::new(ErrorKind::InvalidArgument, "trust a VNC server", what);
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
+            let certificate = certificate.map_err(|_| wrong("an authority is not a certificate in PEM"))?;
+            roots
+                .add(certificate)
+                .map_err(|_| wrong("an authority's certificate cannot be used"))?;
+        }
+        if roots.is_empty() {
+            return Err(wrong("there is no authority's certificate"));
+        }
+        let config = TlsConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self::checked_by(Arc::new(config), name)
+    }
+
+    /// One for `name` that this configuration accepts: its verifier decides.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if `name` is no host name and no IP address.
+    pub fn checked_by(config: Arc<TlsConfig>, name: &str) -> Result<Self> {
+        let name = ServerName::try_from(name.to_owned()).map_err(|_| {
+            let message = "the server's name is no host name and no IP address";
+            Error::new(ErrorKind::InvalidArgument, "trust a VNC server", message)
+        })?;
+        Ok(Self { config, name })
+    }
+}
+
+/// Says whether an RSA key is the server's (rfbproto "RSA-AES Security Type").
+pub(super) type KeyCheck = Box<dyn Fn(&ServerKey) -> bool + Send + Sync>;
+
+/// How a [`VncClient`](super::VncClient) connects. By default it logs in with nothing, trusts no server's identity, may do
+/// everything, and shows exact pixels only.
+pub struct VncClientOptions {
+    pub(super) policy: SecurityPolicy,
+    pub(super) login: Login,
+    pub(super) certificate: Option<ServerCertificate>,
+    pub(super) key: KeyCheck,
+    pub(super) permissions: SessionPermissions,
+    pub(super) shared: bool,
+    pub(super) lossless: bool,
+    pub(super) handshake_timeout: Duration,
+}
+
+impl Default for VncClientOptions {
+    fn default() -> Self {
+        Self {
+            policy: SecurityPolicy::default(),
+            login: Login::with(VncCredential::None),
+            certificate: None,
+            key: Box::new(|_| false),
+            permissions: SessionPermissions::ALL,
+            shared: true,
+            lossless: true,
+            handshake_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl VncClientOptions {
+    /// Which logins may be used.
+    #[must_use]
+    pub fn policy(self, policy: SecurityPolicy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// With what.
+    #[must_use]
+    pub fn login(self, login: Login) -> Self {
+        Self { login, ..self }
+    }
+
+    /// Which certificate the server may show; without this one none is accepted.
+    #[must_use]
+    pub fn certificate(self, certificate: ServerCertificate) -> Self {
+        Self {
+            certificate: Some(certificate),
+            ..self
+        }
+    }
+
+    /// Who says whether an RSA key is the server's; without this one none is accepted.
+    #[must_use]
+    pub fn server_key(self, check: impl Fn(&ServerKey) -> bool + Send + Sync + 'static) -> Self {
+        Self {
+            key: Box::new(check),
+            ..self
+        }
+    }
+
+    /// What may be done in the session. The rest is refused before anything is sent.
+    #[must_use]
+    pub fn permissions(self, permissions: SessionPermissions) -> Self {
+        Self { permissions, ..self }
+    }
+
+    /// Whether other viewers may stay (RFC 6143 §7.3.1); they may by default.
+    #[must_use]
+    pub fn shared(self, shared: bool) -> Self {
+        Self { shared, ..self }
+    }
+
+    /// Whether pixels have to be exact. Otherwise a slow link gets JPEG and, the slowest, 16 bits a pixel.
+    #[must_use]
+    pub fn lossless(self, lossless: bool) -> Self {
+        Self { lossless, ..self }
+    }
+
+    /// The longest time until the server's first words about its screen; 30 seconds by default.
+    #[must_use]
+    pub fn handshake_timeout(self, handshake_timeout: Duration) -> Self {
+        Self {
+            handshake_timeout,
+            ..self
+        }
+    }
+}
+
+impl fmt::Debug for VncClientOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VncClientOptions")
+            .field("policy", &self.policy)
+            .field("permissions", &self.permissions)
+            .field("shared", &self.shared)
+            .field("lossless", &self.lossless)
+            .field("handshake_timeout", &self.handshake_timeout)
+            .finish_non_exhaustive()
+    }
+}

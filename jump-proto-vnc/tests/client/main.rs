@@ -1,0 +1,19 @@
+//! The client with real servers: what it shows, and what it does to them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a step that fails is a test that fails"
+)]
+
+mod input;
+mod login;
+mod peer;
+mod picture;
+mod screen;
+mod scripted;
+mod slow;
+mod state;
+#[path = "../real/xwd.rs"]
+mod xwd;
