@@ -272,6 +272,30 @@ fn a_pixel_format_holds_from_the_next_message_on() {
     );
 }
 
+#[test]
+fn updates_asked_for_before_a_change_of_the_format_are_in_the_old_one() {
+    let request = [3, 1, 0, 0, 0, 0, 0, 1, 0, 1];
+    let mut wish = vec![0, 0, 0, 0];
+    wish.extend(PixelFormat::RGB565.to_bytes());
+    wish.extend(request);
+    let mut second = update(&[rectangle(0, 0, 1, 1, 0)]);
+    second.extend(0x07e0_u16.to_le_bytes());
+    let written = Written::new(&[
+        Part(0, FromRep, [&[1][..], &request].concat()),
+        Part(1, FromTarget, init(40, 30)),
+        // The target's bytes are recorded a moment after the client's.
+        Part(3, FromRep, wish),
+        Part(4, FromTarget, update(&[raw(0, 0, 40, 30, 50)])),
+        Part(5, FromTarget, second),
+    ]);
+    let first = played(&written, Duration::from_millis(4)).unwrap();
+    assert_eq!(first.pixels()[0], [7, 50, 50, 255]);
+    assert_eq!(
+        played(&written, Duration::MAX).unwrap().pixels()[0],
+        [0, 255, 0, 255]
+    );
+}
+
 fn key(down: bool, keysym: u32) -> Vec<u8> {
     let mut bytes = vec![4, u8::from(down), 0, 0];
     bytes.extend(keysym.to_be_bytes());

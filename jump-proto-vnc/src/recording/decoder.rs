@@ -1,12 +1,12 @@
 //! Both directions of a recorded session, without I/O.
 
 use super::client::ClientSide;
+use super::formats::FormatChanges;
+use super::pointer::draw;
 use crate::decode::{CursorImage, Progress, UpdateDecoder, UpdateEvent};
-use crate::framebuffer::{Framebuffer, Rgba};
+use crate::framebuffer::Framebuffer;
 use crate::wire::clipboard::{self, ClipboardMessage, Formats};
-use crate::wire::{
-    ClientMessage, CutText, Input, PixelFormat, Rectangle, ServerInit, ServerMessage, Size, colours,
-};
+use crate::wire::{ClientMessage, CutText, Input, ServerInit, ServerMessage, Size, colours};
 use crate::{RfbError, RfbResult};
 
 /// Whose clipboard it is.
@@ -84,8 +84,7 @@ pub struct ScreenDecoder {
     state: State,
     kept: Vec<u8>,
     client: ClientSide,
-    /// Holds from the target's next message on.
-    format: Option<PixelFormat>,
+    formats: FormatChanges,
     cursor: Option<CursorImage>,
     pointer: Option<(u16, u16)>,
 }
@@ -104,7 +103,7 @@ impl ScreenDecoder {
             state: State::Init,
             kept: Vec::new(),
             client: ClientSide::default(),
-            format: None,
+            formats: FormatChanges::default(),
             cursor: None,
             pointer: None,
         }
@@ -160,18 +159,23 @@ impl ScreenDecoder {
     /// What the target did wrong. The same error is returned from then on.
     pub fn target(&mut self, bytes: &[u8], told: &mut dyn FnMut(ScreenEvent)) -> RfbResult<()> {
         let mut all = std::mem::take(&mut self.kept);
-        let bytes = if all.is_empty() {
-            bytes
-        } else {
+        let goes_on = !all.is_empty();
+        if goes_on {
             all.extend_from_slice(bytes);
-            &all
-        };
-        let mut input = Input::new(bytes);
+        }
+        let mut input = Input::new(if goes_on { &all } else { bytes });
         if let Err(error) = self.target_messages(&mut input, told) {
             self.state = State::Broken(error.clone());
             return Err(error);
         }
-        self.kept = input.rest().to_vec();
+        let used = input.consumed();
+        if goes_on {
+            // What waits for its end is not copied each time that a little more of it comes.
+            all.drain(..used);
+        } else {
+            all.extend_from_slice(bytes.get(used..).unwrap_or_default());
+        }
+        self.kept = all;
         if let State::Update(decoder) = &mut self.state
             && let Some(part) = decoder.painting()
         {
@@ -188,11 +192,15 @@ impl ScreenDecoder {
         if let State::Broken(error) = &self.state {
             return Err(error.clone());
         }
-        let (format, pointer) = (&mut self.format, &mut self.pointer);
+        let (formats, pointer) = (&mut self.formats, &mut self.pointer);
         let taken = self.client.take(bytes, &mut |message| {
-            if let ClientMessage::SetPixelFormat(new) = message {
-                *format = Some(new);
-            } else if let Some(event) = client_event(&message) {
+            match &message {
+                ClientMessage::SetPixelFormat(format) => formats.change(*format),
+                ClientMessage::UpdateRequest { .. } => formats.asked(),
+                ClientMessage::ContinuousUpdates { enabled: false, .. } => formats.ending(),
+                _ => {}
+            }
+            if let Some(event) = client_event(&message) {
                 if let ScreenEvent::Pointer { x, y, .. } = event {
                     *pointer = Some((x, y));
                 }
@@ -213,7 +221,7 @@ impl ScreenDecoder {
     /// Between two messages of the target: what the client said about pixels holds from here on.
     fn use_format(&mut self) -> RfbResult<()> {
         if let State::Message(decoder) = &mut self.state
-            && let Some(format) = self.format.take()
+            && let Some(format) = self.formats.due()
         {
             decoder.set_format(format)?;
         }
@@ -237,6 +245,11 @@ impl ScreenDecoder {
                 }
                 State::Message(decoder) => match ServerMessage::next(input) {
                     Ok(Some(frame)) => {
+                        match frame.message {
+                            ServerMessage::Update { .. } => self.formats.update_begins(),
+                            ServerMessage::EndOfContinuousUpdates => self.formats.ended(),
+                            _ => {}
+                        }
                         self.state = message(decoder, frame.message, told)?;
                         matches!(self.state, State::Message(_))
                     }
@@ -346,43 +359,4 @@ fn clipboard_event(side: Side, text: CutText<'_>) -> Option<ScreenEvent> {
         },
     };
     Some(ScreenEvent::Clipboard { side, text })
-}
-
-/// Draws the pointer so that the pixel of it that points is at `x`, `y`; what lies beyond the screen is left out.
-fn draw(screen: &mut Framebuffer, cursor: &CursorImage, x: u16, y: u16) {
-    let Size { width, height } = screen.size();
-    let width_of_cursor = usize::from(cursor.size.width).max(1);
-    for (row, pixels) in cursor.pixels.chunks_exact(width_of_cursor).enumerate() {
-        let Some(y) = place(y, cursor.y, row, height) else {
-            continue;
-        };
-        for (column, colour) in pixels.iter().enumerate() {
-            let part = place(x, cursor.x, column, width).map(|x| Rectangle {
-                x,
-                y,
-                width: 1,
-                height: 1,
-            });
-            let rows = part.and_then(|part| screen.rows_mut(part).ok());
-            for pixel in rows.into_iter().flatten().flatten() {
-                *pixel = over(*pixel, *colour);
-            }
-        }
-    }
-}
-
-/// Where a pixel of the pointer lies, if it is on the screen.
-fn place(pointer: u16, hot: u16, offset: usize, end: u16) -> Option<u16> {
-    let at = (usize::from(pointer) + offset).checked_sub(hot.into())?;
-    u16::try_from(at).ok().filter(|at| *at < end)
-}
-
-/// A colour with opacity, seen over one without.
-fn over([r, g, b, _]: Rgba, [red, green, blue, alpha]: Rgba) -> Rgba {
-    let mix = |below: u8, above: u8| {
-        let alpha = u16::from(alpha);
-        let sum = u16::from(above) * alpha + u16::from(below) * (255 - alpha);
-        u8::try_from((sum + 127) / 255).unwrap_or(u8::MAX)
-    };
-    [mix(r, red), mix(g, green), mix(b, blue), 255]
 }

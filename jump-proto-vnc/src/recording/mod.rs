@@ -2,8 +2,8 @@
 //!
 //! The recording holds the bytes of both directions as they passed after the login: the target's from its ServerInit on
 //! (RFC 6143 §7.3.2), the client's from its ClientInit on (§7.3.1). What the gate left out is not in it. A client's
-//! SetPixelFormat (§7.5.1) stands where it was passed on, which is when no update was under way: it holds from the next
-//! message of the target on.
+//! SetPixelFormat (§7.5.1) stands where it was passed on, which is when every update that was asked for had begun: it holds
+//! for those that were asked for after it.
 //!
 //! [`ScreenDecoder`] takes the bytes. [`Player`] pulls them out of a recording up to a time; [`survey`] says what is in one.
 //! Of what they paint [`png`] makes a picture, [`sheet`] an overview, [`apng`] a lossless animation.
@@ -16,8 +16,10 @@ mod apng;
 mod client;
 mod decoder;
 mod film;
+mod formats;
 mod pictures;
 mod player;
+mod pointer;
 mod sample;
 mod sheet;
 mod survey;

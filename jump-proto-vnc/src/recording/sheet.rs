@@ -40,7 +40,9 @@ pub struct Sheet {
 /// twice. Numbers of the layout beyond their range are brought into it.
 ///
 /// # Errors
-/// [`ErrorKind::NotFound`](jump_core::ErrorKind::NotFound) if nothing was painted, and as for [`Player::step`].
+/// [`ErrorKind::NotFound`](jump_core::ErrorKind::NotFound) if nothing was painted,
+/// [`ErrorKind::ResourceLimit`](jump_core::ErrorKind::ResourceLimit) if the whole would be larger than a framebuffer may be,
+/// and as for [`Player::step`].
 pub fn sheet<R: Read>(
     mut open: impl FnMut() -> Result<RecordingReader<R>>,
     layout: SheetLayout,
