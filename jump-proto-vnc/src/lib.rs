@@ -2,13 +2,15 @@
 //!
 //! Nothing but [`client`] does I/O: bytes in, messages and events out. [`wire`] has the messages, [`security`] both ends of the
 //! handshake. [`decode`] paints what a server sends into a [`Framebuffer`](framebuffer::Framebuffer); [`walk`] says where
-//! a server's messages begin and end, for who passes them on and decodes none of them.
+//! a server's messages begin and end, for who passes them on and decodes none of them. [`recording`] turns the recording
+//! of a session into pictures.
 
 pub mod client;
 mod damage;
 pub mod decode;
 mod error;
 pub mod framebuffer;
+pub mod recording;
 pub mod security;
 pub mod walk;
 pub mod wire;
