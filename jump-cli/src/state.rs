@@ -2,6 +2,8 @@
 
 mod home;
 mod identity_file;
+#[cfg(all(test, unix))]
+mod kill_tests;
 mod private;
 
 pub(crate) use home::Home;
