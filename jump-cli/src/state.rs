@@ -2,7 +2,7 @@
 
 mod home;
 mod identity_file;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod kill_tests;
 mod private;
 

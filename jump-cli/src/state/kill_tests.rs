@@ -1,5 +1,6 @@
 //! What `kill -9` leaves of a login's and a Jumpoint's key file that are being replaced: the old one or the new one, whole and for
 //! its owner only, at every moment.
+#![cfg(unix)]
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

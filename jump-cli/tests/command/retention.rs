@@ -67,7 +67,7 @@ fn changed(user: &User, log: &Path, from: &str, to: &str) -> PathBuf {
     let text = std::fs::read_to_string(log).unwrap();
     assert!(text.contains(from), "{text}");
     user.home
-        .write(&format!("changed-{}.log", from.len()), text.replacen(from, to, 1))
+        .write(format!("changed-{}.log", from.len()), text.replacen(from, to, 1))
         .unwrap()
 }
 
