@@ -4,13 +4,17 @@
 //! handshake. [`decode`] paints what a server sends into a [`Framebuffer`](framebuffer::Framebuffer); [`walk`] says where
 //! a server's messages begin and end, for who passes them on and decodes none of them.
 
+mod backend;
 mod damage;
 pub mod decode;
 mod error;
 pub mod framebuffer;
+mod gate;
 pub mod security;
 pub mod walk;
 pub mod wire;
 
+pub use backend::VncBackend;
 pub use damage::Damage;
 pub use error::{RfbError, RfbResult};
+pub use gate::{Refused, VncRecord};
