@@ -23,6 +23,7 @@ pub(crate) mod recordings;
 pub(crate) mod relay;
 pub(crate) mod report;
 pub(crate) mod roles;
+mod screen;
 pub(crate) mod screenshot;
 pub(crate) mod session_policies;
 pub(crate) mod sessions;

@@ -8,6 +8,7 @@ use jump_core::protocol::Registry;
 use jump_core::rep::{JumpOptions, Rep};
 use jump_proto_ssh::SshBackend;
 use jump_proto_tunnel::TunnelBackend;
+use jump_proto_vnc::VncBackend;
 
 use crate::error::Failure;
 use crate::state::{Home, LoginFile};
@@ -49,6 +50,7 @@ pub(crate) fn backends() -> Registry {
     Registry::new()
         .with(Arc::new(SshBackend::new()))
         .with(Arc::new(TunnelBackend::new()))
+        .with(Arc::new(VncBackend::new()))
 }
 
 /// The profile's login.

@@ -2,6 +2,8 @@
 
 mod home;
 mod identity_file;
+#[cfg(test)]
+mod kill_tests;
 mod private;
 
 pub(crate) use home::Home;

@@ -10,7 +10,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jump_core::control::{ApprovalAnswer, Edit, EndingRule, RepRequest, Response, SessionEnding};
+use jump_core::ErrorKind;
+use jump_core::control::{
+    ApprovalAnswer, ApprovalView, Edit, EndingRule, RepRequest, Response, SessionEnding,
+};
 use jump_core::id::{PolicyId, SessionId};
 use jump_core::model::{
     Approval, ApprovalScope, Change, JumpItem, JumpPolicy, Login, Name, Remark, Schedule, ScheduleEntry,
@@ -103,6 +106,61 @@ impl Scene {
         let mut policy = JumpPolicy::clone(self.site.broker.world().policy(policy_id()).unwrap());
         edit(&mut policy);
         self.change(vec![Change::PutPolicy(policy)]).await;
+    }
+
+    /// From now on bob has to approve.
+    async fn require_approval(&self) {
+        let bob = self.site.broker.world().user_named("bob").unwrap().id;
+        let approval = Approval {
+            max_duration_minutes: 120,
+            scope: ApprovalScope::Requestor,
+            approvers: BTreeSet::from([bob]),
+            approver_teams: BTreeSet::new(),
+            email_addresses: Vec::new(),
+            self_approval: false,
+        };
+        self.edit_policy(|policy| policy.approval = Some(approval)).await;
+    }
+
+    async fn ask_for(&self, seconds: u32) -> ApprovalView {
+        let ask = RepRequest::RequestApproval {
+            item: "web-1".into(),
+            start: None,
+            duration_seconds: Some(seconds),
+            reason: Remark::default(),
+        };
+        match self.alice.request(ask).await.unwrap() {
+            Response::Approvals(mut asked) => asked.remove(0),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Alice asks from this moment on and bob approves: the request and its end.
+    async fn approved_for(&self, seconds: u32) -> (ApprovalView, Timestamp) {
+        let asked = self.ask_for(seconds).await;
+        let answer = RepRequest::AnswerApproval {
+            request: asked.id,
+            answer: ApprovalAnswer::Approve,
+            comments: Remark::default(),
+        };
+        let bob = self.site.login("bob", Registry::new()).await.unwrap();
+        bob.request(answer).await.unwrap();
+        let end = asked.end;
+        (asked, end)
+    }
+
+    /// Until when alice would be let in by the clock at that moment.
+    fn open_at(&self, at: Timestamp) -> Option<Timestamp> {
+        let world = self.site.broker.world();
+        let item = world.items().next().unwrap().id;
+        let alice = world.user_named("alice").unwrap().id;
+        let (context, action) = (
+            jump_core::access::Context::default(),
+            jump_core::access::Action::Start,
+        );
+        let (decision, allowed) = jump_core::access::decide(&world, alice, item, action, &context, at);
+        assert_eq!(decision.obligations.is_some(), allowed.is_some());
+        decision.obligations.map(|obligations| obligations.until)
     }
 
     async fn jump(&self) -> JumpSession {
@@ -266,37 +324,9 @@ async fn s10_the_end_of_the_longest_duration_is_announced_and_ends_the_session()
 #[tokio::test]
 async fn s10_the_end_of_an_approval_is_announced_and_ends_the_session() {
     let scene = scene(|_| {}).await;
-    let bob = scene.site.broker.world().user_named("bob").unwrap().id;
-    scene
-        .edit_policy(|policy| {
-            policy.approval = Some(Approval {
-                max_duration_minutes: 120,
-                scope: ApprovalScope::Requestor,
-                approvers: BTreeSet::from([bob]),
-                approver_teams: BTreeSet::new(),
-                email_addresses: Vec::new(),
-                self_approval: false,
-            });
-        })
-        .await;
-    let ask = RepRequest::RequestApproval {
-        item: "web-1".into(),
-        start: None,
-        duration_seconds: Some(3600),
-        reason: Remark::default(),
-    };
-    let Response::Approvals(asked) = scene.alice.request(ask).await.unwrap() else {
-        panic!("no request");
-    };
-    let answer = RepRequest::AnswerApproval {
-        request: asked[0].id,
-        answer: ApprovalAnswer::Approve,
-        comments: Remark::default(),
-    };
-    let bob = scene.site.login("bob", Registry::new()).await.unwrap();
-    bob.request(answer).await.unwrap();
+    scene.require_approval().await;
+    let (_, end) = scene.approved_for(3600).await;
     let mut session = scene.jump().await;
-    let end = asked[0].end;
     scene.clock.leave(mins(5), end);
     let told = warning(&mut session).await;
     let policy = Name::new("care").unwrap();
@@ -383,14 +413,55 @@ async fn f19_a_window_ends_by_the_wall_clock_when_summer_time_begins_and_after_2
     };
     assert_eq!(reason, EndReason::Expired);
     scene.edit_policy(|policy| policy.schedule = Some(night)).await;
-    let decided = |at: Timestamp| {
-        let item = scene.site.broker.world().items().next().unwrap().id;
-        let alice = scene.site.broker.world().user_named("alice").unwrap().id;
-        let context = jump_core::access::Context::default();
-        let action = jump_core::access::Action::Start;
-        jump_core::access::decide(&scene.site.broker.world(), alice, item, action, &context, at).0
+    assert_eq!(scene.open_at(end - secs(1)), Some(end), "it is open");
+    assert_eq!(scene.open_at(end), None, "it is closed");
+}
+
+#[tokio::test]
+async fn f19_a_clock_that_is_set_makes_an_approval_neither_longer_nor_earlier_nor_whole_again() {
+    let scene = scene(|_| {}).await;
+    scene.require_approval().await;
+    let (asked, end) = scene.approved_for(3600).await;
+    let start = asked.start;
+    let mut session = scene.jump().await;
+    // Ahead and back within its time: nothing ends, and it ends when it was to end.
+    for minute in [50, 10] {
+        scene.clock.show(start + mins(minute));
+        scene
+            .edit_policy(|policy| policy.max_duration_seconds = Some(86_400))
+            .await;
+        works(&mut session).await;
+        assert_eq!(scene.open_at(start + mins(minute)), Some(end));
+    }
+    scene.clock.show(end + mins(60));
+    let reason = scene.ended(&mut session).await;
+    assert!(
+        matches!(reason, EndReason::Expired | EndReason::AccessRevoked(_)),
+        "{reason:?}"
+    );
+    // Back: it is what it was, and is not answered again.
+    scene.clock.show(start + mins(20));
+    assert_eq!(scene.open_at(start + mins(20)), Some(end));
+    let answer = RepRequest::AnswerApproval {
+        request: asked.id,
+        answer: ApprovalAnswer::Approve,
+        comments: Remark::default(),
     };
-    let open = decided(end - secs(1)).obligations.expect("it is open");
-    assert_eq!(open.until, end);
-    assert!(decided(end).obligations.is_none(), "it is closed");
+    scene.clock.show(Timestamp::now());
+    let bob = scene.site.login("bob", Registry::new()).await.unwrap();
+    assert_eq!(bob.request(answer).await.unwrap_err().kind(), ErrorKind::Conflict);
+    // Before its time it lets nobody in, nor keeps anybody in.
+    let mut session = scene.jump().await;
+    assert_eq!(scene.open_at(start - secs(1)), None);
+    scene.clock.show(start - mins(60));
+    scene
+        .edit_policy(|policy| policy.max_duration_seconds = Some(80_000))
+        .await;
+    let reason = scene.ended(&mut session).await;
+    assert!(matches!(reason, EndReason::AccessRevoked(_)), "{reason:?}");
+    // A clock that is two days ahead for a while: what was over by it is forgotten, and stays so.
+    scene.clock.show(end + mins(48 * 60));
+    scene.ask_for(600).await;
+    scene.clock.show(start + mins(20));
+    assert_eq!(scene.open_at(start + mins(20)), None);
 }

@@ -143,10 +143,10 @@ async fn v06_a_stolen_key_is_refused_elsewhere_by_name_and_a_narrower_limit_cuts
         },
     )
     .await;
-    // Why is told by the next attempt: the broker's farewell may come behind a write that fails.
     let closed = tokio::time::timeout(AT_MOST, rep.disconnected()).await;
-    closed.expect("it is closed");
-    assert!(rep.items().await.is_err());
+    assert_eq!(closed.unwrap().kind(), ErrorKind::Unauthenticated);
+    let late = rep.items().await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Unauthenticated);
     let mut rest = Vec::new();
     let cut = tokio::time::timeout(AT_MOST, session.stream.read_to_end(&mut rest));
     cut.await.unwrap().expect_err("its session is cut");
@@ -211,10 +211,10 @@ async fn v06_a_login_ends_at_its_time_on_its_live_connection() {
     let rep: Rep = site.connect(identity.clone(), Registry::new()).await.unwrap();
     rep.items().await.unwrap();
     clock.set(soon);
-    // Why is told by the next attempt: the broker's farewell may come behind a write that fails.
     let closed = tokio::time::timeout(AT_MOST, rep.disconnected()).await;
-    closed.expect("it is closed");
-    assert!(rep.items().await.is_err());
+    assert_eq!(closed.unwrap().kind(), ErrorKind::Unauthenticated);
+    let late = rep.items().await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Unauthenticated);
     let error = site.connect(identity, Registry::new()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
 }

@@ -14,7 +14,7 @@ use jump_core::ErrorKind;
 use jump_core::audit::MemoryAuditLog;
 use jump_core::broker::{Broker, Caller, Totp};
 use jump_core::control::{
-    AssociationDraft, CriteriaDraft, Edit, FactorRequest, RepRequest, Response, VaultAnswer, VaultRequest,
+    AssociationDraft, Edit, FactorRequest, RepRequest, Response, VaultAnswer, VaultRequest,
 };
 use jump_core::id::{GroupId, LoginId, UserId};
 use jump_core::keys::{PublicKey, SealingKey, SigningKey};
@@ -82,7 +82,7 @@ struct Site {
     vault: Arc<Vault>,
     model: Model,
     /// By user and scope.
-    callers: BTreeMap<(u32, bool), Caller>,
+    callers: BTreeMap<Asker, Caller>,
 }
 
 async fn site(random: &mut Seeded) -> Site {
@@ -156,8 +156,11 @@ async fn site(random: &mut Seeded) -> Site {
     }
 }
 
+/// A user's number, and whether the login is for everything.
+type Asker = (u32, bool);
+
 /// Users with a role that manages everything in a group, and two logins each: a right over items is none over credentials.
-fn people() -> (Vec<Change>, Vec<((u32, bool), PublicKey)>) {
+fn people() -> (Vec<Change>, Vec<(Asker, PublicKey)>) {
     let web = GroupId::new(1).unwrap();
     let mut changes = vec![Change::PutGroup(JumpGroup::new(web, name("web")))];
     let mut keys = Vec::new();
@@ -244,7 +247,7 @@ fn above(random: &mut Seeded, user: u32) -> RepRequest {
         7 => VaultRequest::RemoveGroup { name: group(0) },
         8 => VaultRequest::Associate {
             on,
-            with: Some(AssociationDraft::Criteria(Box::new(CriteriaDraft::default()))),
+            with: Some(AssociationDraft::Criteria(Box::default())),
         },
         9 => {
             let user = user_name(1 + user % USERS);

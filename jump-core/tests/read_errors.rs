@@ -38,13 +38,13 @@ impl Read for Failing<'_> {
         if self.fails_at == Some(self.reads) {
             return Err(io::Error::other("the disk does not answer"));
         }
-        if self.reads % 3 == 0 {
+        if self.reads.is_multiple_of(3) {
             return Err(io::ErrorKind::Interrupted.into());
         }
         let short = into.len().min(1 + self.reads % 700);
         let given = self.bytes.len().min(short);
         let (now, rest) = self.bytes.split_at(given);
-        into[..given].copy_from_slice(now);
+        into.get_mut(..given).unwrap().copy_from_slice(now);
         self.bytes = rest;
         Ok(given)
     }

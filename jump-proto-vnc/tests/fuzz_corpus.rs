@@ -10,6 +10,8 @@
 mod rfb_client_messages;
 #[path = "../../fuzz/checks/rfb_clipboard.rs"]
 mod rfb_clipboard;
+#[path = "../../fuzz/checks/rfb_recording.rs"]
+mod rfb_recording;
 #[path = "../../fuzz/checks/rfb_security.rs"]
 mod rfb_security;
 #[path = "../../fuzz/checks/rfb_server_messages.rs"]
@@ -33,6 +35,11 @@ fn rfb_client_messages() {
 #[test]
 fn rfb_clipboard() {
     run("rfb_clipboard", rfb_clipboard::check);
+}
+
+#[test]
+fn rfb_recording() {
+    run("rfb_recording", rfb_recording::check);
 }
 
 #[test]

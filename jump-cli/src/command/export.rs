@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jump_core::text::acts;
@@ -11,6 +12,7 @@ use jump_proto_ssh::recording::{CastOptions, asciicast, text};
 
 use super::Context;
 use super::recordings::{RecordingArguments, title};
+use super::screen;
 use crate::error::{Failure, usage};
 use crate::output::not_written;
 
@@ -18,29 +20,65 @@ use crate::output::not_written;
 pub(crate) struct Arguments {
     #[command(flatten)]
     recording: RecordingArguments,
-    /// What to write
-    #[arg(long, value_enum, default_value = "asciicast")]
-    format: Format,
+    /// What to write [default: asciicast, or of a screen sheet]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// The moment for png: seconds, or such as 1:30.250 [default: the last one]
+    #[arg(long, value_name = "TIME", value_parser = screen::time)]
+    at: Option<Duration>,
+    /// How far the pictures of apng are apart, in seconds
+    #[arg(long, value_name = "TIME", value_parser = screen::time, default_value = "1")]
+    every: Duration,
     /// Where to write it, for you alone [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Include what was typed, which may hold passwords
+    /// Include what was typed, which may hold passwords; of a screen in text
     #[arg(long)]
     input: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
     /// asciicast version 2: times, colours, sizes; for asciinema
     Asciicast,
-    /// What was shown, as plain text
+    /// What was shown, as plain text; of a screen its clipboards, names and sizes
     Text,
+    /// A screen at one moment
+    Png,
+    /// An overview of a screen: small pictures of the whole session in one PNG
+    Sheet,
+    /// A screen as a lossless animation
+    Apng,
 }
 
 pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
     let recording = arguments.recording.open(context)?;
+    let format = arguments.format.unwrap_or(if recording.screen {
+        Format::Sheet
+    } else {
+        Format::Asciicast
+    });
+    if arguments.at.is_some() && format != Format::Png {
+        return Err(usage("--at is for --format png"));
+    }
+    if screen::would_garble(format, arguments.output.is_some()) {
+        return Err(usage("a terminal shows no pictures").hint("say where to write it with -o"));
+    }
     let mut out = destination(arguments.output.as_deref())?;
-    let channels = match (arguments.format, recording.watchable.as_slice()) {
+    if recording.screen {
+        let wish = screen::Wish {
+            format,
+            at: arguments.at,
+            every: arguments.every,
+            input: arguments.input,
+        };
+        screen::export(&recording, wish, &mut out, context.output)?;
+        return out.flush().map_err(not_written);
+    }
+    if matches!(format, Format::Png | Format::Sheet | Format::Apng) {
+        return Err(usage("the recording is of no screen").hint("use --format asciicast or text"));
+    }
+    let channels = match (format, recording.watchable.as_slice()) {
         (_, []) => {
             return Err(Error::new(
                 ErrorKind::NotFound,
@@ -66,9 +104,9 @@ pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Fai
     };
     for summary in channels {
         let records = recording.records()?;
-        match arguments.format {
+        match format {
             Format::Text => text(records, summary.channel, &mut out)?,
-            Format::Asciicast => {
+            _ => {
                 let options = CastOptions {
                     input: arguments.input,
                     started: Some(recording.info.started.as_second()),

@@ -13,6 +13,7 @@ use jump_proto_ssh::recording::text;
 
 use super::Context;
 use super::recordings::{Recording, RecordingArguments, title};
+use super::screen;
 use crate::error::{Failure, usage};
 use crate::output::{Colour, moment, not_written};
 use crate::stop::Stop;
@@ -54,6 +55,9 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     );
     output.say(output.paint(Colour::Bold, heading))?;
     let plain = arguments.text || !io::stdout().is_terminal();
+    if recording.screen {
+        return screen::play(&recording, plain, output);
+    }
     let mut keys = Keys::of_person().filter(|_| !plain);
     if keys.is_some() && !recording.watchable.is_empty() {
         output.say(output.paint(Colour::Faint, "-- q quits, space pauses"))?;

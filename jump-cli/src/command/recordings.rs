@@ -16,6 +16,9 @@ use super::Context;
 use crate::error::{Failure, usage};
 use crate::site::SiteFolder;
 
+/// The protocol's key in recordings of a screen.
+const VNC: &str = "vnc";
+
 #[derive(Debug, Args)]
 pub(crate) struct RecordingArguments {
     /// The recording: its file, or the id of a session that was recorded on this machine
@@ -37,7 +40,9 @@ pub(crate) struct Recording {
     path: PathBuf,
     key: SealingKey,
     pub(crate) info: RecordingInfo,
-    /// What is in it that a person can watch, in its order.
+    /// Whether it is of a screen, and not of channels.
+    pub(crate) screen: bool,
+    /// The channels that a person can watch, in their order; none of a screen.
     pub(crate) watchable: Vec<ChannelSummary>,
 }
 
@@ -54,6 +59,9 @@ impl RecordingArguments {
             _ => error.into(),
         })?;
         let mut recording = Recording::open(path, key)?;
+        if self.channel.is_some() && recording.screen {
+            return Err(usage("a screen has no channels"));
+        }
         if let Some(wanted) = self.channel {
             recording.watchable.retain(|summary| summary.channel == wanted);
             if recording.watchable.is_empty() {
@@ -89,32 +97,41 @@ impl Recording {
     pub(crate) fn open(path: PathBuf, key: SealingKey) -> Result<Self, Failure> {
         let reader = read(&path, &key)?;
         let info = reader.info().clone();
-        if info.protocol != jump_core::protocol::Backend::protocol(&SshBackend::new()) {
+        let screen = info.protocol == VNC;
+        if !screen && info.protocol != jump_core::protocol::Backend::protocol(&SshBackend::new()) {
             let message = format!(
                 "a recording of protocol `{}` shows nothing on a screen",
                 info.protocol
             );
             return Err(Error::new(ErrorKind::Unsupported, "open a recording", message).into());
         }
-        let watchable = channels(reader)?
-            .into_iter()
-            .filter(ChannelSummary::is_watchable)
-            .collect();
+        let watchable = if screen {
+            Vec::new()
+        } else {
+            let all = channels(reader)?.into_iter();
+            all.filter(ChannelSummary::is_watchable).collect()
+        };
         Ok(Self {
             path,
             key,
             info,
+            screen,
             watchable,
         })
     }
 
     /// The records, from the beginning.
     pub(crate) fn records(&self) -> Result<RecordingReader<BufReader<File>>, Failure> {
+        Ok(self.reader()?)
+    }
+
+    /// The same, for what opens a recording several times.
+    pub(crate) fn reader(&self) -> jump_core::Result<RecordingReader<BufReader<File>>> {
         read(&self.path, &self.key)
     }
 }
 
-fn read(path: &Path, key: &SealingKey) -> Result<RecordingReader<BufReader<File>>, Failure> {
+fn read(path: &Path, key: &SealingKey) -> jump_core::Result<RecordingReader<BufReader<File>>> {
     let file = File::open(path).map_err(|error| {
         Error::new(
             ErrorKind::NotFound,
@@ -123,7 +140,7 @@ fn read(path: &Path, key: &SealingKey) -> Result<RecordingReader<BufReader<File>
         )
         .with_source(error)
     })?;
-    Ok(RecordingReader::open(BufReader::new(file), key)?)
+    RecordingReader::open(BufReader::new(file), key)
 }
 
 /// What a channel was for, for people; the text is the peer's own.

@@ -24,6 +24,7 @@ mod play;
 mod postgres;
 mod reports;
 mod retention;
+mod screens;
 mod secrets;
 mod simulate;
 mod support;

@@ -108,11 +108,15 @@ fn changed(before: &ItemDetails, after: &ItemDetails) -> Option<Changed> {
             let Vnc {
                 port,
                 pinned_certificates,
+                trust_first_certificate,
+                minimum_security,
                 credential,
             } = before;
             Changed {
                 identity: *port != after.port
                     || *pinned_certificates != after.pinned_certificates
+                    || *trust_first_certificate != after.trust_first_certificate
+                    || *minimum_security != after.minimum_security
                     || *credential != after.credential,
                 ..Changed::default()
             }

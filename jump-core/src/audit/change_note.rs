@@ -183,7 +183,8 @@ impl ChangeNote {
     pub(crate) fn of_change_alone(change: &Change) -> Result<Self> {
         let world = World::new()?;
         let (object, id, name) = identity(&world, change);
-        let stays = matches!(change, Change::PinHostKey { .. }) || replacement(&world, change).is_some();
+        let stays = matches!(change, Change::PinHostKey { .. } | Change::PinCertificate { .. })
+            || replacement(&world, change).is_some();
         Ok(Self {
             change: 0,
             object,

@@ -49,7 +49,9 @@ pub(super) fn identity(world: &World, change: &Change) -> (ChangedObject, String
         Change::PutJumpoint(new) => put(ChangedObject::Jumpoint, &new.id, &new.name),
         Change::RemoveJumpoint(id) => named!(Jumpoint, id, world.jumpoint(*id)),
         Change::PutItem(new) => put(ChangedObject::Item, &new.id, &new.name),
-        Change::RemoveItem(id) | Change::PinHostKey { item: id, .. } => named!(Item, id, world.item(*id)),
+        Change::RemoveItem(id)
+        | Change::PinHostKey { item: id, .. }
+        | Change::PinCertificate { item: id, .. } => named!(Item, id, world.item(*id)),
         Change::PutMembership(Membership {
             user: who, group: of, ..
         })
@@ -132,7 +134,9 @@ pub(super) fn current(world: &World, change: &Change) -> Option<Change> {
             .jumpoint(*id)
             .map(|old| Change::PutJumpoint((**old).clone())),
         Change::PutItem(new) => item(new.id),
-        Change::RemoveItem(id) | Change::PinHostKey { item: id, .. } => item(*id),
+        Change::RemoveItem(id)
+        | Change::PinHostKey { item: id, .. }
+        | Change::PinCertificate { item: id, .. } => item(*id),
         Change::PutMembership(new) => membership(new.user, new.group),
         Change::RemoveMembership { user, group } => membership(*user, *group),
         Change::GrantJumpoint { user, jumpoint } | Change::RevokeJumpoint { user, jumpoint } => {
@@ -185,6 +189,15 @@ pub(super) fn replacement(world: &World, change: &Change) -> Option<Change> {
                 && !shell.host_key.pinned.contains(key)
             {
                 shell.host_key.pinned.push(key.clone());
+            }
+            Change::PutItem(item)
+        }),
+        Change::PinCertificate { item, sha256 } => world.item(*item).map(|old| {
+            let mut item = JumpItem::clone(old);
+            if let ItemDetails::LocalVnc(vnc) | ItemDetails::RemoteVnc(vnc) = &mut item.details
+                && !vnc.pinned_certificates.contains(sha256)
+            {
+                vnc.pinned_certificates.push(sha256.clone());
             }
             Change::PutItem(item)
         }),

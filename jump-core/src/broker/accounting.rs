@@ -10,7 +10,7 @@ use super::{Broker, notifying};
 use crate::audit::{Actor, AuditKind, RecordingNote};
 use crate::control::{Message, Notice};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ItemId, JumpointId, SessionId};
+use crate::id::{JumpointId, SessionId};
 use crate::model::Change;
 use crate::protocol::{Outcome, SessionEvent};
 use crate::session::EndReason;
@@ -240,8 +240,19 @@ pub(super) async fn event(
     let Some((item, goes_on)) = item else {
         return late_event(broker, jumpoint, session, event).await;
     };
-    if let (true, SessionEvent::HostKeyFirstSeen { key }) = (goes_on, &event) {
-        pin_host_key(broker, jumpoint, session, item, key).await;
+    let pin = match &event {
+        SessionEvent::HostKeyFirstSeen { key } => Some(Change::PinHostKey {
+            item,
+            key: key.clone(),
+        }),
+        SessionEvent::CertificateFirstSeen { sha256 } => Some(Change::PinCertificate {
+            item,
+            sha256: sha256.clone(),
+        }),
+        _ => None,
+    };
+    if let (true, Some(pin)) = (goes_on, pin) {
+        pin_first_seen(broker, jumpoint, session, pin).await;
     }
     let logged = broker
         .log(
@@ -259,17 +270,7 @@ pub(super) async fn event(
     logged
 }
 
-async fn pin_host_key(
-    broker: &Broker,
-    jumpoint: JumpointId,
-    session: SessionId,
-    item: ItemId,
-    key: &crate::model::HostKey,
-) {
-    let pin = Change::PinHostKey {
-        item,
-        key: key.clone(),
-    };
+async fn pin_first_seen(broker: &Broker, jumpoint: JumpointId, session: SessionId, pin: Change) {
     if let Err(error) = broker.commit(Actor::Jumpoint { jumpoint }, vec![pin]).await {
         // Another session saw a different key first: this one must not go on.
         let _ = sessions::end(broker, session, EndReason::from_error(&error));

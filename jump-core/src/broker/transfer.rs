@@ -169,6 +169,7 @@ fn check(change: &Change) -> Result<()> {
         Change::PutLogin(_) | Change::RemoveLogin(_) => wrong("logins are not transferred"),
         Change::PutApproval(_) | Change::RemoveApproval(_) => wrong("approvals are not transferred"),
         Change::PinHostKey { .. } => wrong("host keys are transferred with their items"),
+        Change::PinCertificate { .. } => wrong("certificates are transferred with their items"),
         Change::PutJumpoint(jumpoint) if jumpoint.key.is_some() || jumpoint.sealing_key.is_some() => {
             wrong("keys are not transferred: a jumpoint enrols with an invitation")
         }

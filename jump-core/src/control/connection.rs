@@ -19,6 +19,8 @@ use crate::error::{Error, ErrorKind, Result};
 const OUTGOING: usize = 256;
 const REQUESTS_AT_ONCE: usize = 32;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the last words of either side may take: ours to go out, theirs to be read.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How often a side shows that it is there, and after how much silence the other is taken for gone.
 #[derive(Clone, Copy, Debug)]
@@ -296,7 +298,7 @@ impl Connection {
                 },
                 () = until_closed(&mut closed) => {
                     // What was queued before the close, above all the reason, still goes out.
-                    let _ = timeout(Duration::from_secs(1), async {
+                    let _ = timeout(FAREWELL, async {
                         while let Ok(outgoing) = messages.try_recv() {
                             write_frame(&mut writer, &outgoing.frame).await?;
                         }
@@ -319,6 +321,21 @@ impl Connection {
                 }
             }
         };
+        // A peer that closes says why before it goes, and its word may lie unread while a write fails: it comes first.
+        // What is queued meanwhile goes nowhere, and whoever queued it hears of the close.
+        let read_out = async {
+            loop {
+                tokio::select! {
+                    biased;
+                    () = until_closed(&mut closed) => return,
+                    message = messages.recv() => match message {
+                        Some(outgoing) => drop(outgoing),
+                        None => return,
+                    },
+                }
+            }
+        };
+        let _ = timeout(FAREWELL, read_out).await;
         self.mark_closed(WireError::from(&error));
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionPolicyId;
 use crate::model::{
     Comments, ConnectionType, Field, HostKeyPolicy, Hostname, ItemDetails, Name, PortForward, Rdp,
-    RdpQuality, SecureApp, ShellProtocol, Tag, Terminal,
+    RdpQuality, SecureApp, ShellProtocol, Tag, Terminal, VncSecurity,
 };
 use crate::session::{RecordingMode, SessionPermission};
 
@@ -113,6 +113,12 @@ pub struct DetailsPatch {
     /// All pinned certificates of an RDP or VNC target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pinned_certificates: Option<Vec<Field>>,
+    /// VNC: whether the first certificate that is seen is pinned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust_first_certificate: Option<bool>,
+    /// VNC: the weakest login that is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_security: Option<VncSecurity>,
     /// vPro: whether Kerberos is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kerberos: Option<bool>,
@@ -177,6 +183,11 @@ impl DetailsPatch {
             ItemDetails::LocalVnc(vnc) | ItemDetails::RemoteVnc(vnc) => {
                 set(&mut vnc.port, &mut self.port);
                 set(&mut vnc.pinned_certificates, &mut self.pinned_certificates);
+                set(
+                    &mut vnc.trust_first_certificate,
+                    &mut self.trust_first_certificate,
+                );
+                set(&mut vnc.minimum_security, &mut self.minimum_security);
             }
             ItemDetails::LocalJump(_) | ItemDetails::RemoteJump(_) => {}
             ItemDetails::IntelVpro(vpro) => {

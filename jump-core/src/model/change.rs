@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ApprovalRequest, GroupPolicy, HostKey, JumpGroup, JumpItem, JumpPolicy, Jumpoint, Login, Membership,
-    Role, SessionPolicy, SiteSettings, Team, User,
+    ApprovalRequest, Field, GroupPolicy, HostKey, JumpGroup, JumpItem, JumpPolicy, Jumpoint, Login,
+    Membership, Role, SessionPolicy, SiteSettings, Team, User,
 };
 use crate::id::{
     ApprovalId, GroupId, GroupPolicyId, ItemId, JumpointId, LoginId, PolicyId, RoleId, SessionPolicyId,
@@ -92,5 +92,13 @@ pub enum Change {
         item: ItemId,
         /// The key.
         key: HostKey,
+    },
+    /// Pins a certificate or RSA key that was seen first on a VNC item that allows it. No effect but an error if a
+    /// different one is pinned already.
+    PinCertificate {
+        /// The item.
+        item: ItemId,
+        /// Its SHA-256, as 64 hexadecimal digits.
+        sha256: Field,
     },
 }

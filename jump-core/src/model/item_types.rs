@@ -117,11 +117,35 @@ impl Rdp {
 pub struct Vnc {
     /// The target's TCP port, 100..=65535; 5900 by default.
     pub port: u16,
-    /// SHA-256 fingerprints of the certificates that the target may show, as 64 hexadecimal digits, at most 16.
+    /// SHA-256 fingerprints of the certificates or RSA keys that the target may show, as 64 hexadecimal digits, at most
+    /// 16. With one of them the target has to show itself: a login without that is refused.
     pub pinned_certificates: Vec<Field>,
+    /// With none pinned: whether the first certificate or key that is seen is accepted and pinned. Off by default.
+    #[serde(skip_serializing_if = "is_default")]
+    pub trust_first_certificate: bool,
+    /// The weakest login that is done.
+    #[serde(skip_serializing_if = "is_default")]
+    pub minimum_security: VncSecurity,
     /// The credential that is injected, sealed to the Jumpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<SealedCredential>,
+}
+
+/// The weakest login to a VNC target that an item allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VncSecurity {
+    /// Only what encrypts everything to a target whose certificate or key is checked.
+    Encrypted,
+    /// Also what does not show the password, and encrypts nothing after the login.
+    #[default]
+    Password,
+    /// Also no login at all, and a password in the clear.
+    None,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for Vnc {
@@ -129,6 +153,8 @@ impl Default for Vnc {
         Self {
             port: 5900,
             pinned_certificates: Vec::new(),
+            trust_first_certificate: false,
+            minimum_security: VncSecurity::default(),
             credential: None,
         }
     }
@@ -140,6 +166,76 @@ impl Vnc {
             return Err(wrong("port is 100 to 65535"));
         }
         certificates(&self.pinned_certificates)
+    }
+}
+
+/// Which certificates or keys a target may show, in a grant: SHA-256 fingerprints as 64 hexadecimal digits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificatePolicy {
+    /// Those that it may show. Empty means that none is known yet.
+    #[serde(default)]
+    pub pinned: Vec<Field>,
+    /// With none pinned: whether the first one seen is accepted and pinned. Has no effect once one is pinned.
+    #[serde(default)]
+    pub trust_first_use: bool,
+    /// The weakest login that is done.
+    #[serde(default)]
+    pub minimum_security: VncSecurity,
+}
+
+impl CertificatePolicy {
+    /// Whether it says nothing beyond the default.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        is_default(self)
+    }
+
+    /// Whether one with this SHA-256 is pinned.
+    #[must_use]
+    pub fn pins(&self, sha256: &[u8; 32]) -> bool {
+        let shown = fingerprint(sha256);
+        self.pinned
+            .iter()
+            .any(|pin| pin.as_str().eq_ignore_ascii_case(&shown))
+    }
+}
+
+/// A SHA-256 as it is pinned: 64 hexadecimal digits.
+#[must_use]
+pub fn fingerprint(sha256: &[u8; 32]) -> String {
+    use std::fmt::Write as _;
+    sha256.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl Vnc {
+    /// Pins a certificate or key that was seen first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::HostKey`] if another one is pinned or none is to be accepted by itself; [`ErrorKind::InvalidArgument`]
+    /// if it is no fingerprint.
+    pub(super) fn pin(&mut self, sha256: &Field) -> Result<()> {
+        certificates(std::slice::from_ref(sha256))?;
+        if self
+            .pinned_certificates
+            .iter()
+            .any(|pin| pin.as_str().eq_ignore_ascii_case(sha256.as_str()))
+        {
+            return Ok(());
+        }
+        if !self.pinned_certificates.is_empty() || !self.trust_first_certificate {
+            return Err(Error::new(
+                ErrorKind::HostKey,
+                "pin a certificate",
+                "the item does not accept a new certificate",
+            ));
+        }
+        self.pinned_certificates.push(sha256.clone());
+        Ok(())
     }
 }
 

@@ -34,7 +34,8 @@ pub use group_policy::{GroupPolicy, PolicyMembership, RoleSlots, Setting};
 pub use host_key::{HostKey, HostKeyPolicy};
 pub use item::{ItemDetails, JumpItem, PortForward, ProtocolTunnel, ShellJump, ShellProtocol};
 pub use item_types::{
-    ConnectionType, IntelVpro, JumpClient, PushJump, Rdp, RdpQuality, SecureApp, Terminal, Vnc,
+    CertificatePolicy, ConnectionType, IntelVpro, JumpClient, PushJump, Rdp, RdpQuality, SecureApp, Terminal,
+    Vnc, VncSecurity, fingerprint,
 };
 pub use jump_policy::{
     Approval, ApprovalScope, JumpPolicy, Notification, SimultaneousJumps, SimultaneousRdp,

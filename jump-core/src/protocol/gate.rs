@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::error::{ErrorKind, Result};
-use crate::model::{HostKey, TargetAddress};
+use crate::model::{Field, HostKey, TargetAddress};
 use crate::recording::Recorder;
 use crate::secret::Secret;
 use crate::session::{Credential, EndReason, Grant, Stop};
@@ -155,6 +155,16 @@ pub enum SessionEvent {
     HostKeyRefused {
         /// The key.
         key: HostKey,
+    },
+    /// No certificate was pinned, the item accepts the first, and this was it: the broker pins it.
+    CertificateFirstSeen {
+        /// SHA-256 of the certificate or RSA key, as 64 hexadecimal digits.
+        sha256: Field,
+    },
+    /// The target showed a certificate or RSA key that is not allowed; the session ended.
+    CertificateRefused {
+        /// Its SHA-256, as 64 hexadecimal digits.
+        sha256: Field,
     },
     /// A shell was opened.
     ShellStarted,

@@ -300,6 +300,8 @@ const fn event_type(event: &SessionEvent) -> &'static str {
         SessionEvent::CredentialRefused { .. } => "Credential Injection Attempt Failed",
         SessionEvent::HostKeyFirstSeen { .. } => "Host Key First Seen",
         SessionEvent::HostKeyRefused { .. } => "Host Key Refused",
+        SessionEvent::CertificateFirstSeen { .. } => "Certificate First Seen",
+        SessionEvent::CertificateRefused { .. } => "Certificate Refused",
         SessionEvent::ShellStarted => "Command Shell Session Started",
         SessionEvent::CommandStarted { .. } => "Command Started",
         SessionEvent::FileTransferStarted => "File Transfer Started",

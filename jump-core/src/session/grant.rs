@@ -9,7 +9,9 @@ use crate::access::Allowed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, JumpointId, SessionId, UserId};
 use crate::keys::{PublicKey, Signature, SigningKey, base64_bytes};
-use crate::model::{CommandFilter, HostKeyPolicy, ItemDetails, JumpItem, PathLimits, TargetAddress};
+use crate::model::{
+    CertificatePolicy, CommandFilter, HostKeyPolicy, ItemDetails, JumpItem, PathLimits, TargetAddress,
+};
 use crate::time::{SignedDuration, Timestamp};
 
 const DOMAIN: &str = "jump session grant v1";
@@ -35,6 +37,9 @@ pub struct GrantTarget {
     /// Seconds between keep-alive packets to the target; 0 is off.
     #[serde(default)]
     pub keep_alive_seconds: u16,
+    /// The certificates or keys that a VNC target may show, and its weakest login.
+    #[serde(default, skip_serializing_if = "CertificatePolicy::is_default")]
+    pub certificates: CertificatePolicy,
 }
 
 /// What was granted. A `Grant` in hand was made from an allowed decision, or came from a checked [`SignedGrant`].
@@ -95,6 +100,14 @@ impl Grant {
             ItemDetails::ShellJump(shell) => (shell.host_key.clone(), shell.keep_alive_seconds),
             _ => (HostKeyPolicy::default(), 0),
         };
+        let certificates = match &item.details {
+            ItemDetails::LocalVnc(vnc) | ItemDetails::RemoteVnc(vnc) => CertificatePolicy {
+                pinned: vnc.pinned_certificates.clone(),
+                trust_first_use: vnc.trust_first_certificate,
+                minimum_security: vnc.minimum_security,
+            },
+            _ => CertificatePolicy::default(),
+        };
         let obligations = allowed.obligations();
         Ok(Self {
             id: GrantId::random()?,
@@ -109,6 +122,7 @@ impl Grant {
                 addresses: item.targets()?,
                 host_key,
                 keep_alive_seconds,
+                certificates,
             },
             permissions: obligations.permissions,
             commands: obligations.commands.clone(),

@@ -112,7 +112,7 @@ impl VncClient {
 ///
 /// # Errors
 /// As for [`VncClient::connect`].
-pub async fn connect(stream: BoxStream, options: ConnectOptions) -> Result<Session> {
+pub(crate) async fn connect(stream: BoxStream, options: ConnectOptions) -> Result<Session> {
     let options = VncClientOptions::default()
         .policy(SecurityPolicy::only(&[SecurityType::NONE]))
         .login(Login::with(VncCredential::None))

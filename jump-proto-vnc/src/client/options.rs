@@ -164,7 +164,7 @@ impl VncClientOptions {
         Self { shared, ..self }
     }
 
-    /// Whether pixels have to be exact. Otherwise a slow link gets JPEG and, the slowest, 16 bits a pixel.
+    /// Whether pixels have to be exact. Otherwise a slow link gets JPEG.
     #[must_use]
     pub fn lossless(self, lossless: bool) -> Self {
         Self { lossless, ..self }

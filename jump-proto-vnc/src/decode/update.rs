@@ -153,6 +153,15 @@ impl UpdateDecoder {
         Ok(())
     }
 
+    /// The rectangle that is being painted, some of whose pixels may be new already; `None` between rectangles.
+    #[must_use]
+    pub const fn painting(&self) -> Option<Rectangle> {
+        match &self.state {
+            State::Body(_, header, body) if body.paints() => Some(header.rectangle),
+            _ => None,
+        }
+    }
+
     /// The server set colours of its map (RFC 6143 §7.6.2): red, green and blue, 0 to 65535 each.
     ///
     /// # Errors

@@ -248,6 +248,11 @@ impl ClientHandshake {
         };
     }
 
+    /// Uses this key for RSA-AES, in place of one that is made when it is needed.
+    pub fn use_client_key(&mut self, key: ClientKey) {
+        self.config.client_key = Some(key);
+    }
+
     /// What it means that the server closed the connection now; `rest` is the input that was not read.
     #[must_use]
     pub fn closed(&self, rest: &[u8]) -> RfbError {

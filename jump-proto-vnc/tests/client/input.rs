@@ -1,5 +1,7 @@
 //! Keys, pointer and wheel arrive.
 
+use std::time::Duration;
+
 use jump_core::ErrorKind;
 use jump_core::protocol::{Keysym, PointerButtons, ScreenSession};
 use jump_core::session::SessionPermissions;
@@ -28,7 +30,7 @@ async fn takes_text(server: &VncServer, text: &str) {
     let file = folder.path().join("typed");
     let up = folder.path().join("up");
     let script = format!(
-        "touch {}; read line; printf %s \"$line\" > {}",
+        "read line; touch {}; line=; while [ -z \"$line\" ]; do read line; done; printf %s \"$line\" > {}",
         up.display(),
         file.display()
     );
@@ -40,8 +42,10 @@ async fn takes_text(server: &VncServer, text: &str) {
         &["-u8", "-geometry", "100x35+0+0", "-e", "sh", "-c", &script],
     );
     in_time(async {
+        // What is typed before its window is there is lost.
         while !up.exists() {
-            tokio::task::yield_now().await;
+            press(&*session, Keysym::of('\n')).await;
+            let _ = terminal.wait(Duration::from_millis(20)).await;
         }
     })
     .await;

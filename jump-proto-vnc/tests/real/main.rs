@@ -11,7 +11,10 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the servers are processes")]
 
+mod recording;
 mod server;
+#[path = "../written/mod.rs"]
+mod written;
 mod xwd;
 
 use std::collections::BTreeSet;

@@ -138,7 +138,7 @@ impl Screen {
     }
 }
 
-/// A connection after the handshake, and what its ServerInit said.
+/// A connection after the handshake, and its ServerInit.
 pub(crate) fn connect(port: u16) -> (TcpStream, Vec<u8>) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -157,8 +157,8 @@ pub(crate) fn connect(port: u16) -> (TcpStream, Vec<u8>) {
     stream.write_all(&[1]).unwrap();
     assert_eq!(take(&mut stream, 4), [0; 4]);
     stream.write_all(&[1]).unwrap();
-    let init = take(&mut stream, 24);
+    let mut init = take(&mut stream, 24);
     let name = u32::from_be_bytes(init[20..].try_into().unwrap());
-    take(&mut stream, name as usize);
+    init.extend(take(&mut stream, name as usize));
     (stream, init)
 }

@@ -137,7 +137,7 @@ fn write(change: &Change, before: &World, after: &World, writes: &mut Vec<Write>
             "INSERT INTO site (one, body) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET body = excluded.body",
             [body(site)?],
         ),
-        Change::PinHostKey { item, .. } => match after.item(*item) {
+        Change::PinHostKey { item, .. } | Change::PinCertificate { item, .. } => match after.item(*item) {
             Some(item) => put_item(item)?,
             None => return Ok(()),
         },

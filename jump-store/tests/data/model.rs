@@ -194,6 +194,8 @@ fn details() -> Vec<ItemDetails> {
     let vnc = Vnc {
         port: 100,
         pinned_certificates: certificates,
+        trust_first_certificate: true,
+        minimum_security: jump_core::model::VncSecurity::None,
         credential: credential.clone(),
     };
     let push = PushJump {

@@ -201,6 +201,8 @@ pub(super) fn get(item: &Item, column: Column) -> String {
             Details::LocalVnc(vnc) | Details::RemoteVnc(vnc) => match column {
                 Column::Port => vnc.port.to_string(),
                 Column::PinnedCertificates => joined(vnc.pinned_certificates.iter().map(Field::to_string)),
+                Column::TrustFirstCertificate => vnc.trust_first_certificate.to_string(),
+                Column::MinimumSecurity => word(&vnc.minimum_security),
                 _ => String::new(),
             },
             Details::IntelVpro(vpro) => match column {
@@ -333,6 +335,10 @@ fn set_detail(details: &mut Details, column: Column, text: &str) -> Result<(), S
             match column {
                 Column::Port => vnc.port = port(text, Vnc::default().port)?,
                 Column::PinnedCertificates => vnc.pinned_certificates = fields(text)?,
+                Column::TrustFirstCertificate => vnc.trust_first_certificate = switch(text)?,
+                Column::MinimumSecurity => {
+                    vnc.minimum_security = read_word(text, "`encrypted`, `password` or `none`")?;
+                }
                 _ => return Err(foreign()),
             }
             Ok(())

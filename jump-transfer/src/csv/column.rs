@@ -64,6 +64,8 @@ columns! {
     RemoteAppName = "remote_app_name", "1 to 512 characters; only with `remote_app`";
     RemoteAppParams = "remote_app_params", "0 to 512 characters; only with `remote_app`";
     PinnedCertificates = "pinned_certificates", "at most 16 SHA-256 fingerprints of 64 hexadecimal digits, with `;` between";
+    TrustFirstCertificate = "trust_first_certificate", "whether the first certificate that is seen is pinned: `true` or `false` (default)";
+    MinimumSecurity = "minimum_security", "the weakest login that is done: `encrypted`, `password` (default) or `none`";
     Kerberos = "kerberos", "whether Kerberos is used; the hostname is then a full domain name: `true` or `false` (default)";
     ConnectionType = "connection_type", "`active` (default) or `passive`";
     MaxOfflineMinutes = "max_offline_minutes", "0 (default) is the site's setting";
@@ -141,7 +143,12 @@ pub fn columns(method: JumpMethod) -> Vec<Column> {
             Column::RemoteAppParams,
             Column::PinnedCertificates,
         ],
-        JumpMethod::LocalVnc | JumpMethod::RemoteVnc => &[Column::Port, Column::PinnedCertificates],
+        JumpMethod::LocalVnc | JumpMethod::RemoteVnc => &[
+            Column::Port,
+            Column::PinnedCertificates,
+            Column::TrustFirstCertificate,
+            Column::MinimumSecurity,
+        ],
         JumpMethod::IntelVpro => &[Column::Port, Column::Kerberos],
         JumpMethod::JumpClient => &[
             Column::ConnectionType,

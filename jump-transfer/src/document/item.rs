@@ -2,7 +2,7 @@
 
 use jump_core::model::{
     Comments, ConnectionType, Field, HostKeyPolicy, Hostname, JumpMethod, Name, ProtocolTunnel, RdpQuality,
-    SecureApp, ShellProtocol, Tag, Terminal, UserName,
+    SecureApp, ShellProtocol, Tag, Terminal, UserName, VncSecurity,
 };
 use jump_core::session::{RecordingMode, SessionPermissions};
 use serde::{Deserialize, Serialize};
@@ -225,6 +225,12 @@ pub struct Vnc {
     /// SHA-256 fingerprints of the certificates that the target may show.
     #[serde(skip_serializing_if = "is_default")]
     pub pinned_certificates: Vec<Field>,
+    /// Whether the first certificate that is seen is pinned.
+    #[serde(skip_serializing_if = "is_default")]
+    pub trust_first_certificate: bool,
+    /// The weakest login that is done.
+    #[serde(skip_serializing_if = "is_default")]
+    pub minimum_security: VncSecurity,
 }
 
 impl Default for Vnc {
@@ -232,6 +238,8 @@ impl Default for Vnc {
         Self {
             port: 5900,
             pinned_certificates: Vec::new(),
+            trust_first_certificate: false,
+            minimum_security: VncSecurity::default(),
         }
     }
 }

@@ -630,10 +630,14 @@ fn vnc(vnc: &model::Vnc) -> Vnc {
     let model::Vnc {
         port,
         pinned_certificates,
+        trust_first_certificate,
+        minimum_security,
         credential: _,
     } = vnc;
     Vnc {
         port: *port,
         pinned_certificates: pinned_certificates.clone(),
+        trust_first_certificate: *trust_first_certificate,
+        minimum_security: *minimum_security,
     }
 }

@@ -429,10 +429,14 @@ fn vnc(vnc: &document::Vnc, credential: Option<SealedCredential>) -> model::Vnc 
     let document::Vnc {
         port,
         pinned_certificates,
+        trust_first_certificate,
+        minimum_security,
     } = vnc.clone();
     model::Vnc {
         port,
         pinned_certificates,
+        trust_first_certificate,
+        minimum_security,
         credential,
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use jump_core::control::{DetailsPatch, ItemPatch, ItemQuery};
 use jump_core::model::{
     Comments, ConnectionType, Field, HostKey, HostKeyPolicy, Hostname, Name, RdpQuality, SecureApp,
-    ShellProtocol, Tag, Terminal,
+    ShellProtocol, Tag, Terminal, VncSecurity,
 };
 use jump_core::session::{RecordingMode, SessionPermission};
 
@@ -16,6 +16,7 @@ use crate::values::{
     Method, RECORDING, Seconds, given_or_cleared, one_of, session_permission, whole, yes_or_no,
 };
 
+pub(super) const VNC_SECURITY: &[&str] = &["encrypted", "password", "none"];
 pub(super) const QUALITY: &[&str] = &[
     "low",
     "performance",
@@ -118,6 +119,12 @@ pub(super) struct Fields {
     /// Whether Kerberos is used
     #[arg(long, value_name = "YES|NO", value_parser = yes_or_no(), help_heading = "Intel vPro")]
     kerberos: Option<bool>,
+    /// Whether the first certificate or RSA key that the target shows is accepted and pinned
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no(), help_heading = "VNC")]
+    trust_first_certificate: Option<bool>,
+    /// The weakest login that is done
+    #[arg(long, value_parser = one_of::<VncSecurity>(VNC_SECURITY), help_heading = "VNC")]
+    minimum_security: Option<VncSecurity>,
     /// How it connects
     #[arg(long, value_parser = one_of::<ConnectionType>(&["active", "passive"]), help_heading = "Jump Client")]
     connection_type: Option<ConnectionType>,
@@ -191,6 +198,8 @@ impl Fields {
             domain: self.domain,
             secure_app,
             pinned_certificates: whole(&self.certificate, cleared, "certificate")?,
+            trust_first_certificate: self.trust_first_certificate,
+            minimum_security: self.minimum_security,
             kerberos: self.kerberos,
             connection_type: self.connection_type,
             max_offline_minutes: self.max_offline,

@@ -4,10 +4,11 @@ use clap::Args;
 use jump_core::control::ItemDraft;
 use jump_core::model::{
     ConnectionType, Field, IntelVpro, ItemDetails, JumpClient, PushJump, Rdp, RdpQuality, SecureApp, Vnc,
+    VncSecurity,
 };
 use jump_core::rep::Rep;
 
-use super::change::QUALITY;
+use super::change::{QUALITY, VNC_SECURITY};
 use super::draft::Envelope;
 use crate::command::credential::PasswordArguments;
 use crate::error::Failure;
@@ -87,6 +88,12 @@ pub(super) struct VncArguments {
     /// The SHA-256 of a certificate that the target may show; may be given several times
     #[arg(long, value_name = "HEX")]
     certificate: Vec<Field>,
+    /// Accept and pin the first certificate or RSA key that the target shows
+    #[arg(long, conflicts_with = "certificate")]
+    trust_first_certificate: bool,
+    /// The weakest login that is done: `encrypted`, `password`, `none`
+    #[arg(long, default_value = "password", value_parser = one_of::<VncSecurity>(VNC_SECURITY))]
+    minimum_security: VncSecurity,
 }
 
 impl VncArguments {
@@ -94,6 +101,8 @@ impl VncArguments {
         let vnc = Vnc {
             port: self.port,
             pinned_certificates: self.certificate.clone(),
+            trust_first_certificate: self.trust_first_certificate,
+            minimum_security: self.minimum_security,
             credential: None,
         };
         let details = if local {

@@ -87,7 +87,8 @@ impl<'w> Worlds<'w> {
             Change::PutGroup(_)
             | Change::PutLogin(_)
             | Change::RemoveLogin(_)
-            | Change::PinHostKey { .. } => {}
+            | Change::PinHostKey { .. }
+            | Change::PinCertificate { .. } => {}
             Change::RemoveGroup(id) => self.placed(Placement::Shared(*id)),
             Change::PutJumpoint(jumpoint) => {
                 if self.differs(|world| world.jumpoint(jumpoint.id)) {

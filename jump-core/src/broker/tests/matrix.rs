@@ -21,17 +21,17 @@ use crate::session::{Credential, CredentialSecret};
 use crate::vault::{AccountDraft, GivenKey, GroupOrAccount, MasterKey, MemoryVaultStore, Vault, VaultRole};
 
 /// A site in which something of every kind is hidden from `kim`.
-struct Furnished {
-    scene: Scene,
+pub(super) struct Furnished {
+    pub(super) scene: Scene,
     kim: Caller,
-    root: Caller,
+    pub(super) root: Caller,
     rep: Peer,
     /// A live session of somebody else.
     session: SessionId,
     _jumpoint: Peer,
 }
 
-async fn furnished(hidden: &Hidden) -> Furnished {
+pub(super) async fn furnished(hidden: &Hidden) -> Furnished {
     let (store, key) = (Arc::new(MemoryVaultStore::new()), MasterKey::generate().unwrap());
     Vault::create(&*store, &key).await.unwrap();
     let vault = Vault::open(store, Arc::new(GivenKey::new(key))).await.unwrap();
@@ -127,10 +127,10 @@ fn triples(about: About, here: &Furnished, there: &Furnished) -> Vec<[String; 3]
     }
 }
 
-type Said = (Option<ErrorKind>, String);
+pub(super) type Said = (Option<ErrorKind>, String);
 
 /// The answer as it comes over a connection of its own.
-async fn told(site: &Furnished, caller: &Caller, request: RepRequest, asked: &str) -> Said {
+pub(super) async fn told(site: &Furnished, caller: &Caller, request: RepRequest, asked: &str) -> Said {
     let RepRequest::Transfer(step) = request else {
         return said(&site.scene.broker, caller, &site.rep, request, asked).await;
     };

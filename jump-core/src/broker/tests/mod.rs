@@ -3,6 +3,7 @@
 mod accounting;
 mod editing;
 mod following;
+mod injection;
 mod isolation;
 mod matrix;
 mod presence;

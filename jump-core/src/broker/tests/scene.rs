@@ -348,6 +348,11 @@ impl Scene {
         held
     }
 
+    /// What was logged behind the first `known` events.
+    pub(super) fn logged_behind(&self, known: usize) -> Vec<AuditEvent> {
+        self.audit.inner.events().split_off(known)
+    }
+
     pub(super) fn logged(&self, wanted: impl Fn(&AuditKind) -> bool) -> usize {
         self.audit
             .inner

@@ -15,8 +15,8 @@ use crate::id::{
 };
 use crate::model::name::{folded, same_name};
 use crate::model::{
-    ApprovalRequest, Change, GroupPolicy, HostKey, ItemDetails, JumpGroup, JumpItem, JumpPolicy, Jumpoint,
-    Login, Membership, Placement, Role, SessionPolicy, Setting, SiteSettings, Team, User,
+    ApprovalRequest, Change, Field, GroupPolicy, HostKey, ItemDetails, JumpGroup, JumpItem, JumpPolicy,
+    Jumpoint, Login, Membership, Placement, Role, SessionPolicy, Setting, SiteSettings, Team, User,
 };
 
 fn wrong(kind: ErrorKind, message: String) -> Error {
@@ -102,6 +102,7 @@ impl World {
             Change::RemoveApproval(id) => self.remove_approval(*id),
             Change::PutSite(site) => self.put_site(*site),
             Change::PinHostKey { item, key } => self.pin_host_key(*item, key),
+            Change::PinCertificate { item, sha256 } => self.pin_certificate(*item, sha256),
         }
     }
 
@@ -626,6 +627,20 @@ impl World {
             existing(&self.session_policies, policy, "session policy")?;
         }
         self.site = site;
+        Ok(())
+    }
+
+    fn pin_certificate(&mut self, id: ItemId, sha256: &Field) -> Result<()> {
+        let entry = self.items.get_mut(id).ok_or_else(|| missing("item", id))?;
+        let mut item = JumpItem::clone(&entry.item);
+        let (ItemDetails::LocalVnc(vnc) | ItemDetails::RemoteVnc(vnc)) = &mut item.details else {
+            return Err(wrong(
+                ErrorKind::InvalidArgument,
+                format!("item {id} pins no certificate by itself"),
+            ));
+        };
+        vnc.pin(sha256)?;
+        *entry = ItemEntry::new(Arc::new(item));
         Ok(())
     }
 

@@ -1,0 +1,214 @@
+//! From the rep's viewer to the target: one verdict per message.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use jump_core::protocol::SessionEvent;
+use jump_core::recording::RecordKind;
+use jump_core::session::EndReason;
+use jump_core::stream::BoxStream;
+use jump_core::{Error, ErrorKind};
+use tokio::io::{AsyncReadExt, ReadHalf};
+use tokio::time::timeout;
+
+use super::leg::Writer;
+use super::record::{Refused, VncRecord};
+use super::{Shared, encodings, ended, failed};
+use crate::RfbError;
+use crate::wire::{ClientFramer, ClientMessage, ClientMessageKind as Kind, Input};
+
+/// How long a change of the pixel format may wait for the updates before it.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How much is read at once.
+const CHUNK: usize = 64 * 1024;
+const READ: &str = "read the rep's messages";
+
+/// What becomes of a message.
+enum Verdict {
+    Pass,
+    Drop(Refused),
+}
+
+struct Up<'a> {
+    shared: &'a Shared,
+    target: Writer,
+    framer: ClientFramer,
+    /// What passes with the next write.
+    output: Vec<u8>,
+    /// What was dropped last, and how often, and is not recorded yet.
+    dropped: Option<(Refused, u32)>,
+    reported: BTreeSet<&'static str>,
+}
+
+/// Passes messages on until something ends the session; says what.
+pub(super) async fn run(
+    mut rep: ReadHalf<BoxStream>,
+    early: Vec<u8>,
+    target: Writer,
+    shared: &Shared,
+) -> EndReason {
+    let mut up = Up {
+        shared,
+        target,
+        framer: ClientFramer::new(),
+        output: Vec::with_capacity(CHUNK),
+        dropped: None,
+        reported: BTreeSet::new(),
+    };
+    let mut buffer = BytesMut::from(early.as_slice());
+    loop {
+        if let Err(reason) = up.pass(&mut buffer).await {
+            return reason;
+        }
+        buffer.reserve(CHUNK);
+        match rep.read_buf(&mut buffer).await {
+            Ok(0) => return EndReason::RepClosed,
+            Ok(_) => {}
+            Err(_) => return EndReason::RepLost,
+        }
+    }
+}
+
+impl Up<'_> {
+    /// Judges every whole message; what is left is the beginning of one, at most 1 MiB.
+    async fn pass(&mut self, buffer: &mut BytesMut) -> Result<(), EndReason> {
+        loop {
+            let head = self.framer.head(buffer).map_err(|error| failed(error, READ))?;
+            let Some(head) = head.filter(|head| head.length <= buffer.len()) else {
+                break;
+            };
+            match self.judge(head.kind) {
+                Verdict::Drop(what) => self.drop_one(what).await?,
+                Verdict::Pass => self.take(head.kind, buffer).await?,
+            }
+            buffer.advance(head.length);
+        }
+        self.flush().await
+    }
+
+    const fn judge(&self, kind: Kind) -> Verdict {
+        let permissions = self.shared.permissions;
+        match kind {
+            Kind::Key | Kind::Pointer | Kind::QemuKey if !permissions.keyboard_mouse => {
+                Verdict::Drop(Refused::KeyboardMouse)
+            }
+            // Another size is control of the target as well.
+            Kind::SetDesktopSize if !permissions.keyboard_mouse => Verdict::Drop(Refused::Resize),
+            Kind::CutText if !permissions.clipboard_to_target => Verdict::Drop(Refused::ClipboardToTarget),
+            // Without both directions it was not agreed on.
+            Kind::ExtendedClipboard
+                if !permissions.clipboard_to_target || !permissions.clipboard_from_target =>
+            {
+                Verdict::Drop(Refused::ClipboardToTarget)
+            }
+            // Its encoding is never agreed on, and no permission speaks of it.
+            Kind::Xvp => Verdict::Drop(Refused::Power),
+            _ => Verdict::Pass,
+        }
+    }
+
+    /// Adds the message at the front of the buffer to what passes, changed where that has to be.
+    async fn take(&mut self, kind: Kind, buffer: &BytesMut) -> Result<(), EndReason> {
+        let changes = matches!(
+            kind,
+            Kind::SetPixelFormat | Kind::SetEncodings | Kind::ContinuousUpdates | Kind::UpdateRequest
+        );
+        if !changes {
+            // Found whole by its head; what it says does not matter here.
+            let head = self.framer.head(buffer).map_err(|error| failed(error, READ))?;
+            let length = head.map_or(0, |head| head.length);
+            self.output
+                .extend_from_slice(buffer.get(..length).unwrap_or_default());
+            return Ok(());
+        }
+        let mut input = Input::new(buffer);
+        let frame = self
+            .framer
+            .next(&mut input)
+            .map_err(|error| failed(error, READ))?
+            .ok_or_else(|| failed(RfbError::Protocol("a message is not whole"), READ))?;
+        match frame.message {
+            ClientMessage::SetEncodings(listed) => {
+                let permissions = self.shared.permissions;
+                let clipboard = permissions.clipboard_to_target && permissions.clipboard_from_target;
+                encodings::message(encodings::clamp(listed, clipboard), &mut self.output)
+                    .map_err(|error| failed(error, READ))?;
+            }
+            ClientMessage::SetPixelFormat(format) => {
+                let raw = frame.raw;
+                // What was asked for before is to be under way.
+                self.flush().await?;
+                timeout(PATIENCE, self.shared.formats.change(format))
+                    .await
+                    .map_err(|_| {
+                        let message =
+                            "the viewer changed the pixel format while updates were asked for in the old one";
+                        ended(&Error::new(ErrorKind::Protocol, READ, message))
+                    })?;
+                self.output.extend_from_slice(raw);
+                self.flush().await?;
+            }
+            message => {
+                match message {
+                    ClientMessage::UpdateRequest { .. } => self.shared.formats.asked(),
+                    ClientMessage::ContinuousUpdates { enabled, .. } => {
+                        self.shared.formats.continuous(enabled);
+                    }
+                    _ => {}
+                }
+                self.output.extend_from_slice(frame.raw);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a message that does not pass; the first of its kind is an event.
+    async fn drop_one(&mut self, what: Refused) -> Result<(), EndReason> {
+        match &mut self.dropped {
+            Some((last, count)) if *last == what => *count = count.saturating_add(1),
+            _ => {
+                self.record_dropped().await?;
+                self.dropped = Some((what, 1));
+            }
+        }
+        if self.reported.insert(what.text()) {
+            self.shared
+                .events
+                .report(SessionEvent::RequestRefused {
+                    what: what.text().to_owned(),
+                })
+                .await;
+        }
+        Ok(())
+    }
+
+    async fn record_dropped(&mut self) -> Result<(), EndReason> {
+        let Some((what, messages)) = self.dropped.take() else {
+            return Ok(());
+        };
+        let record = VncRecord::Dropped { what, messages };
+        self.shared.record(RecordKind::Event, record.payload()).await
+    }
+
+    /// Records what passes and sends it.
+    async fn flush(&mut self) -> Result<(), EndReason> {
+        self.record_dropped().await?;
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        self.shared
+            .record(RecordKind::FromRep, Bytes::copy_from_slice(&self.output))
+            .await?;
+        self.target
+            .send(&self.output)
+            .await
+            .map_err(|_| EndReason::TargetClosed)?;
+        self.shared
+            .from_rep
+            .fetch_add(self.output.len() as u64, Ordering::Relaxed);
+        self.output.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,409 @@
+//! A gate that runs, a viewer, and a target in the test's hand.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jump_core::id::SessionPolicyId;
+use jump_core::keys::random_bytes;
+use jump_core::model::{Change, Field, ItemDetails, Name, SessionPolicy, Vnc, VncSecurity};
+use jump_core::protocol::{Backend, Outcome, SessionEvent};
+use jump_core::recording::Record;
+use jump_core::secret::Secret;
+use jump_core::session::{
+    Credential, CredentialSecret, EndReason, Grant, RecordingMode, SessionPermission, StopHandle,
+};
+use jump_proto_vnc::decode::{Progress, UpdateDecoder, UpdateEvent};
+use jump_proto_vnc::security::{
+    ClientConfig, ClientHandshake, ClientStep, SecurityPolicy, SecurityType, VncCredential,
+};
+use jump_proto_vnc::walk::{ServerMessageKind, Walker};
+use jump_proto_vnc::wire::{Encoding, Input, PixelFormat, Rectangle, ServerInit, Size, Version};
+use jump_proto_vnc::{RfbError, VncBackend};
+use jump_testkit::gate;
+use jump_testkit::world::Site;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// A safety net only; nothing is expected to take this long.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(LONG, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("it did not happen within {LONG:?}"),
+    }
+}
+
+/// What an item says of a target.
+#[derive(Clone)]
+pub(crate) struct Item {
+    pub(crate) address: SocketAddr,
+    pub(crate) vnc: Vnc,
+    pub(crate) denied: Vec<SessionPermission>,
+    pub(crate) recording: RecordingMode,
+}
+
+impl Item {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            vnc: Vnc {
+                port: address.port(),
+                ..Vnc::default()
+            },
+            denied: Vec::new(),
+            recording: RecordingMode::Off,
+        }
+    }
+
+    pub(crate) fn minimum(mut self, minimum: VncSecurity) -> Self {
+        self.vnc.minimum_security = minimum;
+        self
+    }
+
+    pub(crate) fn trust_first(mut self) -> Self {
+        self.vnc.trust_first_certificate = true;
+        self
+    }
+
+    pub(crate) fn pinned(mut self, sha256: &str) -> Self {
+        self.vnc.pinned_certificates = vec![Field::new(sha256).unwrap()];
+        self
+    }
+
+    pub(crate) fn denied(mut self, permissions: &[SessionPermission]) -> Self {
+        self.denied = permissions.to_vec();
+        self
+    }
+
+    pub(crate) fn recorded(mut self) -> Self {
+        self.recording = RecordingMode::Backpressure;
+        self
+    }
+
+    fn grant(&self) -> Grant {
+        let mut site = Site::new(self.address, &[self.address]).unwrap();
+        let id = SessionPolicyId::new(1).unwrap();
+        let mut policy = SessionPolicy::new(id, Name::new("view").unwrap());
+        policy.permissions = self.denied.iter().map(|denied| (*denied, false)).collect();
+        site.world.apply(&[Change::PutSessionPolicy(policy)]).unwrap();
+        site.edit_item(site.shell, |item| {
+            item.recording = self.recording;
+            item.session_policy = Some(id);
+            item.details = ItemDetails::RemoteVnc(self.vnc.clone());
+        })
+        .unwrap();
+        site.grant(site.shell).unwrap()
+    }
+
+    /// Starts a gate; the other end of it is the rep's.
+    pub(crate) async fn gate(&self, credential: Option<Credential>) -> (TcpStream, Gate) {
+        let (context, ends) = gate::context(self.grant(), credential);
+        let records = Arc::new(Mutex::new(Vec::new()));
+        let taken = ends.recording.map(|mut queue| {
+            let records = records.clone();
+            tokio::spawn(async move {
+                while let Some(record) = queue.next().await {
+                    records.lock().unwrap().push(record);
+                }
+            })
+        });
+        let (rep, near) = tcp_pair().await;
+        let outcome = tokio::spawn(async move { VncBackend::new().gate(Box::new(near), context).await });
+        let gate = Gate {
+            stop: ends.stop,
+            events: ends.events,
+            outcome,
+            records,
+            taken,
+        };
+        (rep, gate)
+    }
+
+    /// A viewer that the gate has let in.
+    pub(crate) async fn viewer(&self, credential: Option<Credential>) -> (Viewer<TcpStream>, Gate) {
+        let (rep, gate) = self.gate(credential).await;
+        match soon(Viewer::start(rep)).await {
+            Ok(viewer) => (viewer, gate),
+            Err(error) => panic!("{error:?}; {:?}", soon(gate.outcome).await),
+        }
+    }
+
+    /// What a gate says that does not let the viewer in: the reason in the viewer's own protocol, and the rest.
+    pub(crate) async fn refusal(&self, credential: Option<Credential>) -> Refusal {
+        let (mut rep, gate) = self.gate(credential).await;
+        soon(async {
+            rep.write_all(&Version::V3_8.to_bytes()).await.unwrap();
+            let mut received = Vec::new();
+            rep.read_to_end(&mut received).await.unwrap();
+            drop(rep);
+            let (outcome, events) = gate.end().await;
+            let EndReason::Failed { kind, message } = outcome.reason else {
+                panic!("{outcome:?}");
+            };
+            assert_eq!(received[..13], *b"RFB 003.008\n\0");
+            let reason = String::from_utf8(received[17..].to_vec()).unwrap();
+            Refusal {
+                received,
+                reason,
+                kind,
+                message,
+                events,
+            }
+        })
+        .await
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) received: Vec<u8>,
+    pub(crate) reason: String,
+    pub(crate) kind: jump_core::ErrorKind,
+    pub(crate) message: String,
+    pub(crate) events: Vec<SessionEvent>,
+}
+
+pub(crate) struct Gate {
+    pub(crate) stop: StopHandle,
+    pub(crate) events: mpsc::Receiver<SessionEvent>,
+    pub(crate) outcome: JoinHandle<Outcome>,
+    pub(crate) records: Arc<Mutex<Vec<Record>>>,
+    taken: Option<JoinHandle<()>>,
+}
+
+impl Gate {
+    /// Waits until the session has ended; how, and what was reported.
+    pub(crate) async fn end(mut self) -> (Outcome, Vec<SessionEvent>) {
+        let outcome = soon(self.outcome).await.unwrap();
+        let mut events = Vec::new();
+        while let Some(event) = self.events.recv().await {
+            events.push(event);
+        }
+        if let Some(taken) = self.taken {
+            soon(taken).await.unwrap();
+        }
+        (outcome, events)
+    }
+}
+
+pub(crate) async fn tcp_pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+    (near.unwrap(), far.unwrap().0)
+}
+
+pub(crate) fn password(word: &str) -> Option<Credential> {
+    login("", word)
+}
+
+pub(crate) fn login(user: &str, word: &str) -> Option<Credential> {
+    Some(Credential {
+        username: user.to_owned(),
+        secret: CredentialSecret::Password(Secret::new(word.to_owned())),
+    })
+}
+
+/// A viewer that keeps all it received, and paints.
+pub(crate) struct Viewer<S> {
+    pub(crate) stream: S,
+    pub(crate) init: ServerInit,
+    decoder: UpdateDecoder,
+    walker: Walker,
+    pending: Vec<u8>,
+    pub(crate) received: Vec<u8>,
+    painted: usize,
+    pub(crate) used: std::collections::BTreeSet<i32>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Viewer<S> {
+    /// Starts the protocol as a viewer that knows no login but none.
+    pub(crate) async fn start(mut stream: S) -> Result<Self, RfbError> {
+        let mut handshake = ClientHandshake::new(ClientConfig {
+            policy: SecurityPolicy::only(&[SecurityType::NONE]),
+            credential: VncCredential::None,
+            shared: false,
+            seed: Secret::new(random_bytes().unwrap()),
+            client_key: None,
+        });
+        let mut pending = Vec::new();
+        let mut received = Vec::new();
+        loop {
+            let mut input = Input::new(&pending);
+            let mut output = Vec::new();
+            let step = handshake.advance(&mut input, &mut output)?;
+            let read = input.consumed();
+            pending.drain(..read);
+            stream.write_all(&output).await.unwrap();
+            match step {
+                ClientStep::More => {
+                    let before = pending.len();
+                    if stream.read_buf(&mut pending).await.unwrap_or(0) == 0 {
+                        return Err(handshake.closed(&pending));
+                    }
+                    received.extend_from_slice(&pending[before..]);
+                }
+                ClientStep::Done(session) => {
+                    let init = session.server_init;
+                    return Ok(Self {
+                        decoder: UpdateDecoder::new(init.size, init.pixel_format).unwrap(),
+                        walker: Walker::new(init.pixel_format),
+                        init,
+                        stream,
+                        pending,
+                        received,
+                        painted: 0,
+                        used: Default::default(),
+                    });
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// Says what is understood, and that pixels are to be in this format.
+    pub(crate) async fn prepare(&mut self, format: PixelFormat, encodings: &[Encoding]) {
+        let mut messages = vec![0; 4];
+        messages.extend(format.to_bytes());
+        messages.extend([2, 0, 0, encodings.len() as u8]);
+        messages.extend(encodings.iter().flat_map(|encoding| encoding.0.to_be_bytes()));
+        self.send(&messages).await;
+        self.decoder = UpdateDecoder::new(self.init.size, format).unwrap();
+        self.walker = Walker::new(format);
+    }
+
+    pub(crate) async fn ask(&mut self, incremental: bool, part: Rectangle) {
+        self.send(&[&[3, u8::from(incremental)], &part.to_bytes()[..]].concat())
+            .await;
+    }
+
+    /// The next message, decoded if it is an update; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Option<(ServerMessageKind, Vec<u8>)> {
+        let mut walked = 0;
+        loop {
+            let step = self.walker.walk(&self.pending[walked..]).unwrap();
+            walked += step.consumed;
+            if step.ends {
+                let rest = self.pending.split_off(walked);
+                let message = std::mem::replace(&mut self.pending, rest);
+                let kind = step.message.unwrap();
+                if kind == ServerMessageKind::FramebufferUpdate {
+                    self.decode(&message);
+                }
+                return Some((kind, message));
+            }
+            let before = self.pending.len();
+            if soon(self.stream.read_buf(&mut self.pending)).await.unwrap_or(0) == 0 {
+                return None;
+            }
+            self.received.extend_from_slice(&self.pending[before..]);
+        }
+    }
+
+    fn decode(&mut self, message: &[u8]) {
+        if let Some(encoding) = message.get(12..16) {
+            self.used.insert(i32::from_be_bytes(encoding.try_into().unwrap()));
+        }
+        self.decoder
+            .start(u16::from_be_bytes([message[2], message[3]]))
+            .unwrap();
+        let mut painted = 0;
+        let decoded = self
+            .decoder
+            .decode(&message[4..], &mut |event| {
+                if let UpdateEvent::Painted(place) = event {
+                    painted += place.pixels();
+                }
+            })
+            .unwrap();
+        self.painted += painted;
+        assert_eq!(decoded.progress, Progress::Finished);
+    }
+
+    /// Asks for all of the screen and waits for it; its pixels.
+    pub(crate) async fn whole(&mut self) -> Vec<u8> {
+        let all = Rectangle::whole(self.init.size);
+        self.ask(false, all).await;
+        self.painted = 0;
+        while self.painted < all.pixels() {
+            self.next().await.expect("the screen");
+        }
+        self.decoder.screen().bytes().to_vec()
+    }
+}
+
+/// A target that the test plays: it has let the gate in and is at its first words' end.
+pub(crate) struct Played {
+    pub(crate) listener: TcpListener,
+    pub(crate) address: SocketAddr,
+}
+
+/// The screen of a played target.
+pub(crate) const PLAYED: Size = Size {
+    width: 64,
+    height: 64,
+};
+
+impl Played {
+    pub(crate) async fn new() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        Self { listener, address }
+    }
+
+    /// Offers a list of security types; what it chose, or `None` if it left.
+    pub(crate) async fn offer(&self, types: &[u8]) -> (TcpStream, Option<u8>) {
+        let (mut stream, _) = soon(self.listener.accept()).await.unwrap();
+        stream.write_all(b"RFB 003.008\n").await.unwrap();
+        let mut version = [0; 12];
+        stream.read_exact(&mut version).await.unwrap();
+        stream.write_all(&[types.len() as u8]).await.unwrap();
+        stream.write_all(types).await.unwrap();
+        let mut choice = [0];
+        let chosen = stream.read_exact(&mut choice).await.is_ok();
+        (stream, chosen.then_some(choice[0]))
+    }
+
+    /// Lets the gate in without a login.
+    pub(crate) async fn let_in(&self) -> TcpStream {
+        let (mut stream, choice) = self.offer(&[1]).await;
+        assert_eq!(choice, Some(1));
+        stream.write_all(&[0; 4]).await.unwrap();
+        let mut shared = [0];
+        stream.read_exact(&mut shared).await.unwrap();
+        assert_eq!(shared, [1], "nobody is thrown out");
+        let mut init = Vec::new();
+        ServerInit {
+            size: PLAYED,
+            pixel_format: PixelFormat::BGRX8888,
+            name: b"played".to_vec(),
+        }
+        .write(&mut init)
+        .unwrap();
+        stream.write_all(&init).await.unwrap();
+        stream
+    }
+}
+
+/// A viewer, a gate and a played target.
+pub(crate) async fn played(change: impl FnOnce(Item) -> Item) -> (Viewer<TcpStream>, Gate, TcpStream) {
+    let played = Played::new().await;
+    let item = change(Item::new(played.address).minimum(VncSecurity::None));
+    let (target, (viewer, gate)) = tokio::join!(played.let_in(), item.viewer(None));
+    (viewer, gate, target)
+}
+
+/// Reads exactly so many bytes.
+pub(crate) async fn take(stream: &mut TcpStream, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    soon(stream.read_exact(&mut bytes)).await.unwrap();
+    bytes
+}

@@ -1,0 +1,14 @@
+//! The gate between viewers and real servers, and between viewers and targets that the test plays byte by byte.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a step that fails is a test that fails"
+)]
+
+mod harness;
+mod logins;
+mod messages;
+mod servers;
+mod site;

@@ -1,0 +1,175 @@
+//! A session with a real server, recorded as a gate does it, and played.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Write};
+use std::net::TcpStream;
+
+use bytes::Bytes;
+use jump_core::keys::SealingKey;
+use jump_core::recording::RecordKind::{FromRep, FromTarget};
+use jump_core::recording::{RecordKind, Recorder, RecordingFolder, RecordingReader};
+use jump_core::secret::Secret;
+use jump_proto_vnc::recording::{Ending, Film, FilmLimits, Player, SheetLayout, png, sheet, survey};
+use jump_proto_vnc::walk::{ServerMessageKind, Walker};
+use jump_proto_vnc::wire::{ClientFramer, ClientMessage, Encoding, PixelFormat, Rectangle, Size};
+
+use super::server::{Screen, connect};
+use super::written::{info, pixels_of_png};
+
+const SIZE: Size = Size {
+    width: 330,
+    height: 210,
+};
+
+/// A client whose bytes of both directions are recorded.
+struct Recorded {
+    stream: TcpStream,
+    recorder: Recorder,
+    walker: Walker,
+    bytes: Vec<u8>,
+    /// How many records were made so far.
+    records: usize,
+}
+
+impl Recorded {
+    async fn record(&mut self, kind: RecordKind, bytes: Bytes) {
+        self.recorder.record(0, kind, bytes).await.unwrap();
+        self.records += 1;
+    }
+
+    async fn say(&mut self, message: ClientMessage<'_>) {
+        let mut bytes = Vec::new();
+        ClientFramer::new().write(&message, &mut bytes).unwrap();
+        self.record(FromRep, Bytes::from(bytes.clone())).await;
+        self.stream.write_all(&bytes).unwrap();
+    }
+
+    /// Receives to the end of the next update.
+    async fn update(&mut self) {
+        loop {
+            let walked = self.walker.walk(&self.bytes).unwrap();
+            self.bytes.drain(..walked.consumed);
+            if walked.ends && walked.message == Some(ServerMessageKind::FramebufferUpdate) {
+                return;
+            }
+            if walked.ends {
+                continue;
+            }
+            let mut more = [0; 4099];
+            let length = self.stream.read(&mut more).unwrap();
+            assert!(length > 0, "the server has gone");
+            let more = Bytes::copy_from_slice(&more[..length]);
+            self.bytes.extend_from_slice(&more);
+            self.record(FromTarget, more).await;
+        }
+    }
+
+    async fn ask(&mut self, incremental: bool) {
+        self.say(ClientMessage::UpdateRequest {
+            incremental,
+            rectangle: Rectangle::whole(SIZE),
+        })
+        .await;
+        self.update().await;
+    }
+}
+
+#[tokio::test]
+async fn a_recorded_session_shows_at_any_moment_what_was_on_the_screen() {
+    let screen = Screen::new(SIZE.width, SIZE.height, 24);
+    let folder = tempfile::tempdir().unwrap();
+    let key = SealingKey::from_seed(Secret::new([9; 32]));
+    let recordings = RecordingFolder::open(folder.path(), key.public()).unwrap();
+    let (recorder, task) = recordings.start(info()).await.unwrap();
+    let path = task.path().to_owned();
+    let open = || RecordingReader::open(BufReader::new(File::open(&path).unwrap()), &key);
+
+    let (stream, init) = connect(screen.port);
+    recorder
+        .record(0, FromRep, Bytes::from_static(&[1]))
+        .await
+        .unwrap();
+    recorder.record(0, FromTarget, init.into()).await.unwrap();
+    let mut client = Recorded {
+        stream,
+        recorder,
+        walker: Walker::new(PixelFormat::BGRX8888),
+        bytes: Vec::new(),
+        records: 2,
+    };
+    let stages = [
+        (Encoding::ZRLE, PixelFormat::BGRX8888),
+        (Encoding::TIGHT, PixelFormat::RGBX8888),
+        (Encoding::HEXTILE, PixelFormat::BGRX8888),
+        (Encoding::ZRLE, PixelFormat::RGBX8888),
+    ];
+    let mut dumps = Vec::new();
+    for (index, (encoding, format)) in stages.into_iter().enumerate() {
+        client.walker.set_format(format).unwrap();
+        client.say(ClientMessage::SetPixelFormat(format)).await;
+        let encodings = vec![encoding, Encoding::COPY_RECT, Encoding::CURSOR];
+        client.say(ClientMessage::SetEncodings(encodings)).await;
+        client
+            .say(ClientMessage::Pointer {
+                buttons: 0,
+                x: 9,
+                y: 9,
+            })
+            .await;
+        let colours = ["#ff8800", "#12ab34", "#8800ff", "#00ffcc"];
+        screen.run(
+            "xsetroot",
+            &["-mod", "5", "7", "-fg", colours[index], "-bg", "#003366"],
+        );
+        // The first whole picture may still have the cursor in it.
+        client.ask(false).await;
+        client.ask(false).await;
+        dumps.push((client.records, screen.dump()));
+    }
+    drop(client);
+    let ended = task.finish().await.unwrap();
+    assert_eq!(ended.lost, 0);
+
+    let film = Film::new(open().unwrap(), FilmLimits::default()).unwrap();
+    let times: Vec<_> = open().unwrap().map(|record| record.unwrap().at).collect();
+    for (records, dump) in &dumps {
+        let at = times[records - 1];
+        let shown = film.seek(at, open).unwrap().unwrap();
+        assert!(shown.pixels() == dump, "at {at:?}");
+        let mut file = Vec::new();
+        png(&shown, &mut file).unwrap();
+        assert!(&pixels_of_png(&file) == dump);
+    }
+    let mut player = Player::new(open().unwrap());
+    while let Some(at) = player.next_at().unwrap() {
+        player.play_to(at, &mut |_, _| {}).unwrap();
+        let shown = film.seek(at, open).unwrap();
+        assert_eq!(
+            shown.map(|shown| shown.pixels().to_vec()),
+            player.screen().screen().map(|screen| screen.pixels().to_vec()),
+            "at {at:?}"
+        );
+    }
+    assert!(player.screen().cursor().is_some());
+    assert_eq!(player.screen().pointer(), Some((9, 9)));
+
+    // A writer that is killed leaves a beginning of the file.
+    let whole = std::fs::read(&path).unwrap();
+    let found = survey(open().unwrap()).unwrap();
+    assert_eq!(found.ending, Ending::Clean);
+    for length in [whole.len() - 1, whole.len() / 2] {
+        let cut = RecordingReader::open(&whole[..length], &key).unwrap();
+        let cut = survey(cut).unwrap();
+        assert_eq!(cut.ending, Ending::Unclean);
+        assert!(cut.duration <= found.duration);
+    }
+    let layout = SheetLayout {
+        columns: 3,
+        pictures: 6,
+        cell: Size {
+            width: 100,
+            height: 100,
+        },
+    };
+    assert_eq!(sheet(open, layout).unwrap().times.len(), 6);
+}
