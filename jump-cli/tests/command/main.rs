@@ -31,3 +31,4 @@ mod support;
 mod transfer;
 mod tunnels;
 mod vault;
+mod vnc;
