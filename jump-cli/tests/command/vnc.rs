@@ -380,7 +380,7 @@ async fn an_ended_session_says_why() {
         "{}",
         open.output()
     );
-    assert!(open.output().contains("ended by ada"), "{}", open.output());
+    open.wait_for_line("ended by ada", LONG).await.unwrap();
     let mut rest = Vec::new();
     // The viewer sees the end; it may be a reset.
     let _ = viewer.read_to_end(&mut rest).await;
