@@ -6,7 +6,7 @@
 //! for those that were asked for after it.
 //!
 //! [`ScreenDecoder`] takes the bytes. [`Player`] pulls them out of a recording up to a time; [`survey`] says what is in one.
-//! Of what they paint [`png`] makes a picture, [`sheet`] an overview, [`apng`] a lossless animation.
+//! Of what they paint [`png()`] makes a picture, [`sheet`] an overview, [`apng`] a lossless animation.
 //! [`Film`] holds what was painted in a form in which any moment is found at once; [`typed`] reads what was typed.
 //!
 //! Nothing is decoded further than a limit of [`limits`](crate::wire::limits), and no exporter holds more than three
