@@ -21,6 +21,12 @@ pub(crate) fn colourful(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// Writes text to standard error in one piece: others write there as well, such as the ssh whose ProxyCommand this is, and
+/// would stand in the middle of a line that is written in several.
+pub(crate) fn complain(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
         Self {
@@ -57,7 +63,7 @@ impl Output {
 
     /// A line on standard error. There is nowhere to report a failure of that.
     pub(crate) fn complain(&self, line: &dyn Display) {
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        complain(&format!("{line}\n"));
     }
 
     pub(crate) const fn paint<T: Display>(&self, colour: Colour, text: T) -> Painted<T> {

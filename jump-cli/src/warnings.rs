@@ -1,9 +1,10 @@
 //! Telling on standard error that a session is about to end: never in the session's own bytes.
 
 use std::convert::Infallible;
-use std::io::Write;
 
 use jump_core::rep::{SessionEvents, SessionNews};
+
+use crate::output::complain;
 
 /// What a line ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +19,10 @@ pub(crate) enum Line {
 pub(crate) async fn tell(mut events: SessionEvents, line: Line) -> Infallible {
     // The end itself is told by whoever drives the session.
     while let Ok(Some(SessionNews::Ending(ending))) = events.next().await {
-        let mut errors = std::io::stderr().lock();
-        // There is nowhere to report a failure of that.
-        let _ = match line {
-            Line::Plain => writeln!(errors, "jump: {ending}"),
-            Line::Raw => write!(errors, "\r\njump: {ending}\r\n"),
-        };
+        complain(&match line {
+            Line::Plain => format!("jump: {ending}\n"),
+            Line::Raw => format!("\r\njump: {ending}\r\n"),
+        });
     }
     std::future::pending().await
 }
