@@ -21,7 +21,9 @@ def context(name):
 
 
 def say(*words):
-    print(*words, flush=True)
+    # In one piece: print writes the end of a line by itself, and another thread may come between.
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
 
 
 if kind == "http":
