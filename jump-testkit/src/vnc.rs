@@ -1,7 +1,7 @@
 //! Real VNC servers on loopback: TigerVNC, TightVNC, x11vnc and qemu.
 //!
 //! Each has its own port, display and folder, and is killed when it is dropped. [`PASSWORD`] is the password of all of
-//! them; the logins that want a system user take that of [`sshd`](crate::sshd).
+//! them; the logins that want a system user take that of [`sshd`].
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
