@@ -110,14 +110,19 @@ pub fn decide(
 ) -> (Decision, Option<Allowed>) {
     // A session under every rule has a reason for user, method, Jumpoint, role, schedule or approval, and up to three more.
     let mut reasons = Vec::with_capacity(8);
-    let account = check_user(world, user, &mut reasons);
-    let rules = world.item_rules(item);
+    // Both before anything is made of either: on a large site each waits for memory, and so they wait together.
+    let (account, rules) = (world.account(user), world.item_rules(item));
+    check_user(account, &mut reasons);
     if rules.is_none() {
         reasons.push(Reason::UnknownItem);
     }
     let (Some(account), Some(rules)) = (account, rules) else {
         return (denied(reasons), None);
     };
+    // Neither answer is needed before both are on their way.
+    let granted = rules
+        .jumpoint
+        .is_some_and(|jumpoint| account.is_granted(jumpoint));
     let role = applying(world, account, rules.placement);
     if action != Action::Start {
         check_role(world, rules, role, action, &mut reasons);
@@ -132,7 +137,7 @@ pub fn decide(
         return (decision, None);
     }
     check_method(world, account, rules, &mut reasons);
-    check_jumpoint(world, account, rules, &mut reasons);
+    check_jumpoint(world, account, rules, granted, &mut reasons);
     let policy_id = role.policy.or(rules.jump_policy);
     check_role(world, rules, role, action, &mut reasons);
     let policy = policy_id.and_then(|id| world.policy(id)).map(|policy| &**policy);
@@ -173,18 +178,16 @@ fn denied(reasons: Vec<Reason>) -> Decision {
     }
 }
 
-fn check_user<'w>(world: &'w World, user: UserId, reasons: &mut Vec<Reason>) -> Option<&'w Account> {
-    let Some(account) = world.account(user) else {
-        reasons.push(Reason::UnknownUser);
-        return None;
-    };
-    let user = account.rules.name.clone();
-    reasons.push(if account.rules.enabled {
-        Reason::UserEnabled { user }
-    } else {
-        Reason::UserDisabled { user }
+fn check_user(account: Option<&Account>, reasons: &mut Vec<Reason>) {
+    reasons.push(match account {
+        Some(Account { rules, .. }) if rules.enabled => Reason::UserEnabled {
+            user: rules.name.clone(),
+        },
+        Some(Account { rules, .. }) => Reason::UserDisabled {
+            user: rules.name.clone(),
+        },
+        None => Reason::UnknownUser,
     });
-    Some(account)
 }
 
 fn check_method(world: &World, account: &Account, item: &ItemRules, reasons: &mut Vec<Reason>) {
@@ -197,7 +200,14 @@ fn check_method(world: &World, account: &Account, item: &ItemRules, reasons: &mu
     });
 }
 
-fn check_jumpoint(world: &World, account: &Account, item: &ItemRules, reasons: &mut Vec<Reason>) {
+/// `granted` is whether the account itself has the Jumpoint.
+fn check_jumpoint(
+    world: &World,
+    account: &Account,
+    item: &ItemRules,
+    granted: bool,
+    reasons: &mut Vec<Reason>,
+) {
     let method = item.method;
     let Some(id) = item.jumpoint else {
         reasons.push(if method.needs_jumpoint() {
@@ -219,7 +229,7 @@ fn check_jumpoint(world: &World, account: &Account, item: &ItemRules, reasons: &
             jumpoint: name,
             method,
         }
-    } else if !world.reaches_jumpoint(account, id) {
+    } else if !granted && !world.gives_jumpoint(account, id) {
         Reason::JumpointNotGranted { jumpoint: name }
     } else {
         Reason::JumpointGranted { jumpoint: name }

@@ -257,15 +257,13 @@ impl World {
     #[must_use]
     pub fn may_use_jumpoint(&self, user: UserId, jumpoint: JumpointId) -> bool {
         self.account(user)
-            .is_some_and(|account| self.reaches_jumpoint(account, jumpoint))
+            .is_some_and(|account| account.is_granted(jumpoint) || self.gives_jumpoint(account, jumpoint))
     }
 
-    /// The same for an account.
-    pub(crate) fn reaches_jumpoint(&self, account: &Account, jumpoint: JumpointId) -> bool {
-        account.is_granted(jumpoint)
-            || self
-                .policies_about(account)
-                .any(|entry| entry.policy.jumpoints.contains(&jumpoint))
+    /// Whether one of the account's group policies grants the Jumpoint.
+    pub(crate) fn gives_jumpoint(&self, account: &Account, jumpoint: JumpointId) -> bool {
+        self.policies_about(account)
+            .any(|entry| entry.policy.jumpoints.contains(&jumpoint))
     }
 
     /// Whether the user is granted the Jumpoint directly.
