@@ -22,11 +22,23 @@ mod site;
 mod transfer;
 mod tunnel;
 
+use std::sync::OnceLock;
+
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
+
+/// Which of the process's interpreters imported the package, by the address of its `sys` module: types are shared by the
+/// process, so values of two interpreters would meet in them.
+static INTERPRETER: OnceLock<usize> = OnceLock::new();
 
 /// The native half of the package `jump`; use that.
 #[pymodule(gil_used = false)]
 fn _jump(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let here = module.py().import("sys")?.as_ptr() as usize;
+    if *INTERPRETER.get_or_init(|| here) != here {
+        let message = "jump works in one interpreter of a process, and not in subinterpreters besides";
+        return Err(PyImportError::new_err(message));
+    }
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<call::Call>()?;
     module.add_class::<secret::Secret>()?;

@@ -1,7 +1,8 @@
 //! Broker and Jumpoint as values.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use jump_core::audit::{AuditLog, FileAuditLog, MemoryAuditLog};
@@ -17,7 +18,7 @@ use jump_core::{Error, ErrorKind, Result};
 use jump_store::SqliteStore;
 use pyo3::prelude::*;
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::bridge;
 use crate::call::Call;
@@ -37,9 +38,62 @@ const EVENTS: usize = 100_000;
 #[pyclass(frozen, module = "jump._jump")]
 pub(crate) struct Broker {
     engine: Arc<Engine>,
-    broker: CoreBroker,
+    /// `None` once it was stopped.
+    broker: Mutex<Option<CoreBroker>>,
+    /// The threads of its tasks; what they hold goes with them. `None` once it was stopped.
+    tasks: Mutex<Option<Arc<Engine>>>,
+    /// Says whether anything still has the site's files open.
+    audit: Weak<dyn AuditLog>,
     address: String,
-    serving: Mutex<Option<JoinHandle<Result<()>>>>,
+    key: String,
+    serving: Running<Result<()>>,
+}
+
+/// How long the site's files may stay open after a broker was stopped.
+const LETTING_GO: Duration = Duration::from_secs(5);
+
+/// Something that runs until it ends by itself or is told to.
+struct Running<T> {
+    abort: AbortHandle,
+    /// `None` once somebody has heard how it ended.
+    task: Arc<tokio::sync::Mutex<Option<JoinHandle<T>>>>,
+}
+
+impl<T> Clone for Running<T> {
+    fn clone(&self) -> Self {
+        Self {
+            abort: self.abort.clone(),
+            task: self.task.clone(),
+        }
+    }
+}
+
+impl<T> Running<T> {
+    fn new(task: JoinHandle<T>) -> Self {
+        Self {
+            abort: task.abort_handle(),
+            task: Arc::new(tokio::sync::Mutex::new(Some(task))),
+        }
+    }
+
+    /// Waits for its end. `None` if it was told to end, or somebody has heard already. Cancel-safe.
+    async fn ended(&self) -> Option<T> {
+        let mut task = self.task.lock().await;
+        let ended = match task.as_mut() {
+            Some(running) => running.await.ok(),
+            None => None,
+        };
+        *task = None;
+        ended
+    }
+}
+
+impl Broker {
+    fn running(&self, py: Python<'_>) -> PyResult<CoreBroker> {
+        let broker = lock(&self.broker).clone();
+        let stopped = || Error::new(ErrorKind::Closed, "use a broker", "it was stopped");
+        raise(py, broker.ok_or_else(stopped))
+    }
 }
 
 /// The parts of a site that outlive a broker.
@@ -106,7 +160,10 @@ impl Broker {
         folder: Option<PathBuf>,
         public_address: Option<String>,
     ) -> PyResult<Call> {
-        let engine = raise(py, Engine::start())?;
+        let (engine, tasks) = raise(
+            py,
+            Engine::start().and_then(|engine| Ok((engine, Engine::start()?))),
+        )?;
         let start = async move {
             let opened = tokio::task::spawn_blocking(move || match folder {
                 Some(folder) => Kept::in_folder(&folder),
@@ -115,6 +172,7 @@ impl Broker {
             let kept = opened.await.map_err(stopped)??;
             let listener = TcpTransport.listen(&listen).await?;
             let address = public_address.unwrap_or_else(|| listener.address());
+            let (key, audit) = (kept.key.public().to_string(), Arc::downgrade(&kept.audit));
             let recording_key = kept.recording_key.public();
             let broker = CoreBroker::builder(kept.key, kept.store, kept.audit)
                 .settings(|settings| {
@@ -125,18 +183,23 @@ impl Broker {
                 .await?;
             let served = broker.clone();
             let serving = tokio::spawn(async move { served.serve(listener).await });
-            Ok((broker, address, serving))
+            Ok((broker, audit, address, key, Running::new(serving)))
         };
+        let start = tasks.handle().spawn(start);
+        let start = async move { start.await.map_err(stopped)? };
         let kept = engine.clone();
         Ok(Call::new(
             &engine,
             start,
-            move |py, (broker, address, serving)| {
+            move |py, (broker, audit, address, key, serving)| {
                 let broker = Broker {
                     engine: kept,
-                    broker,
+                    broker: Mutex::new(Some(broker)),
+                    tasks: Mutex::new(Some(tasks)),
+                    audit,
                     address,
-                    serving: Mutex::new(Some(serving)),
+                    key,
+                    serving,
                 };
                 Ok(Py::new(py, broker)?.into_any())
             },
@@ -151,61 +214,65 @@ impl Broker {
 
     /// The key that others pin.
     #[getter]
-    fn key(&self) -> String {
-        self.broker.public_key().to_string()
+    fn key(&self) -> &str {
+        &self.key
     }
 
     /// Asks it anything as the embedding program, as JSON; gives the answer as JSON.
     fn request(&self, py: Python<'_>, request: &str) -> PyResult<Call> {
         let request: RepRequest = raise(py, bridge::read("ask the broker", request))?;
-        let broker = self.broker.clone();
+        let broker = self.running(py)?;
         let ask = async move { bridge::write(&broker.request(&Caller::local(), request).await?) };
         Ok(Call::new(&self.engine, ask, text))
     }
 
     /// Ends a live session.
     fn end_session(&self, py: Python<'_>, session: &str) -> PyResult<()> {
-        let ended = session.parse::<SessionId>().and_then(|session| {
-            self.broker
-                .end_session(session, EndReason::EndedBy("the embedding program".to_owned()))
-        });
+        let broker = self.running(py)?;
+        let reason = EndReason::EndedBy("the embedding program".to_owned());
+        let ended = session
+            .parse::<SessionId>()
+            .and_then(|session| broker.end_session(session, reason));
         raise(py, ended)
     }
 
     /// The ids of the sessions that run now.
     fn live_sessions(&self) -> Vec<String> {
-        self.broker
-            .live_sessions()
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        let broker = lock(&self.broker).clone();
+        let sessions = broker.map(|broker| broker.live_sessions());
+        sessions.iter().flatten().map(ToString::to_string).collect()
     }
 
-    /// Waits until it cannot serve any more, and raises why.
+    /// Waits until it cannot serve any more, and raises why; returns if it was stopped.
     fn stopped(&self) -> Call {
-        let serving = lock(&self.serving).take();
-        Call::unit(&self.engine, async move {
-            match serving {
-                Some(serving) => match serving.await {
-                    Ok(served) => served,
-                    // It was told to stop.
-                    Err(_) => Ok(()),
-                },
-                None => Ok(()),
-            }
-        })
+        let serving = self.serving.clone();
+        Call::unit(
+            &self.engine,
+            async move { serving.ended().await.unwrap_or(Ok(())) },
+        )
     }
 
-    /// Ends every session with a reason, accounts for it, and closes every connection.
+    /// Ends every session with a reason, accounts for it, closes every connection, and lets go of the site's files.
     fn stop(&self) -> Call {
-        let serving = lock(&self.serving).take();
-        let broker = self.broker.clone();
+        let (serving, audit) = (self.serving.clone(), self.audit.clone());
+        let (broker, tasks) = (lock(&self.broker).take(), lock(&self.tasks).take());
         Call::unit(&self.engine, async move {
-            if let Some(serving) = serving {
-                serving.abort();
+            serving.abort.abort();
+            // How it ended is for whoever asks with `stopped`.
+            let _ = serving.ended().await;
+            if let (Some(broker), Some(tasks)) = (broker, tasks) {
+                let ending = tasks.handle().spawn(async move { broker.shutdown().await });
+                ending.await.map_err(stopped)?;
             }
-            broker.shutdown().await;
-            Ok(())
+            let let_go = async {
+                while audit.strong_count() > 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(LETTING_GO, let_go).await.map_err(|_| {
+                let message = "something still holds the site's files";
+                Error::new(ErrorKind::Timeout, "stop a broker", message)
+            })
         })
     }
 
@@ -238,7 +305,7 @@ pub(crate) struct Jumpoint {
     engine: Arc<Engine>,
     jumpoint: CoreJumpoint,
     name: String,
-    running: Mutex<Option<JoinHandle<Error>>>,
+    running: Running<Error>,
 }
 
 #[pymethods]
@@ -296,7 +363,7 @@ impl Jumpoint {
                 engine: kept,
                 jumpoint,
                 name,
-                running: Mutex::new(Some(running)),
+                running: Running::new(running),
             };
             Ok(Py::new(py, jumpoint)?.into_any())
         }))
@@ -315,24 +382,20 @@ impl Jumpoint {
 
     /// Waits until it cannot serve any more, and raises why; returns if it was stopped.
     fn stopped(&self) -> Call {
-        let running = lock(&self.running).take();
-        Call::unit(&self.engine, async move {
-            match running {
-                Some(running) => running.await.map_or(Ok(()), Err),
-                None => Ok(()),
-            }
-        })
+        let running = self.running.clone();
+        Call::unit(
+            &self.engine,
+            async move { running.ended().await.map_or(Ok(()), Err) },
+        )
     }
 
     /// Ends its sessions and disconnects.
     fn stop(&self) -> Call {
-        let running = lock(&self.running).take();
+        let running = self.running.clone();
         Call::unit(&self.engine, async move {
-            if let Some(running) = running {
-                running.abort();
-                // It was told to, so it is no failure.
-                let _ = running.await;
-            }
+            running.abort.abort();
+            // How it ended is for whoever asks with `stopped`.
+            let _ = running.ended().await;
             Ok(())
         })
     }

@@ -147,7 +147,11 @@ pub(crate) async fn import(rep: &Rep, wanted: &Import, dry_run: bool) -> Result<
             Ok(plan) => plan,
             Err(Refusal::Error(error)) => return Err(error),
             Err(Refusal::Problems(problems)) => {
-                return bridge::write(&json!({ "problems": problems.list(), "count": problems.count() }));
+                return bridge::write(&json!({
+                    "problems": problems.list(),
+                    "count": problems.count(),
+                    "message": problems.to_error().to_string(),
+                }));
             }
         };
         if dry_run || plan.changes.is_empty() {

@@ -21,8 +21,8 @@ PROGRAM = """
 import sys, tempfile, jump
 with tempfile.TemporaryDirectory() as place:
     with jump.sync.connect(sys.argv[1]) as rep, rep.shell("web-1") as shell:
-        print("waiting", flush=True)
         try:
+            print("waiting", flush=True)
             {blocking}
         except KeyboardInterrupt:
             print("interrupted", flush=True)
@@ -33,8 +33,8 @@ ASYNC = """
 import asyncio, sys, jump
 async def main():
     async with jump.connect(sys.argv[1]) as rep, rep.shell("web-1") as shell:
-        print("waiting", flush=True)
         try:
+            print("waiting", flush=True)
             await shell.run("sleep 60")
         finally:
             print("cleaned up", flush=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import dataclasses
+import io
 import pathlib
 
 import pandas
@@ -37,24 +39,24 @@ async def test_a_list_shows_what_one_may_see_as_typed_rows(site: Site) -> None:
 
 async def test_lists_longer_than_a_page_are_read_to_their_end(site: Site) -> None:
     async with jump.connect(site.ada) as rep:
-        header = (await rep.export_items("shell_jump", group="default")).splitlines()[0]
-        names = header.split(",")
+        template = next(csv.DictReader(io.StringIO(await rep.export_items("shell_jump"))))
         await rep.edit({"edit": "add_group", "name": "many", "comments": ""})
-        made = []
+        out = io.StringIO(newline="")
+        writer = csv.DictWriter(out, template)
+        writer.writeheader()
         for number in range(1005):
-            fields = {"name": f"many-{number:04}", "group": "many", "jumpoint": "local"}
-            fields["hostname"] = "192.0.2.1"
-            made.append(",".join(fields.get(name, "") for name in names))
-        csv = "\r\n".join([header, *made]) + "\r\n"
-        planned = await rep.import_items("shell_jump", csv, dry_run=True)
+            name = f"many-{number:04}"
+            writer.writerow(template | {"name": name, "jump_group": "many"})
+        file = out.getvalue()
+        planned = await rep.import_items("shell_jump", file, dry_run=True)
         assert (planned.made, planned.added) == (False, 1005)
-        imported = await rep.import_items("shell_jump", csv)
+        imported = await rep.import_items("shell_jump", file)
         assert (imported.made, imported.added, len(imported.differences)) == (True, 1005, 1005)
         assert len(await rep.items(group="many")) == 1005
         with pytest.raises(jump.ImportRefused) as caught:
-            await rep.import_items("shell_jump", csv)
+            await rep.import_items("shell_jump", file)
         assert caught.value.count == 1005 and caught.value.problems[0]["row"] == 2
-        skipped = await rep.import_items("shell_jump", csv, on_conflict="skip")
+        skipped = await rep.import_items("shell_jump", file, on_conflict="skip")
         assert (skipped.added, skipped.skipped) == (0, 1005)
         await rep.edit({"edit": "remove_group", "name": "many"})
 
@@ -65,11 +67,17 @@ async def test_a_site_goes_out_as_a_document_and_comes_back(site: Site) -> None:
         assert "web-1" in document and "[[" in document
         same = await rep.import_site(document)
         assert (same.added, same.changed, same.removed) == (0, 0, 0)
-        more = document + '\n[[jump_groups]]\nname = "imported"\n'
+        more = document + '\n[[groups]]\nname = "imported"\n'
         planned = await rep.import_site(more, dry_run=True)
         assert (planned.made, planned.added) == (False, 1)
         with pytest.raises(jump.InvalidArgument):
             await rep.import_site("not a document")
+
+
+async def accounted(rep: jump.Rep, session: str) -> None:
+    """Waits until the broker has written down how the session ended."""
+    while any(one.id == session for one in await rep.sessions(active=True)):
+        await asyncio.sleep(0)
 
 
 async def test_a_session_that_is_killed_says_who_did_it(site: Site) -> None:
@@ -87,6 +95,7 @@ async def test_a_session_that_is_killed_says_who_did_it(site: Site) -> None:
             assert said == [jump.Ended("ended by ada", normal=False)]
             with pytest.raises(jump.SessionEnded):
                 await shell.run("true")
+        await accounted(admin, session)
         (over,) = [one for one in await admin.sessions() if one.id == session]
         assert not over.active and over.end_reason == "ended_by" and over.ended is not None
         with pytest.raises(jump.NotFound):
@@ -116,8 +125,7 @@ async def test_reports_are_typed_rows_that_make_a_table(site: Site) -> None:
         session = shell.granted.session
         await shell.run("echo reported")
     async with jump.connect(site.ada) as rep:
-        while any(one.id == session for one in await rep.sessions(active=True)):
-            await asyncio.sleep(0)
+        await accounted(rep, session)
         (row,) = [one async for one in rep.report("sessions", session=session)]
         assert (row.user, row.item, row.protocol) == ("bob", "web-1", "ssh")
         assert row.ended is not None and row.ended >= row.started

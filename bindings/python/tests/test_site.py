@@ -54,6 +54,8 @@ async def test_a_site_of_values_serves_a_session_and_comes_back_from_its_folder(
                 assert (await shell.run("echo values")).text == "values\n"
                 assert broker.live_sessions == jumpoint.sessions == [shell.granted.session]
                 broker.end_session(shell.granted.session)
+                (ended,) = [news async for news in shell.news()]
+                assert ended == jump.Ended("ended by the embedding program", normal=False)
                 with pytest.raises(jump.SessionEnded, match="the embedding program"):
                     await shell.run("true")
             await rep.set_credential("web", "", None)

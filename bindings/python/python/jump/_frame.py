@@ -6,14 +6,14 @@ from typing import Any
 
 from . import _jump
 from ._errors import Closed
-from ._values import Picture, array_interface
+from ._values import Picture, array_interface, image_of
 
 
 class Frame:
     """The picture on the screen, shared with the session and not copied.
 
-    `numpy.asarray(frame)`, `PIL.Image.fromarray(frame)` and `frame.pixels` look at the same memory. While it is held, the
-    session takes nothing from the target: look, copy what you keep, and leave the `with`.
+    `frame.pixels`, `numpy.asarray(frame)` and Pillow's `frame.image()` look at the same memory. While it is held, the session
+    takes nothing from the target: look, copy what you keep, and leave the `with`.
     """
 
     def __init__(self, raw: _jump.Frame) -> None:
@@ -38,9 +38,17 @@ class Frame:
             self._pixels = whole.cast("B", (self.height, self.width, 4))
         return self._pixels
 
+    def image(self) -> Any:
+        """A `PIL.Image.Image` on the same memory; it takes Pillow. Copy it to keep it."""
+        return image_of(self.width, self.height, self._bytes())
+
+    def tobytes(self) -> bytes:
+        """A copy of the pixels, for what asks for them by this name."""
+        return bytes(self._bytes())
+
     def copy(self) -> Picture:
         """A copy, for keeping."""
-        return Picture(self.width, self.height, bytes(self._bytes()))
+        return Picture(self.width, self.height, self.tobytes())
 
     @property
     def __array_interface__(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from os import PathLike
+from types import GenericAlias
 from typing import Any, Generic, Literal, NoReturn, SupportsIndex, TypeVar, final
 
 _T = TypeVar("_T")
@@ -38,6 +39,8 @@ def jump_methods() -> list[str]: ...
 def reason_words(reasons: str) -> str: ...
 @final
 class Call(Generic[_T]):
+    @classmethod
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     def start(
         self,
         done: Callable[[_T, BaseException | None], object],

@@ -191,10 +191,8 @@ def imported(call: _jump.Call[str]) -> Operation[Imported]:
     answer = json.loads((yield call))
     if "problems" not in answer:
         return row(Imported, answer)
-    problems, count = answer["problems"], answer["count"]
-    more = f"; and {count - 1} more" if count > 1 else ""
-    refused = ImportRefused(f"import: {problems[0]['reason']}{more}", operation="import")
-    refused.problems, refused.count = problems, count
+    refused = ImportRefused(answer["message"], operation="import")
+    refused.problems, refused.count = answer["problems"], answer["count"]
     raise refused
 
 

@@ -112,14 +112,35 @@ class Picture:
     rgba: bytes
     """`width` × `height` pixels of four bytes, row by row: red, green, blue, alpha."""
 
+    def image(self) -> Any:
+        """A `PIL.Image.Image` on the same memory; it takes Pillow."""
+        return image_of(self.width, self.height, self.rgba)
+
     @property
     def __array_interface__(self) -> dict[str, Any]:
         return array_interface(self.width, self.height, self.rgba)
 
+    def tobytes(self) -> bytes:
+        """Its pixels, for what asks for them by this name."""
+        return self.rgba
+
 
 def array_interface(width: int, height: int, pixels: object) -> dict[str, Any]:
     """What numpy and Pillow ask for. The object with the bytes is named, so they keep it as long as they look at it."""
-    return {"version": 3, "shape": (height, width, 4), "typestr": "|u1", "data": pixels}
+    return {
+        "version": 3,
+        "shape": (height, width, 4),
+        "typestr": "|u1",
+        "strides": (width * 4, 4, 1),
+        "data": pixels,
+    }
+
+
+def image_of(width: int, height: int, pixels: Any) -> Any:
+    """A `PIL.Image.Image` on the same memory."""
+    from PIL import Image
+
+    return Image.frombuffer("RGBA", (width, height), pixels, "raw", "RGBA", 0, 1)
 
 
 @dataclass(frozen=True, slots=True)

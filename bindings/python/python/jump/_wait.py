@@ -12,7 +12,7 @@ from . import _jump
 T = TypeVar("T")
 C = TypeVar("C", bound="Closing")
 
-Operation = Generator["_jump.Call[Any]", Any, T]
+Operation = Generator[_jump.Call[Any], Any, T]
 """What an operation asks of the native half, one call after the other, and makes of the answers. It does not know who waits."""
 
 Progress = Callable[[int, "int | None"], object]
