@@ -37,8 +37,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     names = pyfuncitem._fixtureinfo.argnames
     arguments = {name: pyfuncitem.funcargs[name] for name in names}
 
+    limit = None if pyfuncitem.get_closest_marker("patient") else LONG
+
     async def bounded() -> None:
-        async with asyncio.timeout(LONG):
+        async with asyncio.timeout(limit):
             await pyfuncitem.obj(**arguments)
 
     asyncio.run(bounded())

@@ -8,6 +8,8 @@ import os
 import pathlib
 import threading
 
+import pytest
+
 import jump
 from conftest import Site
 
@@ -33,8 +35,9 @@ async def one(rep: jump.Rep) -> None:
         assert (await shell.run("true")).ok
 
 
+@pytest.mark.patient
 async def test_sessions_that_come_and_go_leave_nothing_behind(site: Site) -> None:
-    async with asyncio.timeout(None), jump.connect(site.ada) as rep:
+    async with jump.connect(site.ada) as rep:
         for _ in range(20):
             await one(rep)
         gc.collect()
