@@ -233,6 +233,7 @@ impl Recorded {
             user_name: "ada".to_owned(),
             item_name: "web".to_owned(),
             protocol: "ssh".to_owned(),
+            broker: None,
             started: Timestamp::now() - days(began),
             mode: RecordingMode::Backpressure,
         };
@@ -273,6 +274,7 @@ impl Recorded {
             item_name: "web".to_owned(),
             jumpoint,
             protocol: "ssh".to_owned(),
+            broker: None,
             started: Timestamp::now() - days(50),
             state,
             recording_removed: None,
