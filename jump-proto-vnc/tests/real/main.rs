@@ -11,6 +11,9 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "the servers are processes")]
 
+#[cfg(feature = "h264")]
+#[path = "../../../jump-video/tests/ffmpeg/mod.rs"]
+mod ffmpeg;
 mod recording;
 mod server;
 #[path = "../written/mod.rs"]

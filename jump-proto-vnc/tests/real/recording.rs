@@ -172,4 +172,61 @@ async fn a_recorded_session_shows_at_any_moment_what_was_on_the_screen() {
         },
     };
     assert_eq!(sheet(open, layout).unwrap().times.len(), 6);
+    #[cfg(feature = "h264")]
+    film_shows_what_playing_shows(open);
+}
+
+/// A film of the recording has a picture for each that an animation has, and each is what playing shows at its time.
+#[cfg(feature = "h264")]
+fn film_shows_what_playing_shows<R: Read>(open: impl Fn() -> jump_core::Result<RecordingReader<R>>) {
+    use super::ffmpeg::{pictures, probe, psnr};
+    use jump_proto_vnc::framebuffer::Framebuffer;
+    use jump_proto_vnc::recording::{apng, mp4};
+    use std::io::Cursor;
+    use std::time::Duration;
+
+    let mut film = Vec::new();
+    let made = mp4(&open, 50, &mut film, &mut |_, _| {}).unwrap();
+    assert_eq!((made.size, made.survey.ending), (SIZE, Ending::Clean));
+    let mut animation = Vec::new();
+    apng(&open, Duration::from_millis(20), &mut animation).unwrap();
+    let animation = ::png::Decoder::new(Cursor::new(&animation)).read_info().unwrap();
+    let count = animation
+        .info()
+        .animation_control()
+        .map_or(1, |control| control.num_frames);
+
+    let probed = probe(&film);
+    assert_eq!(
+        (probed.width, probed.height),
+        (SIZE.width.into(), SIZE.height.into())
+    );
+    let begins = made.survey.first_painted.unwrap();
+    let length = (made.survey.duration - begins).as_millis();
+    // The last picture is looked at up to one interval late, and is seen for one interval.
+    let longest = length + 40;
+    assert!(
+        (length..=longest).contains(&probed.duration.into()),
+        "{probed:?}, {length}"
+    );
+    let shown = pictures(&film).pictures;
+    assert_eq!(shown.len(), count as usize);
+    assert_eq!(probed.pictures.len(), count as usize);
+    let mut player = Player::new(open().unwrap());
+    let mut seen = Vec::new();
+    for found in &probed.pictures {
+        let at = begins + Duration::from_millis(found.at);
+        player.play_to(at, &mut |_, _| {}).unwrap();
+        seen.push(player.screen().seen().unwrap());
+    }
+    for (number, picture) in shown.iter().enumerate() {
+        let alike = |seen: &Framebuffer| psnr(picture, seen.pixels(), SIZE.width.into());
+        let ratio = alike(&seen[number]);
+        // The strongest colours there are, in lines of one pixel.
+        assert!(ratio > 20.0, "{number}: {ratio:.1} dB");
+        assert!(
+            seen.iter().all(|other| alike(other) <= ratio),
+            "{number} shows another time"
+        );
+    }
 }
