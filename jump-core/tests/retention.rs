@@ -233,7 +233,6 @@ impl Recorded {
             user_name: "ada".to_owned(),
             item_name: "web".to_owned(),
             protocol: "ssh".to_owned(),
-            broker: None,
             started: Timestamp::now() - days(began),
             mode: RecordingMode::Backpressure,
         };
