@@ -74,7 +74,8 @@ impl<'a> TightHeader<'a> {
             }
             9 => picture(input, rectangle)?.map(Body::Jpeg),
             10 if format.png => picture(input, rectangle)?.map(Body::Png),
-            basic @ 0..=7 if !format.png => read_basic(input, basic, rectangle, format)?,
+            // qemu has no PNG pictures of few colours, and compresses those even in Tight PNG.
+            basic @ 0..=7 if !format.png || !format.smooth => read_basic(input, basic, rectangle, format)?,
             _ => return Err(RfbError::Protocol("a Tight rectangle of an unknown kind")),
         };
         Ok(body.map(|body| Self {
@@ -156,6 +157,33 @@ fn compact_length(input: &mut Input<'_>) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn compressed_data_stand_in_tight_png_only_where_pixels_have_few_colours() {
+        let rectangle = Rectangle {
+            x: 0,
+            y: 0,
+            width: 4,
+            height: 1,
+        };
+        let read = |png, smooth| {
+            let format = TightFormat {
+                pixel: 1,
+                png,
+                smooth,
+            };
+            TightHeader::read(&mut Input::new(&[0]), rectangle, format)
+        };
+        let plain = Body::Plain {
+            filter: Filter::Copy,
+            length: 4,
+        };
+        for (png, smooth) in [(false, false), (false, true), (true, false)] {
+            let header = read(png, smooth).unwrap().unwrap();
+            assert_eq!(header.body, plain, "{png} {smooth}");
+        }
+        assert!(read(true, true).is_err());
+    }
 
     #[test]
     fn lengths_have_one_to_three_bytes() {

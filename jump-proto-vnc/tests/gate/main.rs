@@ -7,8 +7,12 @@
     reason = "a step that fails is a test that fails"
 )]
 
+mod clipboard;
+mod every_login;
 mod harness;
 mod logins;
 mod messages;
 mod servers;
 mod site;
+#[path = "../viewer/mod.rs"]
+mod viewer;

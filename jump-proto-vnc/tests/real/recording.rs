@@ -1,8 +1,7 @@
 //! A session with a real server, recorded as a gate does it, and played.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::BufReader;
 
 use bytes::Bytes;
 use jump_core::keys::SealingKey;
@@ -13,7 +12,11 @@ use jump_proto_vnc::recording::{Ending, Film, FilmLimits, Player, SheetLayout, p
 use jump_proto_vnc::walk::{ServerMessageKind, Walker};
 use jump_proto_vnc::wire::{ClientFramer, ClientMessage, Encoding, PixelFormat, Rectangle, Size};
 
-use super::server::{Screen, connect};
+use jump_testkit::vnc::VncServer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::viewer::{Viewer, soon};
 use super::written::{info, pixels_of_png};
 
 const SIZE: Size = Size {
@@ -41,7 +44,7 @@ impl Recorded {
         let mut bytes = Vec::new();
         ClientFramer::new().write(&message, &mut bytes).unwrap();
         self.record(FromRep, Bytes::from(bytes.clone())).await;
-        self.stream.write_all(&bytes).unwrap();
+        self.stream.write_all(&bytes).await.unwrap();
     }
 
     /// Receives to the end of the next update.
@@ -56,7 +59,7 @@ impl Recorded {
                 continue;
             }
             let mut more = [0; 4099];
-            let length = self.stream.read(&mut more).unwrap();
+            let length = soon(self.stream.read(&mut more)).await.unwrap();
             assert!(length > 0, "the server has gone");
             let more = Bytes::copy_from_slice(&more[..length]);
             self.bytes.extend_from_slice(&more);
@@ -74,9 +77,12 @@ impl Recorded {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_recorded_session_shows_at_any_moment_what_was_on_the_screen() {
-    let screen = Screen::new(SIZE.width, SIZE.height, 24);
+    let size = format!("{}x{}", SIZE.width, SIZE.height);
+    let server = VncServer::tigervnc_with("None", &["-geometry", &size])
+        .await
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let key = SealingKey::from_seed(Secret::new([9; 32]));
     let recordings = RecordingFolder::open(folder.path(), key.public()).unwrap();
@@ -84,14 +90,18 @@ async fn a_recorded_session_shows_at_any_moment_what_was_on_the_screen() {
     let path = task.path().to_owned();
     let open = || RecordingReader::open(BufReader::new(File::open(&path).unwrap()), &key);
 
-    let (stream, init) = connect(screen.port);
+    let viewer = Viewer::start(TcpStream::connect(server.address()).await.unwrap())
+        .await
+        .unwrap();
+    let mut init = Vec::new();
+    viewer.init.write(&mut init).unwrap();
     recorder
         .record(0, FromRep, Bytes::from_static(&[1]))
         .await
         .unwrap();
     recorder.record(0, FromTarget, init.into()).await.unwrap();
     let mut client = Recorded {
-        stream,
+        stream: viewer.stream,
         recorder,
         walker: Walker::new(PixelFormat::BGRX8888),
         bytes: Vec::new(),
@@ -117,14 +127,12 @@ async fn a_recorded_session_shows_at_any_moment_what_was_on_the_screen() {
             })
             .await;
         let colours = ["#ff8800", "#12ab34", "#8800ff", "#00ffcc"];
-        screen.run(
-            "xsetroot",
-            &["-mod", "5", "7", "-fg", colours[index], "-bg", "#003366"],
-        );
+        let pattern = ["-mod", "5", "7", "-fg", colours[index], "-bg", "#003366"];
+        server.run("xsetroot", &pattern).await.unwrap();
         // The first whole picture may still have the cursor in it.
         client.ask(false).await;
         client.ask(false).await;
-        dumps.push((client.records, screen.dump()));
+        dumps.push((client.records, server.screen().await.unwrap().pixels));
     }
     drop(client);
     let ended = task.finish().await.unwrap();
@@ -178,7 +186,7 @@ async fn a_recorded_session_shows_at_any_moment_what_was_on_the_screen() {
 
 /// A film of the recording has a picture for each that an animation has, and each is what playing shows at its time.
 #[cfg(feature = "h264")]
-fn film_shows_what_playing_shows<R: Read>(open: impl Fn() -> jump_core::Result<RecordingReader<R>>) {
+fn film_shows_what_playing_shows<R: std::io::Read>(open: impl Fn() -> jump_core::Result<RecordingReader<R>>) {
     use super::ffmpeg::{pictures, probe, psnr};
     use jump_proto_vnc::framebuffer::Framebuffer;
     use jump_proto_vnc::recording::{apng, mp4};
