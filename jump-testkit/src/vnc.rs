@@ -99,6 +99,14 @@ impl VncServer {
     /// # Errors
     /// As for [`tigervnc`](Self::tigervnc).
     pub async fn tightvnc() -> Result<Self> {
+        Self::tightvnc_of(SIZE).await
+    }
+
+    /// The same with a screen of this width and height.
+    ///
+    /// # Errors
+    /// As for [`tigervnc`](Self::tigervnc).
+    pub async fn tightvnc_of((width, height): (u16, u16)) -> Result<Self> {
         let folder = Folder::new()?;
         password_file(&folder).await?;
         let mut server = Self::new(folder, String::new());
@@ -108,7 +116,7 @@ impl VncServer {
                 run.arg(format!(":{display}"))
                     .args(["-localhost", "-interface", "127.0.0.1"])
                     .args(["-rfbport", &port.to_string(), "-depth", "24", "-geometry"])
-                    .arg(format!("{}x{}", SIZE.0, SIZE.1))
+                    .arg(format!("{width}x{height}"))
                     .args(["-ac", "-rfbauth"])
                     .arg(folder.join("passwd"));
                 run
