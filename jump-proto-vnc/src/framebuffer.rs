@@ -97,10 +97,25 @@ impl Framebuffer {
     /// # Errors
     /// [`RfbError::Protocol`] if it is not wholly on the screen.
     pub fn fill(&mut self, part: Rectangle, colour: Rgba) -> RfbResult<()> {
-        for row in self.rows_mut(part)? {
-            row.fill(colour);
-        }
+        self.paint_one_colour(part, colour)?;
         self.mark(part);
+        Ok(())
+    }
+
+    /// The same, and does not mark it. For parts of a few pixels, of which an update may have a million.
+    ///
+    /// # Errors
+    /// [`RfbError::Protocol`] if it is not wholly on the screen.
+    #[inline]
+    pub(crate) fn paint_one_colour(&mut self, part: Rectangle, colour: Rgba) -> RfbResult<()> {
+        let mut start = self.start(part)?;
+        for _ in 0..height_of(part) {
+            let row = self.pixels.get_mut(start..start + usize::from(part.width));
+            for pixel in row.unwrap_or_default() {
+                *pixel = colour;
+            }
+            start += usize::from(self.size.width);
+        }
         Ok(())
     }
 

@@ -153,10 +153,7 @@ fn begin(
     Ok(Begun::Body(match header.body {
         Body::Fill(pixel) => {
             let colour = context.tight.one(pixel);
-            context
-                .screen
-                .rows_mut(rectangle)?
-                .for_each(|row| row.fill(colour));
+            context.screen.paint_one_colour(rectangle, colour)?;
             return Ok(Begun::Painted);
         }
         Body::Jpeg(length) => State::Jpeg(Collect::new(length)),
