@@ -29,11 +29,9 @@ pub(crate) enum Maker {
 
 impl Maker {
     async fn start(self, size: Size) -> Result<VncServer> {
+        let geometry = format!("{}x{}", size.width, size.height);
         match self {
-            Maker::Tigervnc => {
-                let geometry = format!("{}x{}", size.width, size.height);
-                VncServer::tigervnc_with("None", &["-geometry", &geometry]).await
-            }
+            Maker::Tigervnc => VncServer::tigervnc_with("None", &["-geometry", &geometry]).await,
             Maker::Tightvnc => VncServer::tightvnc_with(&["-geometry", &geometry]).await,
         }
     }
