@@ -7,8 +7,11 @@
     reason = "a step that fails is a test that fails"
 )]
 
+mod formats;
 mod harness;
+mod held;
 mod logins;
 mod messages;
 mod servers;
 mod site;
+mod waiting;
