@@ -212,7 +212,11 @@ impl Follower {
 
     /// At the beginning of an update: it may be in any of the formats that come after the place's.
     fn branch(&mut self, index: usize, bytes: &[u8]) -> RfbResult<()> {
-        let begins = |place: &&Place| !place.within && bytes.get(place.at) == Some(&server_number::UPDATE);
+        let begins = |place: &&Place| {
+            !place.within
+                && place.format + 1 < self.formats.len()
+                && bytes.get(place.at) == Some(&server_number::UPDATE)
+        };
         let Some(place) = self.places.get(index).filter(begins).cloned() else {
             return Ok(());
         };

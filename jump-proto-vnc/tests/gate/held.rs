@@ -58,10 +58,14 @@ fn held_in_recording(records: &[jump_core::recording::Record]) -> usize {
         let told = &mut |event| match event {
             ScreenEvent::Key {
                 down: true, keysym, ..
-            } => drop(keys.insert(keysym)),
+            } => {
+                keys.insert(keysym);
+            }
             ScreenEvent::Key {
                 down: false, keysym, ..
-            } => drop(keys.remove(&keysym)),
+            } => {
+                keys.remove(&keysym);
+            }
             ScreenEvent::Pointer { buttons, .. } => held = usize::from(buttons),
             _ => {}
         };
