@@ -148,6 +148,9 @@ fn words(event: &ScreenEvent, input: bool) -> Option<String> {
             }
         }
         ScreenEvent::Power(code) => format!("power request {code}"),
+        ScreenEvent::NotPassed { what, messages } => {
+            format!("not passed on: {} ({messages} in a row)", what.text())
+        }
         _ => return None,
     })
 }

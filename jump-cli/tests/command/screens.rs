@@ -115,6 +115,10 @@ fn session() -> Recorded {
         (RecordKind::FromRep, typed),
         (RecordKind::FromTarget, copied(b"hi")),
         (RecordKind::FromTarget, painted(200)),
+        (
+            RecordKind::Event,
+            br#"{"event":"dropped","what":"resize","messages":3}"#.to_vec(),
+        ),
     ])
 }
 
@@ -187,7 +191,8 @@ async fn what_was_typed_on_a_screen_is_told_only_if_asked_for() {
     let text = recorded.run("export", &["--format", "text"]).await.ok();
     assert_eq!(
         text,
-        "0:00.000 screen of 30x20: desk\\u{1b}]0;x\n0:01.500 clipboard from the target: hi\n"
+        "0:00.000 screen of 30x20: desk\\u{1b}]0;x\n0:01.500 clipboard from the target: hi\n\
+         0:02.500 not passed on: another size of the screen (3 in a row)\n"
     );
     let text = recorded
         .run("export", &["--format", "text", "--input"])
@@ -195,7 +200,7 @@ async fn what_was_typed_on_a_screen_is_told_only_if_asked_for() {
         .ok();
     assert!(text.ends_with("0:01.000 typed: ls\n"), "{text}");
     let played = recorded.run("play", &[]).await.ok();
-    assert!(played.contains("0:02.000 long, 2 updates"), "{played}");
+    assert!(played.contains("0:02.500 long, 2 updates"), "{played}");
 }
 
 #[tokio::test]

@@ -26,8 +26,10 @@ pub(crate) struct Tight {
 enum State {
     Jpeg(Collect),
     Png(Collect),
+    /// Row by row.
     Plain {
-        data: Collect,
+        row: Collect,
+        left: usize,
         painter: Painter,
     },
     Packed {
@@ -77,12 +79,16 @@ impl Tight {
                 }
                 Ok(progress)
             }
-            State::Plain { data, painter } => {
-                let progress = data.step(input);
-                if progress == Progress::Finished {
-                    painter.paint(screen, tight, data.bytes())?;
+            State::Plain { row, left, painter } => {
+                while *left > 0 {
+                    if let Progress::Needs(more) = row.step(input) {
+                        return Ok(Progress::Needs(more));
+                    }
+                    painter.paint(screen, tight, row.bytes())?;
+                    *left -= row.bytes().len();
+                    row.clear();
                 }
-                Ok(progress)
+                Ok(Progress::Finished)
             }
             State::Packed {
                 stream,
@@ -159,7 +165,8 @@ fn begin(
         Body::Jpeg(length) => State::Jpeg(Collect::new(length)),
         Body::Png(length) => State::Png(Collect::new(length)),
         Body::Plain { filter, length } => State::Plain {
-            data: Collect::new(length),
+            row: Collect::new(length / usize::from(rectangle.height).max(1)),
+            left: length,
             painter: painter(filter)?,
         },
         Body::Packed {

@@ -4,18 +4,19 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use jump_core::id::SessionPolicyId;
-use jump_core::model::{Change, Field, ItemDetails, Name, SessionPolicy, Vnc, VncSecurity};
-use jump_core::protocol::{Backend, Outcome, SessionEvent};
+use jump_core::model::{Change, Field, ItemDetails, Name, SessionPolicy, TargetAddress, Vnc, VncSecurity};
+use jump_core::protocol::{Backend, Dialer, GateContext, Outcome, SessionEvent};
 use jump_core::recording::Record;
 use jump_core::secret::Secret;
 use jump_core::session::{
     Credential, CredentialSecret, EndReason, Grant, RecordingMode, SessionPermission, StopHandle,
 };
+use jump_core::stream::BoxStream;
 use jump_proto_vnc::VncBackend;
 use jump_proto_vnc::wire::{PixelFormat, ServerInit, Size, Version};
-use jump_testkit::gate;
+use jump_testkit::gate::{self, GateEnds};
 use jump_testkit::world::Site;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -87,25 +88,17 @@ impl Item {
     /// Starts a gate; the other end of it is the rep's.
     pub(crate) async fn gate(&self, credential: Option<Credential>) -> (TcpStream, Gate) {
         let (context, ends) = gate::context(self.grant(), credential);
-        let records = Arc::new(Mutex::new(Vec::new()));
-        let taken = ends.recording.map(|mut queue| {
-            let records = records.clone();
-            tokio::spawn(async move {
-                while let Some(record) = queue.next().await {
-                    records.lock().unwrap().push(record);
-                }
-            })
-        });
         let (rep, near) = tcp_pair().await;
-        let outcome = tokio::spawn(async move { VncBackend::new().gate(Box::new(near), context).await });
-        let gate = Gate {
-            stop: ends.stop,
-            events: ends.events,
-            outcome,
-            records,
-            taken,
-        };
-        (rep, gate)
+        (rep, run(context, ends, Box::new(near)))
+    }
+
+    /// Starts a gate without a socket: the rep's end and the target's, each with 64 KiB of room.
+    pub(crate) fn gate_in_memory(&self) -> (DuplexStream, DuplexStream, Gate) {
+        let (mut context, ends) = gate::context(self.grant(), None);
+        let (rep, near) = tokio::io::duplex(64 * 1024);
+        let (far, target) = tokio::io::duplex(64 * 1024);
+        context.dialer = Arc::new(Given(Mutex::new(Some(far))));
+        (rep, target, run(context, ends, Box::new(near)))
     }
 
     /// A viewer that the gate has let in.
@@ -140,6 +133,38 @@ impl Item {
             }
         })
         .await
+    }
+}
+
+/// The one target that there is.
+#[derive(Debug)]
+struct Given(Mutex<Option<DuplexStream>>);
+
+#[async_trait::async_trait]
+impl Dialer for Given {
+    async fn dial(&self, _: &TargetAddress) -> jump_core::Result<BoxStream> {
+        Ok(Box::new(
+            self.0.lock().unwrap().take().expect("it is dialled once"),
+        ))
+    }
+}
+
+fn run(context: GateContext, ends: GateEnds, near: BoxStream) -> Gate {
+    let records = Arc::new(Mutex::new(Vec::new()));
+    let taken = ends.recording.map(|mut queue| {
+        let records = records.clone();
+        tokio::spawn(async move {
+            while let Some(record) = queue.next().await {
+                records.lock().unwrap().push(record);
+            }
+        })
+    });
+    Gate {
+        stop: ends.stop,
+        events: ends.events,
+        outcome: tokio::spawn(async move { VncBackend::new().gate(near, context).await }),
+        records,
+        taken,
     }
 }
 
@@ -229,21 +254,33 @@ impl Played {
     pub(crate) async fn let_in(&self) -> TcpStream {
         let (mut stream, choice) = self.offer(&[1]).await;
         assert_eq!(choice, Some(1));
-        stream.write_all(&[0; 4]).await.unwrap();
-        let mut shared = [0];
-        stream.read_exact(&mut shared).await.unwrap();
-        assert_eq!(shared, [1], "nobody is thrown out");
-        let mut init = Vec::new();
-        ServerInit {
-            size: PLAYED,
-            pixel_format: PixelFormat::BGRX8888,
-            name: b"played".to_vec(),
-        }
-        .write(&mut init)
-        .unwrap();
-        stream.write_all(&init).await.unwrap();
+        greet(&mut stream).await;
         stream
     }
+}
+
+/// Lets the gate in that has chosen no login.
+async fn greet(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    stream.write_all(&[0; 4]).await.unwrap();
+    let mut shared = [0];
+    stream.read_exact(&mut shared).await.unwrap();
+    assert_eq!(shared, [1], "nobody is thrown out");
+    let mut init = Vec::new();
+    ServerInit {
+        size: PLAYED,
+        pixel_format: PixelFormat::BGRX8888,
+        name: b"played".to_vec(),
+    }
+    .write(&mut init)
+    .unwrap();
+    stream.write_all(&init).await.unwrap();
+}
+
+/// Plays a target that lets in whoever asks, over any stream.
+pub(crate) async fn let_in(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    stream.write_all(b"RFB 003.008\n\x01\x01").await.unwrap();
+    stream.read_exact(&mut [0; 13]).await.unwrap();
+    greet(stream).await;
 }
 
 /// A viewer, a gate and a played target.

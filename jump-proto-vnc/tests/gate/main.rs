@@ -9,10 +9,13 @@
 
 mod clipboard;
 mod every_login;
+mod formats;
 mod harness;
+mod held;
 mod logins;
 mod messages;
 mod servers;
 mod site;
 #[path = "../viewer/mod.rs"]
 mod viewer;
+mod waiting;
