@@ -1,0 +1,141 @@
+//! Building C and C++ programs against the library that cargo has just built.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use jump_testkit::folder::Folder;
+use jump_testkit::process::command;
+use tokio::process::Command;
+
+/// What a program is checked with while it runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Checks {
+    None,
+    AddressAndUndefined,
+    Threads,
+}
+
+impl Checks {
+    const fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::None => &[],
+            Self::AddressAndUndefined => &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+            Self::Threads => &["-fsanitize=thread"],
+        }
+    }
+}
+
+/// A built program.
+pub(crate) struct Program {
+    folder: Folder,
+}
+
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub(crate) fn include() -> PathBuf {
+    root().join("include")
+}
+
+/// Cargo builds it beside the tests of its package.
+pub(crate) fn shared_library() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let library = test.with_file_name("libjump.so");
+    assert!(library.exists(), "{} is not there", library.display());
+    library
+}
+
+/// Runs a command to its end.
+pub(crate) async fn output(mut command: Command) -> String {
+    let done = command.stdin(Stdio::null()).output().await.unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let complained = String::from_utf8_lossy(&done.stderr);
+    assert!(
+        done.status.success(),
+        "{:?}: {said}{complained}",
+        command.as_std()
+    );
+    said
+}
+
+impl Program {
+    pub(crate) async fn c(source: &str, checks: Checks) -> Self {
+        let source = root().join("tests/c").join(source);
+        let flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic"];
+        Self::build("gcc", &flags, checks, &[source], &[]).await
+    }
+
+    pub(crate) async fn c_text(text: &str, checks: Checks) -> Self {
+        let folder = Folder::new().unwrap();
+        let source = folder.join("program.c");
+        std::fs::write(&source, text).unwrap();
+        let flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic"];
+        Self::build("gcc", &flags, checks, &[source], &[]).await
+    }
+
+    /// `more` are sources and flags.
+    pub(crate) async fn cpp(source: &str, checks: Checks, more: &[&str]) -> Self {
+        let folder = root().join("tests/cpp");
+        let mut sources = vec![folder.join(source)];
+        let (flags, more): (Vec<&str>, Vec<&str>) = more.iter().partition(|one| one.starts_with('-'));
+        sources.extend(more.iter().map(|source| folder.join(source)));
+        let standard = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-pedantic"];
+        Self::build("g++", &standard, checks, &sources, &flags).await
+    }
+
+    async fn build(
+        compiler: &str,
+        flags: &[&str],
+        checks: Checks,
+        sources: &[PathBuf],
+        more: &[&str],
+    ) -> Self {
+        let folder = Folder::new().unwrap();
+        for name in ["libjump.so", "libjump.so.0"] {
+            std::os::unix::fs::symlink(shared_library(), folder.join(name)).unwrap();
+        }
+        let mut compile = command(compiler);
+        compile
+            .args(flags)
+            .args(checks.flags())
+            .args(more)
+            .args(["-g", "-O1"])
+            .arg("-I")
+            .arg(include())
+            .arg("-I")
+            .arg(root().join("../bindings/cpp/include"))
+            .arg("-I")
+            .arg(root().join("tests/c"))
+            .args(sources)
+            .arg("-o")
+            .arg(folder.join("program"))
+            .arg("-L")
+            .arg(folder.path())
+            .arg(format!("-Wl,-rpath,{}", folder.path().display()))
+            .args(["-ljump", "-lpthread"]);
+        output(compile).await;
+        Self { folder }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join("program")
+    }
+
+    pub(crate) fn command(&self) -> Command {
+        command(self.path())
+    }
+
+    pub(crate) fn under_valgrind(&self) -> Command {
+        let mut valgrind = command("valgrind");
+        valgrind
+            .args(["--quiet", "--error-exitcode=9", "--fair-sched=yes"])
+            .arg(self.path());
+        valgrind
+    }
+}
+
+/// A path as an argument.
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
