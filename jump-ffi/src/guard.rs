@@ -1,5 +1,6 @@
 //! What every export runs in.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -30,6 +31,13 @@ fn check_caller() -> Result<()> {
     Ok(())
 }
 
+/// Drops what was panicked with, which may panic once more.
+fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(move || drop(payload))) {
+        std::mem::forget(another);
+    }
+}
+
 /// Runs the body of an export; an error goes to `error_out`, as does a panic.
 pub(crate) fn guard(error_out: &Out<*mut jump_error>, body: impl FnOnce() -> Result<()>) -> jump_status {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -44,8 +52,7 @@ pub(crate) fn guard(error_out: &Out<*mut jump_error>, body: impl FnOnce() -> Res
                 .downcast_ref::<&str>()
                 .map(|text| (*text).to_owned())
                 .or_else(|| payload.downcast_ref::<String>().cloned());
-            // What was panicked with may panic when it is dropped.
-            std::mem::forget(payload);
+            discard(payload);
             ErrorObject::panic(&said.unwrap_or_default())
         }
     };
@@ -63,7 +70,7 @@ pub(crate) fn guard(error_out: &Out<*mut jump_error>, body: impl FnOnce() -> Res
 pub(crate) fn guard_value<T>(otherwise: T, body: impl FnOnce() -> Result<T>) -> T {
     catch_unwind(AssertUnwindSafe(body))
         .unwrap_or_else(|payload| {
-            std::mem::forget(payload);
+            discard(payload);
             Err(Error::new(ErrorKind::Internal, "call libjump", "it panicked"))
         })
         .unwrap_or(otherwise)
@@ -75,7 +82,7 @@ pub(crate) fn guard_free(body: impl FnOnce() -> Result<()>) -> jump_status {
         Ok(Ok(())) => JUMP_OK,
         Ok(Err(error)) => error.kind().number(),
         Err(payload) => {
-            std::mem::forget(payload);
+            discard(payload);
             JUMP_ERR_PANIC
         }
     }

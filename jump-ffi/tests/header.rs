@@ -18,7 +18,7 @@ fn generated() -> String {
             .to_vec(),
         no_includes: true,
         cpp_compat: true,
-        style: Style::Both,
+        style: Style::Type,
         line_length: 132,
         documentation: true,
         documentation_style: DocumentationStyle::Doxy,

@@ -17,7 +17,7 @@ int main(int argc, char **argv) {
         const auto session = rep.open(argv[2]).value();
         const auto shell = session.exec(std::string_view(argv[3])).value();
         std::array<std::uint8_t, 4096> buffer;
-        while (const auto piece = shell.read(buffer.data(), buffer.size()).value(); piece.size > 0) {
+        while (const auto piece = shell.read(buffer.data(), buffer.size()).value()) {
             auto &to = piece.whose == JUMP_SHELL_STDERR ? std::cerr : std::cout;
             to.write(reinterpret_cast<const char *>(buffer.data()), static_cast<std::streamsize>(piece.size)).flush();
         }

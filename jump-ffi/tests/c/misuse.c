@@ -9,20 +9,28 @@
 extern jump_status jump_test_panic(jump_error **error_out);
 
 static jump_rep *rep;
-static int woken, destroyed;
+/* The callbacks write to the second what the program waits for at the first. */
+static int told[2];
 
 static void wake(void *userdata) {
     jump_buf *items = NULL;
     jump_status status;
-    CHECK(userdata == &woken);
+    CHECK(userdata == told);
     status = jump_rep_items(rep, NULL, &items, NULL);
     CHECK(status == JUMP_ERR_INVALID_ARGUMENT && items == NULL);
-    woken = 1;
+    CHECK(write(told[1], "w", 1) == 1);
 }
 
 static void destroy(void *userdata) {
-    CHECK(userdata == &woken);
-    destroyed++;
+    CHECK(userdata == told);
+    CHECK(write(told[1], "d", 1) == 1);
+}
+
+/* Waits for the next callback. */
+static char callback(void) {
+    char which = 0;
+    CHECK(read(told[0], &which, 1) == 1);
+    return which;
 }
 
 int main(int argc, char **argv) {
@@ -36,7 +44,7 @@ int main(int argc, char **argv) {
     int status = 0, round;
     pid_t child;
 
-    CHECK(argc >= 2);
+    CHECK(argc >= 2 && pipe(told) == 0);
     GOOD(jump_context_new(NULL, &context, &error));
     GOOD(jump_login_load(argv[1], &login, &error));
     GOOD(jump_rep_connect(context, login, &rep, &error));
@@ -77,13 +85,14 @@ int main(int argc, char **argv) {
     CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 
     /* A callback that calls the library is refused; it is called when there is an event, and given up once. */
-    GOOD(jump_context_set_wakeup(context, wake, &woken, destroy, &error));
+    GOOD(jump_context_set_wakeup(context, wake, told, destroy, &error));
     GOOD(jump_session_close(session, &error));
+    CHECK(callback() == 'w');
     GOOD(jump_session_next_event(session, 30000, &event, &error));
     CHECK(jump_event_type_of(event) == JUMP_EVENT_ENDED);
     jump_event_free(event);
     GOOD(jump_context_set_wakeup(context, NULL, NULL, NULL, &error));
-    CHECK(woken == 1 && destroyed == 1);
+    CHECK(callback() == 'd');
 
     jump_session_free(session);
     jump_rep_free(rep);

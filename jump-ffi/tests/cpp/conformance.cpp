@@ -40,7 +40,7 @@ static jump_status end_of(const jump::session &session) {
 static std::string read_all(const jump::shell &shell) {
     std::string text;
     std::array<std::uint8_t, 1000> buffer;
-    while (auto piece = shell.read(buffer.data(), buffer.size()).value(); piece.size > 0) {
+    while (const auto piece = shell.read(buffer.data(), buffer.size()).value()) {
         text.append(reinterpret_cast<const char *>(buffer.data()), piece.size);
     }
     return text;

@@ -113,7 +113,7 @@ fn parameter(text: &str) -> Option<Parameter> {
             text.split_at(at + 1)
         }
     };
-    let kind = kind.replace("const", "").replace(' ', "");
+    let kind = kind.replace("const ", "").replace(' ', "");
     Some(Parameter {
         kind,
         name: name.trim().to_owned(),
@@ -143,11 +143,11 @@ impl Parameter {
             "size_t" => "1".to_owned(),
             "uint32_t" | "uint16_t" | "int32_t" | "int64_t" | "jump_status" => "1".to_owned(),
             "bool" => "true".to_owned(),
-            kind if kind.ends_with("**") => format!("({kind})&place"),
+            kind if kind.ends_with("**") => "(void *)place".to_owned(),
             kind if kind.starts_with("jump_") && kind.ends_with('*') && !self.name.ends_with("_out") => {
                 format!("good_{}", kind.trim_end_matches('*'))
             }
-            kind => format!("({kind})&place"),
+            _ => "(void *)place".to_owned(),
         }
     }
 }

@@ -309,6 +309,8 @@ struct piece {
     std::size_t size = 0;
     /// JUMP_SHELL_STDOUT or JUMP_SHELL_STDERR, of a shell.
     jump_shell_output whose = 0;
+    /// Whether it was not the end.
+    explicit operator bool() const noexcept { return size > 0; }
 };
 
 /// How a shell or command ended.
