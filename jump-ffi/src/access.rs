@@ -139,7 +139,8 @@ pub unsafe extern "C" fn jump_world_new(
     guard(&error_out, || {
         world_out.needed("world_out")?;
         // SAFETY: the caller passes NULL or NUL-terminated text.
-        let changes: Vec<Change> = parse_needed(unsafe { text(changes_json, "changes_json") }?, "changes_json")?;
+        let changes: Vec<Change> =
+            parse_needed(unsafe { text(changes_json, "changes_json") }?, "changes_json")?;
         world_out.give(WorldObject(Arc::new(World::restore(changes, 0)?)))
     })
 }
@@ -161,7 +162,8 @@ pub unsafe extern "C" fn jump_decide(
         decision_out.needed("decision_out")?;
         let world = world_of(world)?;
         // SAFETY: the caller passes NULL or NUL-terminated text.
-        let question: Question = parse_needed(unsafe { text(question_json, "question_json") }?, "question_json")?;
+        let question: Question =
+            parse_needed(unsafe { text(question_json, "question_json") }?, "question_json")?;
         decision_out.give(Buffer::json(&question.decide(&world.0)?)?)
     })
 }
@@ -231,15 +233,16 @@ pub unsafe extern "C" fn jump_why(
         answer_out.needed("answer_out")?;
         // SAFETY: the caller passes NULL or NUL-terminated text.
         let answer = unsafe {
-            ask(rep, question_json, async |rep, Why { user, item, at }| {
-                match rep.request(RepRequest::Why { user, item, at }).await? {
-                    Response::Explanation(explanation) => Ok(*explanation),
-                    _ => Err(Error::new(
-                        ErrorKind::Protocol,
-                        "ask the broker",
-                        "it answered another question",
-                    )),
-                }
+            ask(rep, question_json, async |rep, Why { user, item, at }| match rep
+                .request(RepRequest::Why { user, item, at })
+                .await?
+            {
+                Response::Explanation(explanation) => Ok(*explanation),
+                _ => Err(Error::new(
+                    ErrorKind::Protocol,
+                    "ask the broker",
+                    "it answered another question",
+                )),
             })
         }?;
         answer_out.give(answer)

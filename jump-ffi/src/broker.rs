@@ -247,7 +247,12 @@ impl BrokerObject {
             key: key.public(),
         };
         let endpoint = serde_json::to_string(&endpoint).map_err(|error| {
-            Error::new(ErrorKind::Internal, "start a broker", "its address has no form in JSON").with_source(error)
+            Error::new(
+                ErrorKind::Internal,
+                "start a broker",
+                "its address has no form in JSON",
+            )
+            .with_source(error)
         })?;
         Ok(Self {
             context,
@@ -263,10 +268,7 @@ impl BrokerObject {
     }
 
     fn take_running(&self) -> Option<Running> {
-        self.running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 

@@ -225,11 +225,7 @@ pub unsafe extern "C" fn jump_broker_options_set_store(
         let options = table::get::<Options>(options, "options")?;
         if options.settings.data.is_some() {
             let message = "a site is kept in a folder or by callbacks, not both";
-            return Err(Error::new(
-                ErrorKind::InvalidArgument,
-                "plug a store in",
-                message,
-            ));
+            return Err(Error::new(ErrorKind::InvalidArgument, "plug a store in", message));
         }
         let (load, append) = (needed(load, "load")?, needed(append, "append")?);
         options.plugs().journal = Some(JournalPlug { plug, load, append });

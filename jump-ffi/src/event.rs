@@ -165,7 +165,8 @@ impl Event {
     pub(crate) fn of_news(news: &SessionNews) -> Option<Self> {
         match news {
             SessionNews::Ending(ending) => {
-                let json = json!({ "at": ending.at, "seconds_left": ending.seconds_left, "rule": ending.rule });
+                let json =
+                    json!({ "at": ending.at, "seconds_left": ending.seconds_left, "rule": ending.rule });
                 Some(Self::new(JUMP_EVENT_ENDING, &json))
             }
             _ => None,
@@ -180,10 +181,9 @@ impl Event {
                 event.damage = areas.into_iter().map(rectangle).collect();
                 event
             }
-            ScreenEvent::Resized { width, height } => Self::new(
-                JUMP_EVENT_RESIZED,
-                &json!({ "width": width, "height": height }),
-            ),
+            ScreenEvent::Resized { width, height } => {
+                Self::new(JUMP_EVENT_RESIZED, &json!({ "width": width, "height": height }))
+            }
             ScreenEvent::Cursor(cursor) => {
                 let json = cursor.map(|cursor| {
                     json!({

@@ -21,11 +21,23 @@ use crate::plug::JournalPlug;
 #[derive(Deserialize, Serialize)]
 #[serde(tag = "record", rename_all = "snake_case", deny_unknown_fields)]
 enum Record {
-    Commit { expected: Revision, changes: Vec<Change> },
-    NextId { kind: IdKind },
-    PutToken { token: EnrolmentToken },
-    RedeemToken { hash: TokenHash, now: Timestamp },
-    PutSession { session: Box<SessionRecord> },
+    Commit {
+        expected: Revision,
+        changes: Vec<Change>,
+    },
+    NextId {
+        kind: IdKind,
+    },
+    PutToken {
+        token: EnrolmentToken,
+    },
+    RedeemToken {
+        hash: TokenHash,
+        now: Timestamp,
+    },
+    PutSession {
+        session: Box<SessionRecord>,
+    },
 }
 
 /// The store.

@@ -55,7 +55,11 @@ impl Plug {
     }
 
     fn failed(&self, kind: ErrorKind, message: &str) -> Error {
-        Error::new(kind, "ask the embedding program", format!("{}: {message}", self.name))
+        Error::new(
+            kind,
+            "ask the embedding program",
+            format!("{}: {message}", self.name),
+        )
     }
 
     /// Calls on the calling thread.
@@ -232,8 +236,10 @@ impl JournalPlug {
             return Ok(String::new());
         };
         let text = std::str::from_utf8(answer.bytes());
-        text.map(str::to_owned)
-            .map_err(|_| self.plug.failed(ErrorKind::Integrity, "the records are not UTF-8"))
+        text.map(str::to_owned).map_err(|_| {
+            self.plug
+                .failed(ErrorKind::Integrity, "the records are not UTF-8")
+        })
     }
 
     pub(crate) async fn append(&self, record: &Value) -> Result<()> {

@@ -100,13 +100,8 @@ pub unsafe extern "C" fn jump_screen_frame_acquire(
     error_out: *mut *mut jump_error,
 ) -> jump_status {
     // SAFETY: the caller passes NULL or what the header asks for.
-    let (frame_out, view_out, error_out) = unsafe {
-        (
-            Out::handle(frame_out),
-            Out::new(view_out),
-            Out::handle(error_out),
-        )
-    };
+    let (frame_out, view_out, error_out) =
+        unsafe { (Out::handle(frame_out), Out::new(view_out), Out::handle(error_out)) };
     guard(&error_out, || {
         frame_out.needed("frame_out")?;
         view_out.needed("view_out")?;

@@ -152,7 +152,12 @@ impl SessionObject {
             }
         });
         let grant_json = serde_json::to_string(&*grant).map_err(|error| {
-            Error::new(ErrorKind::Internal, "open a session", "the grant has no form in JSON").with_source(error)
+            Error::new(
+                ErrorKind::Internal,
+                "open a session",
+                "the grant has no form in JSON",
+            )
+            .with_source(error)
         })?;
         Ok(Self {
             context,
@@ -311,11 +316,7 @@ pub unsafe extern "C" fn jump_session_open(
         // SAFETY: the caller passes NULL or NUL-terminated text.
         let (item, options) = unsafe { (text(item, "item")?, jump_options(options_json)?) };
         let opened = rep.context.wait(rep.rep.open_session(item, &options))?;
-        session_out.give(SessionObject::new(
-            rep.context.clone(),
-            rep.rep.clone(),
-            opened,
-        )?)
+        session_out.give(SessionObject::new(rep.context.clone(), rep.rep.clone(), opened)?)
     })
 }
 

@@ -403,7 +403,9 @@ pub unsafe extern "C" fn jump_shell_finish(
     let error_out = unsafe { Out::handle(error_out) };
     guard(&error_out, || {
         let shell = shell_of(shell)?;
-        shell.session.wait(async { shell.write.lock().await.finish().await })
+        shell
+            .session
+            .wait(async { shell.write.lock().await.finish().await })
     })
 }
 
@@ -466,7 +468,11 @@ pub unsafe extern "C" fn jump_shell_exit(
     guard(&error_out, || {
         exit_code_out.needed("exit_code_out")?;
         let exit = shell_of(shell)?.exit().ok_or_else(|| {
-            Error::new(ErrorKind::Unavailable, "ask how it ended", "that is not known yet")
+            Error::new(
+                ErrorKind::Unavailable,
+                "ask how it ended",
+                "that is not known yet",
+            )
         })?;
         exit_code_out.set(exit.code);
         // The shell holds the text, too, and nothing replaces it.

@@ -132,7 +132,11 @@ pub(crate) fn put_shared<T: Handle>(object: Arc<T>) -> Result<*mut T::C> {
         }
     };
     let Some(slot) = shard.slots.get_mut(index) else {
-        return Err(Error::new(ErrorKind::Internal, "make a handle", "its place is gone"));
+        return Err(Error::new(
+            ErrorKind::Internal,
+            "make a handle",
+            "its place is gone",
+        ));
     };
     slot.generation += 1;
     slot.kind = T::KIND;
@@ -268,7 +272,10 @@ mod tests {
             (TAG | FIELD) as usize,
         ] {
             let handle = std::ptr::without_provenance::<One>(address);
-            assert_eq!(said(get::<One>(handle, "it")), "`it` is no handle of this library");
+            assert_eq!(
+                said(get::<One>(handle, "it")),
+                "`it` is no handle of this library"
+            );
         }
         let never_given = TAG | 1 << KIND_SHIFT | 1 << GENERATION_SHIFT | FIELD;
         let handle = std::ptr::without_provenance::<One>(never_given as usize);

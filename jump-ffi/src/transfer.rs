@@ -18,8 +18,7 @@ use crate::status::jump_status;
 
 /// Says how far a transfer is: bytes so far, and in all, or less than 0 if that is not known. It is called on the thread that waits
 /// for the transfer, and may call the library. What it gives ends the transfer unless it is 0.
-pub type jump_progress_fn =
-    Option<extern "C" fn(userdata: *mut c_void, done: u64, total: i64) -> i32>;
+pub type jump_progress_fn = Option<extern "C" fn(userdata: *mut c_void, done: u64, total: i64) -> i32>;
 
 enum Direction {
     Up,

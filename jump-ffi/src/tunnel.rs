@@ -410,11 +410,10 @@ pub unsafe extern "C" fn jump_listener_port(
     guard(&error_out, || {
         port_out.needed("port_out")?;
         let listener = table::get::<Listener>(listener, "listener")?;
-        let (local, _) = listener
-            .listener
-            .forwards()
-            .get(index)
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, "look up a port", "there are fewer forwards"))?;
+        let (local, _) =
+            listener.listener.forwards().get(index).ok_or_else(|| {
+                Error::new(ErrorKind::NotFound, "look up a port", "there are fewer forwards")
+            })?;
         port_out.set(local.port());
         Ok(())
     })

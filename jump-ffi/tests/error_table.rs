@@ -81,7 +81,11 @@ fn meaning(source: &str, kind: ErrorKind) -> String {
 fn table() -> String {
     let source = std::fs::read_to_string(root().join("jump-core/src/error.rs")).unwrap();
     let mut text = BEGINNING.to_owned();
-    assert_eq!(PYTHON.len(), ErrorKind::ALL.len(), "a kind has no exception in Python");
+    assert_eq!(
+        PYTHON.len(),
+        ErrorKind::ALL.len(),
+        "a kind has no exception in Python"
+    );
     for (kind, python) in ErrorKind::ALL.iter().zip(PYTHON) {
         writeln!(
             text,
@@ -114,7 +118,11 @@ fn the_table_of_errors_is_what_the_sources_say() {
 fn every_kind_has_its_number_in_the_header_and_its_class_in_python() {
     let header = std::fs::read_to_string(root().join("jump-ffi/include/jump/jump.h")).unwrap();
     for kind in ErrorKind::ALL {
-        let line = format!("#define JUMP_ERR_{} {}\n", kind.code().to_uppercase(), kind.number());
+        let line = format!(
+            "#define JUMP_ERR_{} {}\n",
+            kind.code().to_uppercase(),
+            kind.number()
+        );
         assert!(header.contains(&line), "the header has no {line}");
     }
     // The Python package can be checked out or not.

@@ -13,9 +13,7 @@ fn generated() -> String {
         language: Language::C,
         header: Some(jump::HEADER.to_owned()),
         include_guard: Some("JUMP_H".to_owned()),
-        sys_includes: ["stdbool.h", "stddef.h", "stdint.h"]
-            .map(str::to_owned)
-            .to_vec(),
+        sys_includes: ["stdbool.h", "stddef.h", "stdint.h"].map(str::to_owned).to_vec(),
         no_includes: true,
         cpp_compat: true,
         style: Style::Type,

@@ -133,7 +133,12 @@ impl Program {
         let mut valgrind = command("valgrind");
         // Not what is uninitialised: it does not know all of what the cipher's assembly code writes.
         valgrind
-            .args(["--quiet", "--error-exitcode=9", "--fair-sched=yes", "--undef-value-errors=no"])
+            .args([
+                "--quiet",
+                "--error-exitcode=9",
+                "--fair-sched=yes",
+                "--undef-value-errors=no",
+            ])
             .arg(self.path());
         valgrind
     }

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 /// A function of the header.
 pub(crate) struct Function {
     pub(crate) name: String,
-    result: String,
     parameters: Vec<Parameter>,
 }
 
@@ -74,10 +73,12 @@ pub(crate) fn functions(header: &str) -> Vec<Function> {
 }
 
 fn function(declaration: &str) -> Option<Function> {
-    let declaration = declaration.rsplit_once('{').map_or(declaration, |(_, after)| after);
+    let declaration = declaration
+        .rsplit_once('{')
+        .map_or(declaration, |(_, after)| after);
     let (before, parameters) = declaration.trim().split_once('(')?;
     let at = before.rfind("jump_")?;
-    let (result, name) = before.split_at(at);
+    let name = &before[at..];
     let parameters = parameters.strip_suffix(')')?;
     let mut found = Vec::new();
     let (mut depth, mut one) = (0, String::new());
@@ -96,7 +97,6 @@ fn function(declaration: &str) -> Option<Function> {
     }
     Some(Function {
         name: name.trim().to_owned(),
-        result: result.trim().to_owned(),
         parameters: found,
     })
 }
@@ -173,10 +173,14 @@ pub(crate) fn program() -> String {
                 .collect();
             format!("{}({})", function.name, arguments.join(", "))
         };
-        let frees = function.name.ends_with("_free");
+        // What gives a status but cannot fail is a getter or frees.
+        let fails = function.parameters.iter().any(|one| one.name == "error_out")
+            || ["_interrupt", "_stop"]
+                .iter()
+                .any(|verb| function.name.ends_with(verb));
         for (place, parameter) in function.parameters.iter().enumerate() {
             let call = good(Some(place));
-            if function.result == "jump_status" && !frees && parameter.is_needed(&function.name) {
+            if fails && parameter.is_needed(&function.name) {
                 writeln!(text, "    REFUSES({call});").unwrap();
             }
         }
