@@ -13,9 +13,13 @@ use jump_proto_vnc::VncBackend;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Handle as RuntimeHandle, Runtime};
+use tracing::dispatcher::Dispatch;
 
 use crate::error::jump_error;
 use crate::guard::{guard, guard_free, guard_value};
+use crate::log::{
+    JUMP_LOG_ERROR, JUMP_LOG_INFO, JUMP_LOG_TRACE, Log, jump_log_fn, jump_log_level, log_on_this_thread,
+};
 use crate::pointer::{Out, invalid, optional_text};
 use crate::status::jump_status;
 use crate::table::{self, Handle};
@@ -30,6 +34,7 @@ pub struct jump_context {
 pub(crate) struct Context {
     runtime: Option<Runtime>,
     handle: RuntimeHandle,
+    log: Option<Dispatch>,
     pub(crate) wake: Arc<Wake>,
     process: u32,
 }
@@ -54,12 +59,33 @@ impl Drop for Context {
 #[serde(deny_unknown_fields, default)]
 struct Options {
     threads: usize,
+    log_level: jump_log_level,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { threads: 2 }
+        Self {
+            threads: 2,
+            log_level: JUMP_LOG_INFO,
+        }
     }
+}
+
+/// The options of a context, from C.
+///
+/// # Safety
+/// As [`optional_text`].
+unsafe fn options(options_json: *const c_char) -> Result<Options> {
+    // SAFETY: as the caller of this function promises.
+    let text = unsafe { optional_text(options_json, "options_json") }?;
+    let options: Options = parse(text, "options_json")?;
+    if !(1..=64).contains(&options.threads) {
+        return Err(invalid("`options_json`: threads are 1 to 64"));
+    }
+    if !(JUMP_LOG_ERROR..=JUMP_LOG_TRACE).contains(&options.log_level) {
+        return Err(invalid("`options_json`: log_level is 1 to 5"));
+    }
+    Ok(options)
 }
 
 /// JSON from C, or the default for NULL.
@@ -97,16 +123,23 @@ pub(crate) fn backends() -> Registry {
 }
 
 impl Context {
-    fn new(threads: usize) -> Result<Self> {
-        let runtime = Builder::new_multi_thread()
+    fn new(threads: usize, log: Option<Log>) -> Result<Self> {
+        let log = log.map(Dispatch::new);
+        let mut builder = Builder::new_multi_thread();
+        builder
             .worker_threads(threads)
             .thread_name("libjump")
-            .enable_all()
+            .enable_all();
+        if let Some(log) = log.clone() {
+            builder.on_thread_start(move || log_on_this_thread(&log));
+        }
+        let runtime = builder
             .build()
             .map_err(|error| Error::from_io(ErrorKind::ResourceLimit, "start threads", error))?;
         Ok(Self {
             handle: runtime.handle().clone(),
             runtime: Some(runtime),
+            log,
             wake: Arc::default(),
             process: std::process::id(),
         })
@@ -130,8 +163,19 @@ impl Context {
     pub(crate) fn wait<T>(&self, future: impl Future<Output = Result<T>>) -> Result<T> {
         self.check()?;
         // Futures of the core are large, and the caller's stack may be small.
-        self.handle.block_on(Box::pin(future))
+        let future = Box::pin(future);
+        match &self.log {
+            Some(log) => tracing::dispatcher::with_default(log, || self.handle.block_on(future)),
+            None => self.handle.block_on(future),
+        }
     }
+}
+
+/// Drops what belongs to a context where its parts may need the context's threads.
+pub(crate) fn drop_inside<T>(context: &Context, object: T) {
+    let runtime = context.runtime().clone();
+    let _inside = runtime.enter();
+    drop(object);
 }
 
 /// The context behind a handle, in the process in which it was made.
@@ -153,14 +197,35 @@ pub unsafe extern "C" fn jump_context_new(
     guard(&error_out, || {
         context_out.needed("context_out")?;
         // SAFETY: the caller passes NULL or NUL-terminated text.
-        let options: Options = parse(
-            unsafe { optional_text(options_json, "options_json") }?,
-            "options_json",
-        )?;
-        if !(1..=64).contains(&options.threads) {
-            return Err(invalid("`options_json`: threads are 1 to 64"));
-        }
-        context_out.give(Context::new(options.threads)?)
+        let options = unsafe { options(options_json) }?;
+        context_out.give(Context::new(options.threads, None)?)
+    })
+}
+
+/// Makes a context that tells `log` what happens in it; `log_level` in `options_json` is how much, `JUMP_LOG_INFO` otherwise. `destroy`,
+/// if not NULL, is called with `userdata` when the library has no more use for it. The rest is as in `jump_context_new`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jump_context_new_logging(
+    options_json: *const c_char,
+    log: jump_log_fn,
+    userdata: *mut c_void,
+    destroy: Option<extern "C" fn(*mut c_void)>,
+    context_out: *mut *mut jump_context,
+    error_out: *mut *mut jump_error,
+) -> jump_status {
+    // SAFETY: the caller passes NULL or what the header asks for.
+    let (context_out, error_out) = unsafe { (Out::handle(context_out), Out::handle(error_out)) };
+    guard(&error_out, || {
+        let userdata = UserData::new(userdata, destroy);
+        context_out.needed("context_out")?;
+        // SAFETY: the caller passes NULL or NUL-terminated text.
+        let options = unsafe { options(options_json) }?;
+        let log = Log {
+            callback: log.ok_or_else(|| invalid("`log` is NULL"))?,
+            userdata,
+            level: options.log_level,
+        };
+        context_out.give(Context::new(options.threads, Some(log))?)
     })
 }
 

@@ -18,9 +18,9 @@ thread_local! {
 
 /// Runs a callback that is for notification only: a call of the library from within it is an error and does nothing.
 pub(crate) fn notifying(callback: impl FnOnce()) {
-    NOTIFYING.set(true);
+    let before = NOTIFYING.replace(true);
     callback();
-    NOTIFYING.set(false);
+    NOTIFYING.set(before);
 }
 
 fn check_caller() -> Result<()> {

@@ -1,11 +1,12 @@
 //! What the generated header is made of.
 
 /// The sources of the header's sections, in its order.
-pub const SOURCES: [&str; 18] = [
+pub const SOURCES: [&str; 19] = [
     "version.rs",
     "status.rs",
     "error.rs",
     "buffer.rs",
+    "log.rs",
     "context.rs",
     "identity.rs",
     "rep.rs",

@@ -24,6 +24,7 @@ mod header;
 pub mod identity;
 mod journal;
 pub mod jumpoint;
+pub mod log;
 #[cfg(feature = "__test")]
 pub mod panic_export;
 pub mod plug;

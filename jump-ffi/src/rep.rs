@@ -9,7 +9,7 @@ use jump_core::id::SessionId;
 use jump_core::rep::Rep;
 
 use crate::buffer::{Buffer, jump_buf};
-use crate::context::{Context, backends, context_of, jump_context, parse, parse_needed};
+use crate::context::{Context, backends, context_of, drop_inside, jump_context, parse, parse_needed};
 use crate::error::{c_string, jump_error};
 use crate::guard::{guard, guard_free, guard_value};
 use crate::identity::{Login, jump_login};
@@ -144,5 +144,10 @@ pub unsafe extern "C" fn jump_rep_end_session(
 /// Lets go of the connection; sessions that were opened through it go on. NULL is fine.
 #[unsafe(no_mangle)]
 pub extern "C" fn jump_rep_free(rep: *mut jump_rep) -> jump_status {
-    guard_free(|| table::take::<RepObject>(rep, "rep").map(drop))
+    guard_free(|| {
+        if let Some(rep) = table::take::<RepObject>(rep, "rep")? {
+            drop_inside(&rep.context.clone(), rep);
+        }
+        Ok(())
+    })
 }

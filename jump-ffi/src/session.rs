@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::AbortHandle;
 
-use crate::context::{Context, parse, patience};
+use crate::context::{Context, drop_inside, parse, patience};
 use crate::error::{c_string, jump_error};
 use crate::event::{Event, jump_event};
 use crate::guard::{guard, guard_free, guard_value};
@@ -429,11 +429,13 @@ pub extern "C" fn jump_session_free(session: *mut jump_session) -> jump_status {
             let error = Error::new(ErrorKind::Closed, "session", "it was freed");
             session.queue.end(Event::over(Some(&error)));
             // Shells and frames that are still there must not keep it open.
-            if !was_closed && session.context.check().is_ok() {
-                let runtime = session.context.runtime().clone();
-                runtime.spawn(async move {
+            let context = session.context.clone();
+            if !was_closed && context.check().is_ok() {
+                context.runtime().spawn(async move {
                     let _ = tokio::time::timeout(GOODBYE, session.say_goodbye()).await;
                 });
+            } else {
+                drop_inside(&context, session);
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use jump_core::protocol::{ExitStatus, ShellChannel, ShellEvent, ShellReader, She
 use jump_core::{Error, ErrorKind, Result};
 
 use crate::buffer::{Buffer, jump_buf};
-use crate::context::patience;
+use crate::context::{drop_inside, patience};
 use crate::error::{c_string, jump_error};
 use crate::event::Event;
 use crate::guard::{guard, guard_free, guard_value};
@@ -484,5 +484,10 @@ pub unsafe extern "C" fn jump_shell_exit(
 /// Frees a shell; what runs in it is hung up. NULL is fine.
 #[unsafe(no_mangle)]
 pub extern "C" fn jump_shell_free(shell: *mut jump_shell) -> jump_status {
-    guard_free(|| table::take::<Shell>(shell, "shell").map(drop))
+    guard_free(|| {
+        if let Some(shell) = table::take::<Shell>(shell, "shell")? {
+            drop_inside(&shell.session.context.clone(), shell);
+        }
+        Ok(())
+    })
 }

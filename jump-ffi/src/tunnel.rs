@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use crate::context::{Context, parse, patience};
+use crate::context::{Context, drop_inside, parse, patience};
 use crate::error::jump_error;
 use crate::event::Event;
 use crate::guard::{guard, guard_free, guard_value};
@@ -279,7 +279,12 @@ pub unsafe extern "C" fn jump_stream_finish(
 /// Frees a stream; if it was not at its end it is cut. NULL is fine.
 #[unsafe(no_mangle)]
 pub extern "C" fn jump_stream_free(stream: *mut jump_stream) -> jump_status {
-    guard_free(|| table::take::<Stream>(stream, "stream").map(drop))
+    guard_free(|| {
+        if let Some(stream) = table::take::<Stream>(stream, "stream")? {
+            drop_inside(&stream.context().clone(), stream);
+        }
+        Ok(())
+    })
 }
 
 /// Local ports that lead into a tunnel session. They are closed, and what is connected to them is cut, when it is freed.
@@ -292,7 +297,7 @@ pub(crate) struct Listener {
     listener: LocalListener,
     telling: AbortHandle,
     /// Keeps the session there.
-    _session: Arc<SessionObject>,
+    session: Arc<SessionObject>,
 }
 
 impl Handle for Listener {
@@ -392,7 +397,7 @@ pub unsafe extern "C" fn jump_tunnel_listen(
         listener_out.give(Listener {
             listener,
             telling,
-            _session: session,
+            session,
         })
     })
 }
@@ -422,5 +427,10 @@ pub unsafe extern "C" fn jump_listener_port(
 /// Closes the ports and cuts what is connected to them. NULL is fine.
 #[unsafe(no_mangle)]
 pub extern "C" fn jump_listener_free(listener: *mut jump_listener) -> jump_status {
-    guard_free(|| table::take::<Listener>(listener, "listener").map(drop))
+    guard_free(|| {
+        if let Some(listener) = table::take::<Listener>(listener, "listener")? {
+            drop_inside(&listener.session.context.clone(), listener);
+        }
+        Ok(())
+    })
 }

@@ -177,6 +177,18 @@ typedef struct jump_world jump_world;
 typedef int32_t jump_status;
 
 /**
+ * How grave a line of the log is.
+ */
+typedef int32_t jump_log_level;
+
+/**
+ * Takes a line of the log: where in the library it comes from, and what it says, both UTF-8 that lives as long as the call. What others
+ * wrote is escaped. It comes from any thread, several at once, and is for notification only: it may not call the library, wait, throw or
+ * longjmp.
+ */
+typedef void (*jump_log_fn)(void *userdata, jump_log_level level, const char *target, const char *message);
+
+/**
  * What happened. Ignore numbers that you do not know: later versions have more.
  */
 typedef int32_t jump_event_type;
@@ -369,6 +381,31 @@ typedef jump_status (*jump_answer_fn)(void *userdata, const char *question_json,
  * The call panicked, which is a bug in this library. The process goes on, and so do other handles; free the handle that was used.
  */
 #define JUMP_ERR_PANIC -1
+
+/**
+ * Something failed.
+ */
+#define JUMP_LOG_ERROR 1
+
+/**
+ * Something may be wrong.
+ */
+#define JUMP_LOG_WARN 2
+
+/**
+ * Something happened that is worth a line.
+ */
+#define JUMP_LOG_INFO 3
+
+/**
+ * For finding out why something happens.
+ */
+#define JUMP_LOG_DEBUG 4
+
+/**
+ * Everything.
+ */
+#define JUMP_LOG_TRACE 5
 
 /**
  * No event: what `jump_event_type_of` gives for NULL.
@@ -578,6 +615,17 @@ jump_status jump_secret_free(jump_secret *secret);
  * Makes a context. `options_json` may be NULL; `{"threads": 2}` is how many threads it has, 1 to 64.
  */
 jump_status jump_context_new(const char *options_json, jump_context **context_out, jump_error **error_out);
+
+/**
+ * Makes a context that tells `log` what happens in it; `log_level` in `options_json` is how much, `JUMP_LOG_INFO` otherwise. `destroy`,
+ * if not NULL, is called with `userdata` when the library has no more use for it. The rest is as in `jump_context_new`.
+ */
+jump_status jump_context_new_logging(const char *options_json,
+                                     jump_log_fn log,
+                                     void *userdata,
+                                     void (*destroy)(void*),
+                                     jump_context **context_out,
+                                     jump_error **error_out);
 
 /**
  * A file descriptor that can be read from (poll it, never read it) as long as any session, broker or Jumpoint of the context has an

@@ -132,7 +132,7 @@ static void shell(const jump_rep *rep) {
     CHECK(read_all(shell, JUMP_SHELL_STDOUT, text, sizeof text) == 6 && memcmp(text, "hello\n", 6) == 0);
     GOOD(jump_shell_exit(shell, &code, &signal, &error));
     CHECK(code == -1 && strcmp(signal, "TERM") == 0);
-    jump_shell_free(shell);
+    CHECK(jump_shell_free(shell) == JUMP_OK);
 
     GOOD(jump_shell_open(session, "vt100", 80, 24, &shell, &error));
     GOOD(jump_shell_resize(shell, 132, 50, &error));
@@ -142,12 +142,12 @@ static void shell(const jump_rep *rep) {
     CHECK(strstr(text, "50 132") != NULL);
     GOOD(jump_shell_exit(shell, &code, NULL, &error));
     CHECK(code == 3);
-    jump_shell_free(shell);
+    CHECK(jump_shell_free(shell) == JUMP_OK);
 
     GOOD(jump_session_close(session, &error));
     CHECK(end_of(session) == JUMP_OK);
     FAILS(JUMP_ERR_CLOSED, jump_session_run(session, "true", NULL, NULL, NULL, &error));
-    jump_session_free(session);
+    CHECK(jump_session_free(session) == JUMP_OK);
 }
 
 struct seen {
@@ -223,7 +223,7 @@ static void files(const jump_rep *rep) {
         snprintf(command, sizeof command, "rm %s", remote);
         GOOD(jump_session_run(session, command, NULL, NULL, NULL, &error));
     }
-    jump_session_free(session);
+    CHECK(jump_session_free(session) == JUMP_OK);
 }
 
 static void screen(const jump_rep *rep) {
@@ -276,7 +276,7 @@ static void screen(const jump_rep *rep) {
     }
     FAILS(JUMP_ERR_INVALID_ARGUMENT, jump_shell_open(session, NULL, 80, 24, &shell, &error));
     GOOD(jump_session_close(session, &error));
-    jump_session_free(session);
+    CHECK(jump_session_free(session) == JUMP_OK);
 }
 
 static void tunnel(const jump_rep *rep, const char *host, uint16_t port) {
@@ -298,7 +298,7 @@ static void tunnel(const jump_rep *rep, const char *host, uint16_t port) {
         uint8_t rest[500];
         GOOD(jump_stream_read(stream, 30000, rest, sizeof rest, &length, &error));
     } while (length > 0);
-    jump_stream_free(stream);
+    CHECK(jump_stream_free(stream) == JUMP_OK);
     FAILS(JUMP_ERR_DENIED, jump_tunnel_open(session, host, port ^ 1, &stream, &error));
     CHECK(stream == NULL);
 
@@ -306,8 +306,8 @@ static void tunnel(const jump_rep *rep, const char *host, uint16_t port) {
     GOOD(jump_listener_port(listener, 0, &local, &error));
     CHECK(local != 0);
     FAILS(JUMP_ERR_NOT_FOUND, jump_listener_port(listener, 1, &local, &error));
-    jump_listener_free(listener);
-    jump_session_free(session);
+    CHECK(jump_listener_free(listener) == JUMP_OK);
+    CHECK(jump_session_free(session) == JUMP_OK);
 }
 
 /* Somebody else ends the session while a call waits in it: the call says so, and the last event. */
@@ -321,8 +321,8 @@ static void is_ended(const jump_rep *rep, const char *how) {
     meanwhile(how);
     FAILS(JUMP_ERR_SESSION_ENDED, jump_shell_read(shell, 30000, &byte, 1, &length, NULL, &error));
     CHECK(end_of(session) == JUMP_ERR_SESSION_ENDED);
-    jump_shell_free(shell);
-    jump_session_free(session);
+    CHECK(jump_shell_free(shell) == JUMP_OK);
+    CHECK(jump_session_free(session) == JUMP_OK);
 }
 
 static void errors(const jump_context *context, const jump_login *login, const jump_rep *rep) {
@@ -382,7 +382,7 @@ int main(int argc, char **argv) {
     /* In any order. */
     jump_context_free(context);
     jump_login_free(login);
-    jump_rep_free(rep);
+    CHECK(jump_rep_free(rep) == JUMP_OK);
     CHECK(jump_handle_count() == 0);
     printf("all scenarios\n");
     return 0;

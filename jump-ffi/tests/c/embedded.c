@@ -1,7 +1,20 @@
 /* A whole site in a C program: a broker whose store, audit log, vault and authenticator are callbacks, a Jumpoint, and a rep. The site
  * is there again after a restart from what the callbacks kept. Argument 3 is the port of an sshd. */
 
+#include <stdatomic.h>
+
 #include "check.h"
+
+static atomic_int connected;
+
+/* A line of the log; from any thread. */
+static void line(void *userdata, jump_log_level level, const char *target, const char *message) {
+    CHECK(level <= JUMP_LOG_INFO && strncmp(target, "jump_core", 9) == 0);
+    CHECK(jump_version_number() == JUMP_VERSION_NUMBER);
+    if (strstr(message, "jumpoint connected jumpoint=\"here\"")) {
+        atomic_store((atomic_int *)userdata, 1);
+    }
+}
 
 /* What the callbacks keep: records, one a line. */
 struct kept {
@@ -104,7 +117,7 @@ int main(int argc, char **argv) {
     size_t kept;
 
     CHECK(argc == 4);
-    GOOD(jump_context_new(NULL, &context, &error));
+    GOOD(jump_context_new_logging("{\"log_level\": 3}", line, &connected, NULL, &context, &error));
     broker = start();
     CHECK(strstr(jump_broker_endpoint_json(broker), "127.0.0.1:") != NULL);
     edit(broker, "{\"ask\": \"edit\", \"edit\": \"add_group\", \"name\": \"home\", \"comments\": \"\"}");
@@ -141,6 +154,7 @@ int main(int argc, char **argv) {
             break;
         }
     }
+    CHECK(atomic_load(&connected));
     GOOD(jump_session_open(rep, "server", NULL, &session, &error));
     GOOD(jump_session_run(session, "id -un", &answer, NULL, &code, &error));
     CHECK(strcmp(jump_buf_text(answer), "jumptest\n") == 0 && code == 0);

@@ -25,6 +25,9 @@ impl Checks {
     }
 }
 
+const C: [&str; 5] = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic"];
+const CPP: [&str; 5] = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-pedantic"];
+
 /// A built program.
 pub(crate) struct Program {
     folder: Folder,
@@ -62,16 +65,30 @@ pub(crate) async fn output(mut command: Command) -> String {
 impl Program {
     pub(crate) async fn c(source: &str, checks: Checks) -> Self {
         let source = root().join("tests/c").join(source);
-        let flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic"];
-        Self::build("gcc", &flags, checks, &[source], &[]).await
+        Self::build("gcc", &C, checks, &[source], &[]).await
     }
 
     pub(crate) async fn c_text(text: &str, checks: Checks) -> Self {
         let folder = Folder::new().unwrap();
         let source = folder.join("program.c");
         std::fs::write(&source, text).unwrap();
-        let flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic"];
-        Self::build("gcc", &flags, checks, &[source], &[]).await
+        Self::build("gcc", &C, checks, &[source], &[]).await
+    }
+
+    pub(crate) async fn cpp_text(text: &str) -> Self {
+        let folder = Folder::new().unwrap();
+        let source = folder.join("program.cpp");
+        std::fs::write(&source, text).unwrap();
+        Self::build("g++", &CPP, Checks::None, &[source], &[]).await
+    }
+
+    /// One of the examples, by its path in the folder of bindings.
+    pub(crate) async fn example(path: &str) -> Self {
+        let source = root().join("../bindings").join(path);
+        if path.ends_with(".cpp") {
+            return Self::build("g++", &CPP, Checks::AddressAndUndefined, &[source], &[]).await;
+        }
+        Self::build("gcc", &C, Checks::AddressAndUndefined, &[source], &[]).await
     }
 
     /// `more` are sources and flags.
@@ -80,8 +97,7 @@ impl Program {
         let mut sources = vec![folder.join(source)];
         let (flags, more): (Vec<&str>, Vec<&str>) = more.iter().partition(|one| one.starts_with('-'));
         sources.extend(more.iter().map(|source| folder.join(source)));
-        let standard = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-pedantic"];
-        Self::build("g++", &standard, checks, &sources, &flags).await
+        Self::build("g++", &CPP, checks, &sources, &flags).await
     }
 
     async fn build(

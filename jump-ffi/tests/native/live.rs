@@ -1,9 +1,10 @@
 //! A live site with an sshd and a VNC server behind it, and programs that run against it.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 
-use jump_core::control::{Edit, ItemView};
+use jump_core::control::{Edit, ItemView, Response};
 use jump_core::id::SessionId;
 use jump_core::identity_file::LoginFile;
 use jump_core::model::{HostKeyPolicy, ItemDetails, Name, UserName, Vnc};
@@ -31,7 +32,7 @@ pub(crate) struct Live {
     folder: Folder,
 }
 
-fn backends() -> Registry {
+pub(crate) fn backends() -> Registry {
     Registry::new()
         .with(Arc::new(SshBackend::new()))
         .with(Arc::new(TunnelBackend::new()))
@@ -100,7 +101,7 @@ impl Live {
     }
 
     /// Does what a program waits for.
-    async fn meanwhile(&self, what: &str, session: Option<SessionId>) {
+    pub(crate) async fn meanwhile(&self, what: &str, session: Option<SessionId>) {
         match what {
             "kill" => self
                 .site
@@ -125,11 +126,33 @@ impl Live {
         assert!(said.contains("all scenarios"), "{said}");
     }
 
+    /// The file of alice's login.
+    pub(crate) fn login(&self) -> PathBuf {
+        self.folder.join("login")
+    }
+
+    /// A place for a program's files.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// An invitation for another Jumpoint, in a file.
+    pub(crate) async fn invite_jumpoint(&self, name: &str) -> PathBuf {
+        let edit = Edit::AddJumpoint {
+            name: Name::new(name).unwrap(),
+        };
+        let Response::Invitation(invitation) = self.site.edit(edit).await.unwrap() else {
+            panic!("the broker made no invitation")
+        };
+        let path = self.folder.join("invitation");
+        std::fs::write(&path, invitation.expose()).unwrap();
+        path
+    }
+
     /// Runs a program with the login, a folder and more arguments until it is done well, and gives what it said.
     pub(crate) async fn run(&self, mut program: Command, more: &[&str]) -> String {
-        let login = self.folder.join("login");
         let mut child = program
-            .arg(text(&login))
+            .arg(text(&self.login()))
             .arg(text(self.folder.path()))
             .args(more)
             .stdin(Stdio::piped())

@@ -140,6 +140,7 @@ impl Parameter {
             "uint8_t*" => "bytes".to_owned(),
             "void*" | "callback" | "jump_progress_fn" => "NULL".to_owned(),
             "jump_answer_fn" => "answer".to_owned(),
+            "jump_log_fn" => "take_line".to_owned(),
             "size_t" => "1".to_owned(),
             "uint32_t" | "uint16_t" | "int32_t" | "int64_t" | "jump_status" => "1".to_owned(),
             "bool" => "true".to_owned(),
