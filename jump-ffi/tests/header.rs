@@ -2,7 +2,12 @@
 //!
 //! To write it anew: `JUMP_WRITE_HEADER=1 cargo test -p jump-ffi --test header`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::path::Path;
 
@@ -35,7 +40,34 @@ fn generated() -> String {
         .generate()
         .expect("the sources have a header")
         .write(&mut text);
-    String::from_utf8(text).unwrap()
+    with_sections(&String::from_utf8(text).unwrap(), &folder)
+}
+
+/// The functions of each source under a heading: what the source says that it is about.
+fn with_sections(header: &str, folder: &Path) -> String {
+    let mut lines: Vec<String> = header.lines().map(str::to_owned).collect();
+    for source in jump::SOURCES {
+        let text = std::fs::read_to_string(folder.join(source)).unwrap();
+        let title = text.lines().next().and_then(|line| line.strip_prefix("//! "));
+        let title = title
+            .expect("a source says what it is about")
+            .trim_end_matches('.');
+        let Some((_, first)) = text.split_once("extern \"C\" fn jump_") else {
+            continue;
+        };
+        let call = format!("jump_{}(", first.split('(').next().unwrap());
+        let declared = lines
+            .iter()
+            .position(|line| line.contains(&call) && !line.starts_with(" *"));
+        let declared = declared.expect("the header declares it");
+        let comment = lines[..declared]
+            .iter()
+            .rposition(|line| line.starts_with("/**"))
+            .unwrap();
+        let heading = format!("/* ---- {title} {} */\n", "-".repeat(118 - title.len().min(110)));
+        lines.insert(comment, heading);
+    }
+    lines.join("\n") + "\n"
 }
 
 #[test]

@@ -523,6 +523,8 @@ typedef jump_status (*jump_answer_fn)(void *userdata, const char *question_json,
 extern "C" {
 #endif // __cplusplus
 
+/* ---- Which version this is ------------------------------------------------------------------------------------------------- */
+
 /**
  * The version of the library that runs, as `JUMP_VERSION_NUMBER`.
  */
@@ -543,11 +545,15 @@ uint32_t jump_abi_version(void);
  */
 uint64_t jump_handle_count(void);
 
+/* ---- Statuses: what a call says about how it went -------------------------------------------------------------------------- */
+
 /**
  * The name of a status, such as `JUMP_ERR_NOT_FOUND`: static text. `JUMP_ERR_UNKNOWN` for a number that this library does not
  * know.
  */
 const char *jump_status_name(jump_status status);
+
+/* ---- Error objects --------------------------------------------------------------------------------------------------------- */
 
 /**
  * The status, the same that the call returned. `JUMP_OK` for NULL and for what is no living error.
@@ -575,6 +581,8 @@ bool jump_error_is_retryable(const jump_error *error);
  * Frees an error. NULL is fine.
  */
 jump_status jump_error_free(jump_error *error);
+
+/* ---- Results of any length, and secrets ------------------------------------------------------------------------------------ */
 
 /**
  * Copies bytes into a buffer: what a callback answers with.
@@ -610,6 +618,8 @@ jump_status jump_secret_new(const uint8_t *text, size_t length, jump_secret **se
  * Wipes and frees a secret. NULL is fine.
  */
 jump_status jump_secret_free(jump_secret *secret);
+
+/* ---- Contexts: what everything else is made in ----------------------------------------------------------------------------- */
 
 /**
  * Makes a context. `options_json` may be NULL; `{"threads": 2}` is how many threads it has, 1 to 64.
@@ -650,6 +660,8 @@ jump_status jump_context_set_wakeup(const jump_context *context,
  */
 jump_status jump_context_free(jump_context *context);
 
+/* ---- Logins: who a rep is -------------------------------------------------------------------------------------------------- */
+
 /**
  * Reads the login that `jump login` or `jump_login_save` wrote: a file that only its owner may read.
  */
@@ -685,6 +697,8 @@ const char *jump_login_user(const jump_login *login);
  */
 jump_status jump_login_free(jump_login *login);
 
+/* ---- Reps: whoever asks for a Jump ----------------------------------------------------------------------------------------- */
+
 /**
  * Connects to the login's broker and proves the login's key. Waits at most 10 seconds.
  */
@@ -718,6 +732,8 @@ jump_status jump_rep_end_session(const jump_rep *rep, const char *session_id, ju
  */
 jump_status jump_rep_free(jump_rep *rep);
 
+/* ---- Events ---------------------------------------------------------------------------------------------------------------- */
+
 /**
  * What happened; `JUMP_EVENT_NONE` for NULL and for what is no living event.
  */
@@ -749,6 +765,8 @@ size_t jump_event_damage(const jump_event *event, jump_rect *rects, size_t capac
  * Frees an event. NULL is fine.
  */
 jump_status jump_event_free(jump_event *event);
+
+/* ---- Sessions: one Jump to one item ---------------------------------------------------------------------------------------- */
 
 /**
  * Opens a session on an item, by id, name or `group/name`. `options_json` may be NULL: `credential` is the name of the one to inject
@@ -811,6 +829,8 @@ jump_status jump_session_close(const jump_session *session, jump_error **error_o
  * any order. NULL is fine.
  */
 jump_status jump_session_free(jump_session *session);
+
+/* ---- Shells and commands --------------------------------------------------------------------------------------------------- */
 
 /**
  * Opens an interactive shell on a terminal of `columns` × `rows` character cells, 1 to 65535 each. `terminal` is its type, such as
@@ -901,6 +921,8 @@ jump_status jump_shell_exit(const jump_shell *shell,
  */
 jump_status jump_shell_free(jump_shell *shell);
 
+/* ---- Files, from and to the target of a shell session ---------------------------------------------------------------------- */
+
 /**
  * Copies a local file to the target and waits until it is complete there. `progress`, which may be NULL, is told how far it is;
  * `bytes_out`, which may be NULL, is how many were moved.
@@ -942,6 +964,8 @@ jump_status jump_session_download_async(const jump_session *session,
                                         const char *local_path,
                                         uint64_t *request_id_out,
                                         jump_error **error_out);
+
+/* ---- Screens: picture, keyboard, pointer, clipboard ------------------------------------------------------------------------ */
 
 /**
  * Waits until the whole screen has been painted once, at most `timeout_ms` milliseconds, for ever for less than 0.
@@ -1002,6 +1026,8 @@ jump_status jump_screen_resize(const jump_session *session, uint32_t width, uint
  * The desktop's name, as the target says it: escape it where you show it.
  */
 jump_status jump_screen_name(const jump_session *session, jump_buf **name_out, jump_error **error_out);
+
+/* ---- Tunnels: byte streams to the target's ports, and local ports that lead there; and the raw stream of any session -------- */
 
 /**
  * Opens a stream to one of the grant's addresses. `JUMP_ERR_DENIED` for another one, `JUMP_ERR_TARGET_UNREACHABLE` if nobody answers.
@@ -1074,6 +1100,8 @@ jump_status jump_listener_port(const jump_listener *listener, size_t index, uint
  */
 jump_status jump_listener_free(jump_listener *listener);
 
+/* ---- Access: who may do what, as JSON in and JSON out ---------------------------------------------------------------------- */
+
 /**
  * Makes a site out of the changes that would make it, as a JSON array in an order in which references lead backwards. The site of
  * a broker in this process is to be had from `jump_broker_world`.
@@ -1122,6 +1150,8 @@ jump_status jump_what(const jump_rep *rep,
                       const char *question_json,
                       jump_buf **answer_out,
                       jump_error **error_out);
+
+/* ---- What a broker is made from -------------------------------------------------------------------------------------------- */
 
 /**
  * Makes options. `options_json` may be NULL: `data` is the folder for keys, SQLite store and audit log, the same as that of `jump broker`
@@ -1193,6 +1223,8 @@ jump_status jump_broker_options_set_store(const jump_broker_options *options,
  */
 jump_status jump_broker_options_free(jump_broker_options *options);
 
+/* ---- Brokers inside another program ---------------------------------------------------------------------------------------- */
+
 /**
  * Starts a broker. `options` may be NULL; what was plugged into them is used up. Peers can connect when this returns.
  */
@@ -1255,6 +1287,8 @@ jump_status jump_broker_stop(const jump_broker *broker, jump_error **error_out);
  * Frees a broker. If it was not stopped it stops now, without telling anybody. NULL is fine.
  */
 jump_status jump_broker_free(jump_broker *broker);
+
+/* ---- Jumpoints: the agent in a remote network, inside another program ------------------------------------------------------ */
 
 /**
  * Turns an invitation for a Jumpoint, which works once, into its identity. Waits for the broker. Save the identity: without it the
