@@ -158,6 +158,15 @@ impl Store for Journal {
         self.memory.session(id).await
     }
 
+    async fn sessions_after(
+        &self,
+        active_only: bool,
+        after: Option<(Timestamp, SessionId)>,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>> {
+        self.memory.sessions_after(active_only, after, limit).await
+    }
+
     async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>> {
         self.memory.sessions(active_only, limit).await
     }

@@ -31,6 +31,8 @@ pub mod plug;
 mod pointer;
 mod queue;
 pub mod rep;
+mod running_broker;
+mod running_shell;
 pub mod screen;
 pub mod session;
 pub mod shell;

@@ -1,25 +1,21 @@
 //! Shells and commands.
 
-use std::ffi::{CString, c_char};
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::ffi::c_char;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use jump_core::protocol::{ExitStatus, ShellChannel, ShellEvent, ShellReader, ShellWriter, Terminal};
+use jump_core::protocol::{ShellEvent, Terminal};
 use jump_core::{Error, ErrorKind, Result};
 
 use crate::buffer::{Buffer, jump_buf};
-use crate::context::{drop_inside, patience};
-use crate::error::{c_string, jump_error};
-use crate::event::Event;
+use crate::context::drop_inside;
+use crate::error::jump_error;
 use crate::guard::{guard, guard_free, guard_value};
 use crate::pointer::{Out, OutBytes, bytes, invalid, optional_text, text};
-use crate::queue::{Key, Queue};
-use crate::session::{SessionObject, jump_session, session_of};
+use crate::running_shell::{Exit, Shell};
+use crate::session::{jump_session, session_of};
 use crate::status::jump_status;
-use crate::table::{self, Handle};
+use crate::table;
 
 /// The most output of a command that `jump_session_run` keeps.
 const MOST_OUTPUT: usize = 64 << 20;
@@ -36,162 +32,6 @@ pub type jump_shell_output = i32;
 pub const JUMP_SHELL_STDOUT: jump_shell_output = 1;
 /// Standard error.
 pub const JUMP_SHELL_STDERR: jump_shell_output = 2;
-
-type Reader = Box<dyn ShellReader>;
-type Reading = Pin<Box<dyn Future<Output = (Reader, Result<Option<ShellEvent>>)> + Send>>;
-
-/// The reading half.
-enum Incoming {
-    /// Nobody reads.
-    Idle(Reader),
-    /// A read was begun that had nothing yet.
-    Reading(Reading),
-    /// It is over, or a read is just being polled.
-    Over,
-}
-
-struct Read {
-    incoming: Incoming,
-    /// What a read before had no room for.
-    left: Bytes,
-    whose: jump_shell_output,
-}
-
-/// What is behind the handle.
-pub(crate) struct Shell {
-    session: Arc<SessionObject>,
-    id: u64,
-    read: tokio::sync::Mutex<Read>,
-    write: tokio::sync::Mutex<Box<dyn ShellWriter>>,
-    exit: Mutex<Option<Exit>>,
-}
-
-#[derive(Clone)]
-struct Exit {
-    code: i64,
-    signal: Option<Arc<CString>>,
-}
-
-impl From<ExitStatus> for Exit {
-    fn from(status: ExitStatus) -> Self {
-        match status {
-            ExitStatus::Code(code) => Self {
-                code: code.into(),
-                signal: None,
-            },
-            ExitStatus::Signal(name) => Self {
-                code: -1,
-                signal: Some(Arc::new(c_string(name))),
-            },
-        }
-    }
-}
-
-impl Handle for Shell {
-    type C = jump_shell;
-    const KIND: u8 = 9;
-    const NAME: &'static str = "jump_shell";
-}
-
-/// Says in a queue that a read would not have to wait any more.
-pub(crate) struct Readable {
-    pub(crate) queue: Weak<Queue>,
-    pub(crate) id: u64,
-}
-
-impl std::task::Wake for Readable {
-    fn wake(self: Arc<Self>) {
-        if let Some(queue) = self.queue.upgrade() {
-            queue.coalesce(Key::Readable(self.id), Event::readable(self.id));
-        }
-    }
-}
-
-/// The error of a call that was told not to wait, or not so long.
-pub(crate) fn nothing_yet() -> Error {
-    Error::new(ErrorKind::Timeout, "read", "there is nothing yet")
-}
-
-impl Shell {
-    fn new(session: Arc<SessionObject>, channel: ShellChannel) -> Self {
-        Self {
-            id: session.next_request(),
-            session,
-            read: tokio::sync::Mutex::new(Read {
-                incoming: Incoming::Idle(channel.reader),
-                left: Bytes::new(),
-                whose: JUMP_SHELL_STDOUT,
-            }),
-            write: tokio::sync::Mutex::new(channel.writer),
-            exit: Mutex::default(),
-        }
-    }
-
-    /// Goes on until there is output to give, or there will be none.
-    fn poll_output(&self, read: &mut Read, cx: &mut TaskContext<'_>) -> Poll<Result<()>> {
-        while read.left.is_empty() {
-            let mut reading = match std::mem::replace(&mut read.incoming, Incoming::Over) {
-                Incoming::Idle(mut reader) => Box::pin(async move {
-                    let next = reader.next().await;
-                    (reader, next)
-                }) as Reading,
-                Incoming::Reading(reading) => reading,
-                Incoming::Over => return Poll::Ready(Ok(())),
-            };
-            let Poll::Ready((reader, next)) = reading.as_mut().poll(cx) else {
-                read.incoming = Incoming::Reading(reading);
-                return Poll::Pending;
-            };
-            match next? {
-                Some(ShellEvent::Output(bytes)) => (read.left, read.whose) = (bytes, JUMP_SHELL_STDOUT),
-                Some(ShellEvent::ErrorOutput(bytes)) => (read.left, read.whose) = (bytes, JUMP_SHELL_STDERR),
-                Some(ShellEvent::Exit(status)) => {
-                    *self.exit.lock().unwrap_or_else(PoisonError::into_inner) = Some(status.into());
-                }
-                None => return Poll::Ready(Ok(())),
-            }
-            read.incoming = Incoming::Idle(reader);
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Reads a piece; nothing is the end. Without patience it does not wait, and there will be an event when it would not have to.
-    fn read(&self, to: &mut OutBytes, timeout_ms: i64) -> Result<(usize, jump_shell_output)> {
-        let mut read;
-        if timeout_ms == 0 {
-            read = self.read.try_lock().map_err(|_| nothing_yet())?;
-            let waker = Waker::from(Arc::new(Readable {
-                queue: Arc::downgrade(&self.session.queue),
-                id: self.id,
-            }));
-            // Timers in what is polled need the runtime.
-            let _inside = self.session.context.runtime().enter();
-            match self.poll_output(&mut read, &mut TaskContext::from_waker(&waker)) {
-                Poll::Ready(done) => done?,
-                Poll::Pending => return Err(nothing_yet()),
-            }
-        } else {
-            read = self.session.wait(async {
-                let mut read = self.read.lock().await;
-                let output = std::future::poll_fn(|cx| self.poll_output(&mut read, cx));
-                match patience(timeout_ms) {
-                    None => output.await?,
-                    Some(time) => tokio::time::timeout(time, output)
-                        .await
-                        .map_err(|_| nothing_yet())??,
-                }
-                Ok(read)
-            })?;
-        }
-        let length = to.copy(&read.left);
-        let _given = read.left.split_to(length);
-        Ok((length, read.whose))
-    }
-
-    fn exit(&self) -> Option<Exit> {
-        self.exit.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
 
 /// The shell behind a handle.
 fn shell_of(shell: *const jump_shell) -> Result<Arc<Shell>> {

@@ -24,8 +24,8 @@ use crate::guard::{guard, guard_free, guard_value};
 use crate::pointer::{Out, OutBytes, bytes, optional_text, text};
 use crate::queue::Queue;
 use crate::rep::{jump_rep, rep_of};
+use crate::running_shell::{Readable, nothing_yet};
 use crate::session::{SessionObject, jump_options, jump_session, session_of};
-use crate::shell::{Readable, nothing_yet};
 use crate::status::jump_status;
 use crate::table::{self, Handle};
 
