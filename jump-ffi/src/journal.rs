@@ -166,8 +166,4 @@ impl Store for Journal {
     ) -> Result<Vec<SessionRecord>> {
         self.memory.sessions_after(active_only, after, limit).await
     }
-
-    async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>> {
-        self.memory.sessions(active_only, limit).await
-    }
 }

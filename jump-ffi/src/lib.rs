@@ -25,7 +25,7 @@ pub mod identity;
 mod journal;
 pub mod jumpoint;
 pub mod log;
-#[cfg(feature = "__test")]
+#[cfg(debug_assertions)]
 pub mod panic_export;
 pub mod plug;
 mod pointer;

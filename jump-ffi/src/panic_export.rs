@@ -1,4 +1,5 @@
-//! An export that panics, for the test of what a panic does.
+//! An export that panics, for the test of what a panic does. It is in debug builds only, and not in the header: a feature would make
+//! two libraries of one name.
 
 use crate::error::jump_error;
 use crate::guard::guard;

@@ -5,7 +5,7 @@
 
 #include "check.h"
 
-/* Only in the library of the tests. */
+/* Only in debug builds. */
 extern jump_status jump_test_panic(jump_error **error_out);
 
 static jump_rep *rep;

@@ -67,6 +67,7 @@ async fn sessions_that_were_freed_leave_nothing_behind() {
     live.run(program.command(), &["50"]).await;
 }
 
+#[cfg(debug_assertions)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_ends_one_call_and_a_fork_is_noticed() {
     let program = Program::c("misuse.c", Checks::AddressAndUndefined).await;
