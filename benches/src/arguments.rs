@@ -42,6 +42,10 @@ pub(crate) enum Subject {
     Decisions,
     /// A store of a million items: listing, searching, deciding.
     Store,
+    /// Recorded streams of VNC servers through our decoder and libvncclient.
+    VncDecode,
+    /// What the VNC gate adds to a plain tunnel.
+    VncGate,
     /// All of these.
     All,
 }

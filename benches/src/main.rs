@@ -15,6 +15,7 @@ mod tables;
 mod timed;
 mod traffic;
 mod usage;
+mod vnc;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -72,6 +73,14 @@ fn measure(arguments: &Arguments) -> Result<Report> {
         progress("a store of a million items");
         sections.push(tables::store::measure(amount)?);
         sections.push(tables::store::measure_postgres(amount)?);
+    }
+    if subject.includes(Subject::VncDecode) {
+        progress("VNC decoders");
+        sections.push(tables::vnc_decode::measure(amount)?);
+    }
+    if subject.includes(Subject::VncGate) {
+        progress("the VNC gate");
+        sections.push(tables::vnc_gate::measure(amount)?);
     }
     let mut target = child::Part::start("target", &[])?;
     let address = target.hear_address()?;

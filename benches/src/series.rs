@@ -31,6 +31,11 @@ impl Series {
         Spread::of(self.values(candidate, measure))
     }
 
+    /// Of two measures of one candidate.
+    pub(crate) fn ratio_of(&self, candidate: &str, above: &str, below: &str) -> Spread {
+        Spread::of_ratios(self.values(candidate, above), self.values(candidate, below))
+    }
+
     pub(crate) fn ratio(&self, above: &str, below: &str, measure: &str) -> Spread {
         Spread::of_ratios(self.values(above, measure), self.values(below, measure))
     }

@@ -85,6 +85,12 @@ impl Site {
         Ok((rep, address))
     }
 
+    /// The Jumpoint's process.
+    pub(crate) fn jumpoint(&self) -> Vec<u32> {
+        let jumpoint = self.parts.iter().filter(|part| part.name() == "jumpoint");
+        jumpoint.map(Part::pid).collect()
+    }
+
     pub(crate) fn pids(&self) -> Vec<u32> {
         self.parts.iter().map(Part::pid).collect()
     }

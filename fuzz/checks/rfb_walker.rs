@@ -2,7 +2,7 @@
 //! the corpus by an ordinary test.
 
 use jump_proto_vnc::decode::{Progress, UpdateDecoder};
-use jump_proto_vnc::walk::{ServerMessageKind, Walker};
+use jump_proto_vnc::walk::{Follower, ServerMessageKind, Walker};
 use jump_proto_vnc::wire::{PixelFormat, Size};
 
 /// The first byte is the length of the pieces in which the rest comes, sixteen are the format of pixels. The ends of
@@ -18,6 +18,34 @@ pub(crate) fn check(input: &[u8]) {
     let ends = walk(format, rest, usize::MAX);
     assert_eq!(ends, walk(format, rest, usize::from(piece) + 1));
     decode(format, rest, &ends);
+    follow(format, rest, usize::from(piece) + 1, &ends);
+}
+
+/// A server that may have changed its format is followed over the same bytes: they are judged when they come, and where the
+/// format is known, clipboards are those that the walker finds.
+fn follow(format: PixelFormat, bytes: &[u8], piece: usize, ends: &[(usize, ServerMessageKind)]) {
+    for change in [None, Some(PixelFormat::BGR233)] {
+        let mut follower = Follower::new(format);
+        if let Some(change) = change {
+            follower.may_change(change).expect("it is the first one");
+        }
+        let (mut from, mut to, mut clipboards) = (0, 0_usize, 0);
+        while to < bytes.len() {
+            to = bytes.len().min(to.saturating_add(piece));
+            let Ok(followed) = follower.follow(&bytes[from..to], u32::MAX) else {
+                return;
+            };
+            assert_eq!(from + followed.judged, to);
+            assert!(change.is_some() || followed.clipboards.is_some());
+            clipboards += followed.clipboards_ended;
+            from += followed.consumed;
+            assert!(to - from <= 2048);
+        }
+        if change.is_none() {
+            let is_clipboard = |end: &&(usize, ServerMessageKind)| end.1 == ServerMessageKind::ServerCutText;
+            assert_eq!(clipboards as usize, ends.iter().filter(is_clipboard).count());
+        }
+    }
 }
 
 /// Where each message ends, and what it is.

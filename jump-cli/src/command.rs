@@ -9,6 +9,7 @@ pub(crate) mod credential;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod export;
+mod film;
 pub(crate) mod group_policies;
 pub(crate) mod groups;
 pub(crate) mod items;

@@ -11,11 +11,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jump_core::ErrorKind;
+use jump_core::audit::{AuditKind, MemoryAuditLog};
+use jump_core::broker::Broker;
 use jump_core::error::Error;
+use jump_core::id::SessionId;
+use jump_core::keys::SigningKey;
 use jump_core::protocol::Registry;
 use jump_core::rep::JumpSession;
 use jump_core::session::{EndReason, RecordingMode};
-use jump_core::store::SessionState;
+use jump_core::store::{SessionRecord, SessionState};
 use jump_testkit::echo::EchoBackend;
 use jump_testkit::running_site::{RunningSite, SiteOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -96,6 +100,55 @@ async fn f01_a_stopped_broker_ends_its_sessions_and_the_jumpoint_finds_its_succe
     let rep = site.connect(identity, Registry::new()).await.unwrap();
     say(&mut rep.jump("web-1").await.unwrap()).await;
     assert_eq!(site.store.sessions(true, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_broker_that_starts_leaves_alone_what_another_broker_of_the_site_runs() {
+    let site = site(options()).await;
+    let rep = site.login("alice", Registry::new()).await.unwrap();
+    let mut session = rep.jump("web-1").await.unwrap();
+    // So many that they are looked through in several parts.
+    let record = site
+        .store
+        .session(session.grant.session())
+        .await
+        .unwrap()
+        .unwrap();
+    for _ in 0..1500 {
+        let id = SessionId::random().unwrap();
+        let another = SessionRecord { id, ..record.clone() };
+        site.store.put_session(&another).await.unwrap();
+    }
+    let key = SigningKey::generate().unwrap();
+    let before = SessionRecord {
+        id: SessionId::random().unwrap(),
+        broker: Some(key.public()),
+        ..record.clone()
+    };
+    let unsaid = SessionRecord {
+        id: SessionId::random().unwrap(),
+        broker: None,
+        ..record
+    };
+    for left in [&before, &unsaid] {
+        site.store.put_session(left).await.unwrap();
+    }
+    let audit = Arc::new(MemoryAuditLog::new(1000));
+    let _other = Broker::builder(key, site.store.clone(), audit.clone())
+        .start()
+        .await
+        .unwrap();
+    say(&mut session).await;
+    assert_eq!(site.store.sessions(true, 5000).await.unwrap().len(), 1501);
+    for left in [before, unsaid] {
+        let record = site.store.session(left.id).await.unwrap().unwrap();
+        assert!(!record.state.is_active(), "its own, or nobody's");
+    }
+    let ended = audit
+        .events()
+        .into_iter()
+        .filter(|event| matches!(event.kind, AuditKind::SessionEnded { .. }));
+    assert_eq!(ended.count(), 2);
 }
 
 #[tokio::test]

@@ -273,6 +273,7 @@ impl Recorded {
             item_name: "web".to_owned(),
             jumpoint,
             protocol: "ssh".to_owned(),
+            broker: None,
             started: Timestamp::now() - days(50),
             state,
             recording_removed: None,

@@ -568,6 +568,15 @@ async fn f02_sessions_of_an_earlier_run_are_not_active_after_a_restart() {
     let session = rep.jump("web-1").await.unwrap();
     assert_eq!(site.store.sessions(true, 10).await.unwrap().len(), 1);
     let key = jump_core::keys::SigningKey::generate().unwrap();
+    // As if an earlier run of the broker that is started now had granted it.
+    let mut record = site
+        .store
+        .session(session.grant.session())
+        .await
+        .unwrap()
+        .unwrap();
+    record.broker = Some(key.public());
+    site.store.put_session(&record).await.unwrap();
     let audit = Arc::new(jump_core::audit::MemoryAuditLog::new(100_000));
     let _again = jump_core::broker::Broker::builder(key, site.store.clone(), audit.clone())
         .start()

@@ -10,6 +10,7 @@ pub type Rgba = [u8; 4];
 /// What nobody has painted.
 pub const BLACK: Rgba = [0, 0, 0, 255];
 
+const NO_MEMORY: RfbError = RfbError::Limit("there is no memory for the framebuffer");
 const OUTSIDE: RfbError = RfbError::Protocol("a rectangle reaches beyond the screen");
 
 /// A picture in RGBA8888, row by row without gaps, and which of its places changed. Every pixel is opaque.
@@ -97,10 +98,25 @@ impl Framebuffer {
     /// # Errors
     /// [`RfbError::Protocol`] if it is not wholly on the screen.
     pub fn fill(&mut self, part: Rectangle, colour: Rgba) -> RfbResult<()> {
-        for row in self.rows_mut(part)? {
-            row.fill(colour);
-        }
+        self.paint_one_colour(part, colour)?;
         self.mark(part);
+        Ok(())
+    }
+
+    /// The same, and does not mark it. For parts of a few pixels, of which an update may have a million.
+    ///
+    /// # Errors
+    /// [`RfbError::Protocol`] if it is not wholly on the screen.
+    #[inline]
+    pub(crate) fn paint_one_colour(&mut self, part: Rectangle, colour: Rgba) -> RfbResult<()> {
+        let mut start = self.start(part)?;
+        for _ in 0..height_of(part) {
+            let row = self.pixels.get_mut(start..start + usize::from(part.width));
+            for pixel in row.unwrap_or_default() {
+                *pixel = colour;
+            }
+            start += usize::from(self.size.width);
+        }
         Ok(())
     }
 
@@ -147,18 +163,37 @@ impl Framebuffer {
         if size == self.size {
             return Ok(());
         }
-        let mut new = Self::new(size)?;
-        let both = Rectangle {
-            x: 0,
-            y: 0,
-            width: size.width.min(self.size.width),
-            height: size.height.min(self.size.height),
-        };
-        for (new, old) in new.rows_mut(both)?.zip(self.rows(both)?) {
-            new.copy_from_slice(old);
+        let (old, new) = (self.size, size.as_framebuffer()?);
+        // In place: two of the largest pictures at once would be half a gigabyte.
+        let more = new.pixels().saturating_sub(self.pixels.len());
+        if self.pixels.try_reserve_exact(more).is_err() {
+            return Err(NO_MEMORY);
         }
-        new.mark(Rectangle::whole(size));
-        *self = new;
+        self.pixels.resize(new.pixels().max(old.pixels()), BLACK);
+        let rows = usize::from(old.height.min(new.height));
+        let (before, after) = (usize::from(old.width), usize::from(new.width));
+        let both = before.min(after);
+        let mut place = |row: usize| {
+            let from = row * before;
+            self.pixels.copy_within(from..from + both, row * after);
+            let rest = self.pixels.get_mut(row * after + both..(row + 1) * after);
+            rest.unwrap_or_default().fill(BLACK);
+        };
+        // A row must be read before another one takes its place.
+        if after > before {
+            (0..rows).rev().for_each(&mut place);
+        } else if after < before {
+            (0..rows).for_each(&mut place);
+        }
+        self.pixels.truncate(new.pixels());
+        self.pixels
+            .get_mut(rows * after..)
+            .unwrap_or_default()
+            .fill(BLACK);
+        self.pixels.shrink_to_fit();
+        self.size = new;
+        self.damage = Damage::default();
+        self.mark(Rectangle::whole(new));
         Ok(())
     }
 
@@ -194,7 +229,7 @@ fn height_of(part: Rectangle) -> usize {
 fn black(count: usize) -> RfbResult<Vec<Rgba>> {
     let mut pixels = Vec::new();
     if pixels.try_reserve_exact(count).is_err() {
-        return Err(RfbError::Limit("there is no memory for the framebuffer"));
+        return Err(NO_MEMORY);
     }
     pixels.resize(count, BLACK);
     Ok(pixels)
@@ -263,19 +298,25 @@ mod tests {
     #[test]
     fn another_size_keeps_what_has_a_place_in_both() {
         let old = numbered(5, 4);
-        let mut screen = old.clone();
-        screen.resize(Size { width: 7, height: 3 }).unwrap();
-        let both = at(0, 0, 5, 3);
-        assert!(screen.rows(both).unwrap().eq(old.rows(both).unwrap()));
-        assert!(
-            screen
-                .rows(at(5, 0, 2, 3))
-                .unwrap()
-                .flatten()
-                .all(|pixel| *pixel == BLACK)
-        );
-        screen.resize(Size::default()).unwrap();
-        assert!(screen.pixels().is_empty());
+        let sizes = [0, 1, 4, 5, 6, 9]
+            .into_iter()
+            .flat_map(|w| [0, 1, 3, 4, 5, 8].map(|h| (w, h)));
+        for (width, height) in sizes {
+            let mut screen = old.clone();
+            screen.resize(Size { width, height }).unwrap();
+            assert_eq!(screen.pixels().len(), usize::from(width) * usize::from(height));
+            for (x, y) in (0..width).flat_map(|x| (0..height).map(move |y| (x, y))) {
+                let pixel = |screen: &Framebuffer| {
+                    let pixel = at(x, y, 1, 1);
+                    screen.rows(pixel).unwrap().next().unwrap()[0]
+                };
+                let expected = if x < 5 && y < 4 { pixel(&old) } else { BLACK };
+                assert_eq!(pixel(&screen), expected, "{x}, {y} of {width}x{height}");
+            }
+            if (width, height) != (5, 4) && width > 0 && height > 0 {
+                assert_eq!(screen.take_damage().rectangles(), [at(0, 0, width, height)]);
+            }
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub mod decode;
 mod error;
 pub mod framebuffer;
 mod gate;
+mod held;
+mod pace;
 pub mod recording;
 pub mod security;
 pub mod walk;

@@ -9,10 +9,13 @@
 )]
 
 mod common;
+mod encoders;
 
+use encoders::{Encoder, Picture};
 use flate2::{Compress, Compression, FlushCompress};
 use jump_proto_vnc::RfbError;
-use jump_proto_vnc::decode::{Decoded, Progress, UpdateDecoder};
+use jump_proto_vnc::decode::{Decoded, Progress, UpdateDecoder, UpdateEvent};
+use jump_proto_vnc::walk::Walker;
 use jump_proto_vnc::wire::{Encoding, PixelFormat, Rectangle, RectangleHeader, Size};
 use proptest::prelude::*;
 
@@ -208,7 +211,11 @@ fn v54_tiles_and_palettes_that_make_no_sense_are_refused() {
         (Encoding::TRLE, &[128, 0, 0, 0, 255]),
         // Unknown kinds and filters; compressed data in Tight PNG, PNG in Tight; a colour that is not there.
         (Encoding::TIGHT, &[0xb0]),
-        (Encoding::TIGHT, &[0xa0, 1, 0]),
+        // Data that are not compressed, of another length than they have.
+        (Encoding::TIGHT, &[0xa0, 47, 0]),
+        (Encoding::TIGHT, &[0xa0, 49, 0]),
+        (Encoding::TIGHT, &[0xe0, 0, 0x80, 0x80, 1]),
+        (Encoding::TIGHT, &[0xe0, 3]),
         (Encoding::TIGHT, &[0x40, 3]),
         (Encoding::TIGHT_PNG, &[0x00]),
         (Encoding::TIGHT, &[0x40, 1, 0, 0, 0, 0, 0x80, 0, 0, 0]),
@@ -331,6 +338,107 @@ fn s27_an_update_paints_only_so_much() {
     };
     assert!(goes_on(try_decode(PixelFormat::BGRX8888, 65535, &resizes(4))));
     assert!(is_limit(try_decode(PixelFormat::BGRX8888, 65535, &resizes(5))));
+}
+
+#[test]
+fn s27_the_work_of_an_update_is_bounded_by_its_rectangles() {
+    // A kilobyte of zeros for each of 128 bytes: more than the rectangle has comes out once, and no more than fits at once.
+    let bomb = pack(&vec![0; 1 << 20]);
+    for (encoding, data) in [
+        (Encoding::ZLIB, with_length(&bomb)),
+        (Encoding::ZRLE, with_length(&bomb)),
+        (
+            Encoding::TIGHT,
+            [
+                &[0, (bomb.len() & 0x7f | 0x80) as u8, (bomb.len() >> 7) as u8][..],
+                &bomb,
+            ]
+            .concat(),
+        ),
+    ] {
+        for area in [at(0, 0, 20, 20), at(0, 0, 100, 80)] {
+            let mut decoder = UpdateDecoder::new(SCREEN, PixelFormat::BGRX8888).unwrap();
+            decoder.start(1).unwrap();
+            let bytes = [header(area, encoding), data.clone()].concat();
+            let mut painted = 0;
+            let result = decoder.decode(&bytes, &mut |_| painted += 1);
+            assert!(
+                matches!(result, Err(RfbError::Protocol(_))),
+                "{encoding:?} {result:?}"
+            );
+            let most = area.pixels() as u64 * 5 + 2 * 128 * 1024;
+            assert!(decoder.unpacked_bytes() <= most, "{encoding:?}");
+            assert_eq!(painted, 0);
+        }
+    }
+    // Whatever an update is made of, what it says to have painted is within the budget.
+    let copy = [header(at(0, 0, 100, 80), Encoding::COPY_RECT), vec![0; 4]].concat();
+    let mut decoder = UpdateDecoder::new(SCREEN, PixelFormat::BGRX8888).unwrap();
+    decoder.start(65535).unwrap();
+    let mut painted = 0;
+    let result = decoder.decode(&copy.repeat(10_000), &mut |event| {
+        if let UpdateEvent::Painted(part) = event {
+            painted += part.pixels();
+        }
+    });
+    assert!(is_limit(result));
+    assert!(painted <= 1 << 22, "{painted}");
+}
+
+#[test]
+fn s27_what_is_cut_off_anywhere_needs_more_and_paints_nothing_that_is_not_there() {
+    let format = PixelFormat::BGRX8888;
+    let width = 33;
+    let pixels = (0..33 * 20_u32).map(|at| (at * at * 77).to_le_bytes()).collect();
+    let picture = Picture {
+        width,
+        height: 20,
+        pixels,
+    };
+    let part = at(0, 0, width, 20);
+    for encoding in [
+        Encoding::RAW,
+        Encoding::RRE,
+        Encoding::CORRE,
+        Encoding::HEXTILE,
+        Encoding::ZLIB,
+        Encoding::TRLE,
+        Encoding::ZRLE,
+        Encoding::TIGHT,
+        Encoding::TIGHT_PNG,
+    ] {
+        for taste in 0..4 {
+            let bytes = Encoder::new(format, taste).rectangle(encoding, &picture, part);
+            let message = [&[0, 0, 0, 1][..], &bytes].concat();
+            for cut in 0..bytes.len() {
+                let mut decoder = UpdateDecoder::new(SCREEN, format).unwrap();
+                decoder.start(1).unwrap();
+                let decoded = decoder.decode(&bytes[..cut], &mut |_| {}).unwrap();
+                let Progress::Needs(more) = decoded.progress else {
+                    panic!("{encoding:?} has an end after {cut} of {} bytes", bytes.len());
+                };
+                assert!(decoded.consumed + more > cut && cut - decoded.consumed <= 2048);
+                let walked = Walker::new(format).walk(&message[..4 + cut]).unwrap();
+                assert!(!walked.ends, "{encoding:?} {cut}");
+            }
+        }
+    }
+}
+
+#[test]
+fn s27_a_thousand_sizes_are_one_picture_at_a_time() {
+    // As many updates as one likes, each with as many sizes as it may have: the picture is the last one, and nothing else.
+    let mut decoder = UpdateDecoder::new(SCREEN, PixelFormat::BGRX8888).unwrap();
+    for turn in 0..250u16 {
+        decoder.start(4).unwrap();
+        let sizes: Vec<u8> = (1..5)
+            .flat_map(|n| header(at(0, 0, 100 + turn, 60 + n), Encoding::DESKTOP_SIZE))
+            .collect();
+        let decoded = decoder.decode(&sizes, &mut |_| {}).unwrap();
+        assert_eq!(decoded.progress, Progress::Finished);
+        let pixels = (100 + usize::from(turn)) * 64;
+        assert_eq!(decoder.screen().pixels().len(), pixels);
+    }
 }
 
 proptest! {

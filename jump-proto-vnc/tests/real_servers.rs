@@ -1,4 +1,4 @@
-//! The client's handshake with TigerVNC, TightVNC, x11vnc and qemu.
+//! The client's handshake with TigerVNC, TightVNC, x11vnc, qemu and wayvnc: every login that they offer.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use jump_proto_vnc::RfbError;
 use jump_proto_vnc::security::{SecurityPolicy, SecurityType, VncCredential};
 use jump_proto_vnc::wire::{Size, Version};
 use jump_testkit::sshd;
-use jump_testkit::vnc::{PASSWORD, QemuLogin, SIZE, VncServer};
+use jump_testkit::vnc::{PASSWORD, QemuLogin, SIZE, VncServer, WayvncLogin, X11vncLogin};
 use support::{LoggedIn, log_in, password, user};
 
 const SCREEN: Size = Size {
@@ -180,11 +180,70 @@ async fn x11vnc_takes_vnc_authentication() {
     assert_eq!(logged_in.session.server_init.size, SCREEN);
 }
 
+async fn x11vnc(login: X11vncLogin) -> VncServer {
+    VncServer::x11vnc_with(login, "640x480x24").await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn qemu_lets_in_without_a_login() {
-    let server = VncServer::qemu(QemuLogin::None).await.unwrap();
+async fn x11vnc_lets_in_without_a_login_with_and_without_tls() {
+    for (login, kind) in [
+        (X11vncLogin::None, SecurityType::NONE),
+        (X11vncLogin::X509None, SecurityType::X509_NONE),
+    ] {
+        let server = x11vnc(login).await;
+        let logged_in = attempt(&server, kind, VncCredential::None).await.unwrap();
+        assert_eq!(logged_in.session.server_init.size, SCREEN);
+        assert_eq!(logged_in.session.security, kind);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn x11vnc_takes_logins_inside_tls_with_a_certificate() {
+    let server = x11vnc(X11vncLogin::X509Vnc).await;
+    let kind = SecurityType::X509_VNC;
+    lets_in(&server, kind, password(PASSWORD), password("wrong")).await;
+    let policy = SecurityPolicy::encrypted();
+    let stranger = log_in(server.address(), policy, password(PASSWORD), "", |_| false);
+    assert!(matches!(stranger.await.err(), Some(RfbError::Untrusted(_))));
+
+    let server = x11vnc(X11vncLogin::X509Plain).await;
+    let kind = SecurityType::X509_PLAIN;
+    // It says nothing to who is wrong, and closes.
+    let wrong = attempt(&server, kind, user(sshd::USER, "wrong")).await;
+    assert!(wrong.is_err(), "{:?}", wrong.err());
+    let right = attempt(&server, kind, user(sshd::USER, sshd::PASSWORD)).await;
+    assert_eq!(right.unwrap().session.server_init.size, SCREEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wayvnc_lets_in_without_a_login() {
+    let server = VncServer::wayvnc(WayvncLogin::None).await.unwrap();
     let logged_in = attempt(&server, SecurityType::NONE, VncCredential::None).await;
-    assert!(logged_in.unwrap().session.server_init.size.pixels() > 0);
+    assert_eq!(logged_in.unwrap().session.server_init.size, SCREEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wayvnc_takes_a_user_inside_tls_with_a_certificate() {
+    let server = VncServer::wayvnc(WayvncLogin::X509Plain).await.unwrap();
+    let kind = SecurityType::X509_PLAIN;
+    // It says so as if the list of logins were still to come, which is no result of a login (RFC 6143 §7.1.3).
+    let wrong = attempt(&server, kind, user(sshd::USER, "wrong")).await;
+    assert!(matches!(wrong.err(), Some(RfbError::Protocol(_))));
+    let right = attempt(&server, kind, user(sshd::USER, sshd::PASSWORD)).await;
+    assert_eq!(right.unwrap().session.server_init.size, SCREEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn qemu_lets_in_without_a_login_with_and_without_tls() {
+    for (login, kind) in [
+        (QemuLogin::None, SecurityType::NONE),
+        (QemuLogin::X509None, SecurityType::X509_NONE),
+    ] {
+        let server = VncServer::qemu(login).await.unwrap();
+        let logged_in = attempt(&server, kind, VncCredential::None).await.unwrap();
+        assert!(logged_in.session.server_init.size.pixels() > 0);
+        assert_eq!(logged_in.session.security, kind);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,9 @@
     reason = "a step that fails is a test that fails"
 )]
 
+#[cfg(feature = "h264")]
+#[path = "recording/films.rs"]
+mod films;
 mod written;
 
 use std::io::Cursor;
@@ -18,7 +21,7 @@ use jump_proto_vnc::framebuffer::Framebuffer;
 use jump_proto_vnc::recording::{
     Ending, Film, FilmLimits, Player, ScreenEvent, SheetLayout, Side, apng, png, scaled, sheet, survey, typed,
 };
-use jump_proto_vnc::wire::{PixelFormat, ServerInit, Size};
+use jump_proto_vnc::wire::{PixelFormat, Rectangle, ServerInit, Size};
 use proptest::prelude::*;
 use written::{Part, Written, pixels_of_png};
 
@@ -63,6 +66,19 @@ fn played(written: &Written, at: Duration) -> Option<Framebuffer> {
     let mut player = Player::new(written.open().unwrap());
     player.play_to(at, &mut |_, _| {}).unwrap();
     player.screen().screen().cloned()
+}
+
+/// A screen in the middle of a larger one that is black.
+fn in_the_middle(screen: &Framebuffer, largest: Size) -> Framebuffer {
+    let mut canvas = Framebuffer::new(largest).unwrap();
+    let Size { width, height } = screen.size();
+    let (x, y) = ((largest.width - width) / 2, (largest.height - height) / 2);
+    // At even places only.
+    let (x, y) = (x - x % 2, y - y % 2);
+    canvas
+        .paint(Rectangle { x, y, width, height }, screen.pixels())
+        .unwrap();
+    canvas
 }
 
 fn some_session() -> Written {
@@ -118,8 +134,10 @@ fn an_animation_shows_every_picture_for_its_time() {
             let to = ((y + row) * 40 + x) * 3;
             canvas[to..to + width * 3].copy_from_slice(&part[row * width * 3..][..width * 3]);
         }
-        let mut screen = played(&written, Duration::from_millis(at)).unwrap();
-        screen.resize(found.largest).unwrap();
+        let screen = in_the_middle(
+            &played(&written, Duration::from_millis(at)).unwrap(),
+            found.largest,
+        );
         let wanted: Vec<u8> = screen
             .pixels()
             .iter()

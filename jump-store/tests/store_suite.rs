@@ -277,9 +277,23 @@ async fn sessions_are_listed_newest_first_and_bounded(store: AnyStore) {
     assert_eq!(store.sessions(false, 1000).await.unwrap(), sessions);
     assert_eq!(store.sessions(false, 5).await.unwrap(), sessions[..5]);
     assert!(store.sessions(false, 0).await.unwrap().is_empty());
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.sessions_after(false, after, 3).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some((last.started, last.id));
+        all.extend(page);
+    }
+    assert_eq!(
+        all, sessions,
+        "page by page, though some start at the same moment"
+    );
     sessions.retain(|session| session.state == SessionState::Active);
     assert_eq!(store.sessions(true, 1000).await.unwrap(), sessions);
     assert_eq!(store.sessions(true, u32::MAX).await.unwrap().len(), 13);
+    let fourth = Some((sessions[3].started, sessions[3].id));
+    let rest = store.sessions_after(true, fourth, 1000).await.unwrap();
+    assert_eq!(rest, sessions[4..]);
     let one = sessions[3].clone();
     assert_eq!(store.session(one.id).await.unwrap(), Some(one));
     let unknown = SessionId::random().unwrap();

@@ -56,7 +56,7 @@ impl Table {
 }
 
 /// `median [least–greatest]`, or a dash for what was not measured.
-fn written(spread: Spread, digits: usize) -> String {
+pub(crate) fn written(spread: Spread, digits: usize) -> String {
     let Spread { median, min, max } = spread;
     if median.is_nan() {
         return "–".to_owned();

@@ -11,7 +11,7 @@ use jump_core::control::{Edit, ItemDraft, ItemView, RepRequest, Response};
 use jump_core::keys::{PublicKey, SealingKey, SigningKey};
 use jump_core::model::{
     HostKey, HostKeyPolicy, Hostname, ItemDetails, JumpMethods, LoginScope, Name, PortForward,
-    ProtocolTunnel, ShellJump, ShellProtocol, UserName,
+    ProtocolTunnel, ShellJump, ShellProtocol, UserName, Vnc,
 };
 use jump_core::secret::Secret;
 use jump_core::session::{
@@ -56,6 +56,8 @@ pub(crate) enum Kind {
     Shell(Option<Account>),
     /// As a Protocol Tunnel.
     Tunnel,
+    /// As a Remote VNC, with this password.
+    Vnc(String),
 }
 
 fn wrong(message: &str) -> Error {
@@ -107,8 +109,8 @@ pub(super) async fn broker(mut starter: Starter) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     for (item, added) in items {
-        if let Kind::Shell(Some(shell)) = &item.kind {
-            set_credential(&broker, &added, shell).await?;
+        if let Some(credential) = credential(&item.kind) {
+            set_credential(&broker, &added, &credential).await?;
         }
     }
     starter.tell("ready")?;
@@ -205,6 +207,10 @@ async fn add(broker: &Broker, item: &Item) -> Result<ItemView> {
                 remote: item.address.port(),
             }],
         }),
+        Kind::Vnc(_) => ItemDetails::RemoteVnc(Vnc {
+            port: item.address.port(),
+            ..Vnc::default()
+        }),
     };
     let draft = ItemDraft {
         jump_policy: None,
@@ -229,8 +235,27 @@ async fn add(broker: &Broker, item: &Item) -> Result<ItemView> {
     }
 }
 
-/// Seals the target's key to the Jumpoint, which must have enrolled.
-async fn set_credential(broker: &Broker, added: &ItemView, shell: &Account) -> Result<()> {
+/// What the Jumpoint logs in to the target with.
+fn credential(kind: &Kind) -> Option<Credential> {
+    match kind {
+        Kind::Shell(Some(shell)) => Some(Credential {
+            username: shell.user.clone(),
+            secret: CredentialSecret::PrivateKey {
+                pem: Secret::new(shell.private_key.clone()),
+                passphrase: None,
+                certificate: None,
+            },
+        }),
+        Kind::Vnc(password) => Some(Credential {
+            username: String::new(),
+            secret: CredentialSecret::Password(Secret::new(password.clone())),
+        }),
+        Kind::Shell(None) | Kind::Tunnel => None,
+    }
+}
+
+/// Seals a credential to the Jumpoint, which must have enrolled.
+async fn set_credential(broker: &Broker, added: &ItemView, credential: &Credential) -> Result<()> {
     let missing = || wrong("the item is not complete");
     let world = broker.world();
     let item = world.item(added.id).ok_or_else(missing)?;
@@ -243,14 +268,6 @@ async fn set_credential(broker: &Broker, added: &ItemView, shell: &Account) -> R
         item: item.id,
         jumpoint,
         target: item.targets()?.pop().ok_or_else(missing)?,
-    };
-    let credential = Credential {
-        username: shell.user.clone(),
-        secret: CredentialSecret::PrivateKey {
-            pem: Secret::new(shell.private_key.clone()),
-            passphrase: None,
-            certificate: None,
-        },
     };
     let change = Edit::SetCredential {
         item: item.id,

@@ -11,6 +11,7 @@ use jump_core::tunnel::{Buffers, TcpTransport, pump_with};
 use jump_core::{Error, ErrorKind, Result};
 use jump_proto_ssh::SshBackend;
 use jump_proto_tunnel::TunnelBackend;
+use jump_proto_vnc::VncBackend;
 
 use super::{OPERATION, Starter};
 
@@ -23,7 +24,9 @@ pub(super) async fn run(mut starter: Starter, gates: &str, folder: &str) -> Resu
     let identity = JumpointIdentity::generate()?;
     enrol(&TcpTransport, &invitation, &identity).await?;
     let backends = match gates {
-        "real" => Registry::new().with(Arc::new(SshBackend::new())),
+        "real" => Registry::new()
+            .with(Arc::new(SshBackend::new()))
+            .with(Arc::new(VncBackend::new())),
         _ => Registry::new().with(Arc::new(PassThrough(Buffers::new(BUFFER, BUFFERS_KEPT)))),
     }
     .with(Arc::new(TunnelBackend::new()));

@@ -9,6 +9,7 @@ mod sshd;
 mod stock_hop;
 mod store;
 mod target;
+mod vnc_target;
 
 use std::future::Future;
 use std::io::Write;
@@ -79,6 +80,17 @@ fn run(mut builder: Builder, role: impl Future<Output = Result<()>>) -> Result<(
     result
 }
 
+fn vnc_replay(recording: &str, seconds: &str, picture: &[&str]) -> Result<()> {
+    let seconds = seconds.parse().map_err(|_| {
+        Error::new(
+            ErrorKind::InvalidArgument,
+            OPERATION,
+            "this is no number of seconds",
+        )
+    })?;
+    crate::vnc::replay(recording.as_ref(), seconds, picture.first().map(AsRef::as_ref))
+}
+
 /// Plays the role that the command line names.
 pub(crate) fn play(arguments: &[String]) -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -88,6 +100,8 @@ pub(crate) fn play(arguments: &[String]) -> ExitCode {
         ["target"] => target::run(),
         ["store-build", path] => store::build(path),
         ["store-ask", path, ask, seed, count] => store::ask(path, ask, seed, count),
+        ["vnc-target", recording, times] => vnc_target::run(recording.as_ref(), times),
+        ["vnc-replay", recording, seconds, picture @ ..] => vnc_replay(recording, seconds, picture),
         ["timed", command @ ..] => crate::timed::run(command),
         ["broker"] => run(server(), async {
             Box::pin(broker::broker(Starter::listen())).await

@@ -6,6 +6,8 @@ pub(crate) mod latency;
 pub(crate) mod path;
 pub(crate) mod ssh;
 pub(crate) mod store;
+pub(crate) mod vnc_decode;
+pub(crate) mod vnc_gate;
 
 use jump_core::keys::random_bytes;
 use jump_core::{Error, ErrorKind, Result};

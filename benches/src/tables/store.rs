@@ -132,6 +132,16 @@ impl Place {
         Ok(found)
     }
 
+    /// Waits until the disk has what was written, so that no question waits for that.
+    fn flush(&self) -> Result<()> {
+        for path in self.files()? {
+            File::open(path)
+                .and_then(|file| file.sync_all())
+                .map_err(looking)?;
+        }
+        Ok(())
+    }
+
     /// Takes what is stored from the machine's memory, and from the server's.
     fn forget(&mut self) -> Result<()> {
         if let Place::Server(server) = self {
@@ -180,8 +190,11 @@ fn measure_in(engine: &'static str, amount: Amount, mut place: Place) -> Result<
     let built = begun.elapsed().as_secs_f64();
     if let Place::Server(server) = &place {
         // As the server does by itself some time later.
-        server.runtime.block_on(server.database.run("VACUUM ANALYZE"))?;
+        for command in ["VACUUM ANALYZE", "CHECKPOINT"] {
+            server.runtime.block_on(server.database.run(command))?;
+        }
     }
+    place.flush()?;
     let size = place.size()?;
     let mut series = Series::default();
     let mut seed = 0;

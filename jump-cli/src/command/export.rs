@@ -11,10 +11,11 @@ use jump_core::{Error, ErrorKind};
 use jump_proto_ssh::recording::{CastOptions, asciicast, text};
 
 use super::Context;
-use super::recordings::{RecordingArguments, title};
+use super::film;
+use super::recordings::{Recording, RecordingArguments, title};
 use super::screen;
 use crate::error::{Failure, usage};
-use crate::output::not_written;
+use crate::output::{Output, not_written};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -26,9 +27,12 @@ pub(crate) struct Arguments {
     /// The moment for png: seconds, or such as 1:30.250 [default: the last one]
     #[arg(long, value_name = "TIME", value_parser = screen::time)]
     at: Option<Duration>,
-    /// How far the pictures of apng are apart, in seconds
-    #[arg(long, value_name = "TIME", value_parser = screen::time, default_value = "1")]
-    every: Duration,
+    /// How far the pictures of apng are apart, in seconds [default: 1]
+    #[arg(long, value_name = "TIME", value_parser = screen::time)]
+    every: Option<Duration>,
+    /// How many pictures mp4 has in a second at most, 1 to 60 [default: 10]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=60))]
+    fps: Option<u8>,
     /// Where to write it, for you alone [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -49,6 +53,15 @@ pub(crate) enum Format {
     Sheet,
     /// A screen as a lossless animation
     Apng,
+    /// A screen as a film, H.264 in MP4, which is not lossless; needs a jump that is built with the feature `h264`
+    Mp4,
+}
+
+impl Format {
+    /// Whether it is of a screen, and no text.
+    pub(crate) const fn is_picture(self) -> bool {
+        matches!(self, Self::Png | Self::Sheet | Self::Apng | Self::Mp4)
+    }
 }
 
 pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
@@ -58,25 +71,53 @@ pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Fai
     } else {
         Format::Asciicast
     });
-    if arguments.at.is_some() && format != Format::Png {
-        return Err(usage("--at is for --format png"));
+    for (given, option, of, name) in [
+        (arguments.at.is_some(), "--at", Format::Png, "png"),
+        (arguments.every.is_some(), "--every", Format::Apng, "apng"),
+        (arguments.fps.is_some(), "--fps", Format::Mp4, "mp4"),
+    ] {
+        if given && format != of {
+            return Err(usage(format!("{option} is for --format {name}")));
+        }
+    }
+    if format == Format::Mp4 {
+        film::check()?;
     }
     if screen::would_garble(format, arguments.output.is_some()) {
         return Err(usage("a terminal shows no pictures").hint("say where to write it with -o"));
     }
-    let mut out = destination(arguments.output.as_deref())?;
+    if format.is_picture() && !recording.screen {
+        return Err(usage("the recording is of no screen").hint("use --format asciicast or text"));
+    }
+    let path = arguments.output.as_deref();
+    let mut out = destination(path)?;
+    let written = write(&recording, format, &arguments, &mut out, context.output);
+    drop(out);
+    // Half a picture is worth nothing.
+    let half = written.is_err() && format.is_picture();
+    if let Some(path) = path.filter(|path| half && path.is_file()) {
+        let _ = std::fs::remove_file(path);
+    }
+    written
+}
+
+fn write(
+    recording: &Recording,
+    format: Format,
+    arguments: &Arguments,
+    out: &mut dyn Write,
+    output: &Output,
+) -> Result<(), Failure> {
     if recording.screen {
         let wish = screen::Wish {
             format,
             at: arguments.at,
-            every: arguments.every,
+            every: arguments.every.unwrap_or(Duration::from_secs(1)),
+            most_per_second: arguments.fps.unwrap_or(film::USUAL),
             input: arguments.input,
         };
-        screen::export(&recording, wish, &mut out, context.output)?;
+        screen::export(recording, wish, out, output)?;
         return out.flush().map_err(not_written);
-    }
-    if matches!(format, Format::Png | Format::Sheet | Format::Apng) {
-        return Err(usage("the recording is of no screen").hint("use --format asciicast or text"));
     }
     let channels = match (format, recording.watchable.as_slice()) {
         (_, []) => {
@@ -105,7 +146,7 @@ pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Fai
     for summary in channels {
         let records = recording.records()?;
         match format {
-            Format::Text => text(records, summary.channel, &mut out)?,
+            Format::Text => text(records, summary.channel, &mut *out)?,
             _ => {
                 let options = CastOptions {
                     input: arguments.input,
@@ -115,12 +156,11 @@ pub(crate) fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Fai
                         recording.info.user_name, recording.info.item_name
                     )),
                 };
-                asciicast(records, summary.channel, &options, &mut out)?;
+                asciicast(records, summary.channel, &options, &mut *out)?;
             }
         }
     }
-    out.flush().map_err(not_written)?;
-    Ok(())
+    out.flush().map_err(not_written)
 }
 
 pub(crate) fn destination(path: Option<&Path>) -> Result<Box<dyn Write>, Failure> {

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use jump_core::text::Escaped;
 use jump_core::{Error, ErrorKind};
+use jump_proto_vnc::decode::UpdateEvent;
 use jump_proto_vnc::framebuffer::{BLACK, Framebuffer, Rgba};
 use jump_proto_vnc::recording::{
-    Ending, Player, ScreenEvent, SheetLayout, Side, Survey, apng, png, sheet, survey, typed,
+    Ending, Player, SHEET_GAP, ScreenEvent, Sheet, SheetLayout, Side, Survey, apng, png, sheet, survey, typed,
 };
-use jump_proto_vnc::wire::Size;
+use jump_proto_vnc::wire::{Rectangle, Size};
 
 use super::export::Format;
+use super::film;
 use super::recordings::Recording;
 use crate::error::{Failure, usage};
 use crate::output::{Colour, Output, colourful, not_written};
@@ -34,6 +36,8 @@ pub(crate) struct Wish {
     pub(crate) at: Option<Duration>,
     /// How far the pictures of an animation are apart.
     pub(crate) every: Duration,
+    /// How many pictures in a second a film has at most.
+    pub(crate) most_per_second: u8,
     /// Whether what the rep typed and copied is written, too.
     pub(crate) input: bool,
 }
@@ -49,34 +53,53 @@ pub(crate) fn export(
     match wish.format {
         Format::Asciicast => {
             return Err(usage("a screen has no text that a cast could show")
-                .hint("use --format png, sheet, apng or text"));
+                .hint("use --format png, sheet, apng, mp4 or text"));
         }
-        Format::Png => png(&moment(recording, wish.at)?, out)?,
+        Format::Png => png(&moment(recording, wish.at, output)?, out)?,
         Format::Sheet => {
             let made = sheet(open, SHEET)?;
             png(&made.picture, out)?;
-            warn(&made.survey, output);
+            tell_ending(&made.survey, output);
         }
-        Format::Apng => warn(&apng(open, wish.every, out)?, output),
+        Format::Apng => tell_ending(&apng(open, wish.every, out)?, output),
+        Format::Mp4 => film::write(recording, wish.most_per_second, out, output)?,
         Format::Text => text(recording, wish.input, out)?,
     }
     Ok(())
 }
 
-/// What was seen at a moment, with the pointer.
-fn moment(recording: &Recording, at: Option<Duration>) -> Result<Framebuffer, Failure> {
-    let found = survey(recording.reader()?)?;
-    let first = found.painted()?;
-    let at = at.unwrap_or(found.duration);
-    if at < first {
-        let message = format!("nothing was painted until {}", clock(first));
+/// What was seen at a moment, with the pointer. The recording is decoded up to there, once.
+fn moment(recording: &Recording, at: Option<Duration>, output: &Output) -> Result<Framebuffer, Failure> {
+    let mut player = Player::new(recording.reader()?);
+    let (mut painted, mut last) = (false, Duration::ZERO);
+    while let Some(next) = player.next_at()?.filter(|next| at.is_none_or(|at| *next <= at)) {
+        last = next;
+        player.step(next, &mut |_, event| {
+            painted |= matches!(&event, ScreenEvent::Update(UpdateEvent::Painted(part)) if part.pixels() > 0);
+        })?;
+    }
+    if let Some(at) = at.filter(|at| *at > last)
+        && player.next_at()?.is_none()
+    {
+        let message = format!(
+            "the recording is {} long, so nothing is known of {}",
+            clock(last),
+            clock(at)
+        );
+        return Err(usage(message));
+    }
+    if !painted {
+        let message = match at {
+            Some(at) => format!("nothing was painted until {}", clock(at)),
+            None => "nothing was painted: there is no picture to show".to_owned(),
+        };
         return Err(Error::new(ErrorKind::NotFound, "export a recording", message).into());
     }
-    if at > found.duration {
-        return Err(usage(format!("the recording is {} long", clock(found.duration))));
+    if at.is_none()
+        && let Some(ending) = player.play_to(last, &mut |_, _| {})?
+    {
+        warn(ending, last, output);
     }
-    let mut player = Player::new(recording.reader()?);
-    player.play_to(at, &mut |_, _| {})?;
     player
         .screen()
         .seen()
@@ -105,7 +128,6 @@ fn text(recording: &Recording, input: bool, out: &mut dyn Write) -> Result<(), F
 }
 
 fn words(event: &ScreenEvent, input: bool) -> Option<String> {
-    use jump_proto_vnc::decode::UpdateEvent;
     Some(match event {
         ScreenEvent::Opened { size, name } => {
             format!("screen of {}x{}: {}", size.width, size.height, Escaped(name))
@@ -126,6 +148,9 @@ fn words(event: &ScreenEvent, input: bool) -> Option<String> {
             }
         }
         ScreenEvent::Power(code) => format!("power request {code}"),
+        ScreenEvent::NotPassed { what, messages } => {
+            format!("not passed on: {} ({messages} in a row)", what.text())
+        }
         _ => return None,
     })
 }
@@ -140,7 +165,7 @@ pub(crate) fn play(recording: &Recording, plain: bool, output: &Output) -> Resul
         found.largest.width,
         found.largest.height
     ))?;
-    warn(&found, output);
+    tell_ending(&found, output);
     if found.is_unpainted() {
         return output.say(output.paint(
             Colour::Bad,
@@ -151,37 +176,61 @@ pub(crate) fn play(recording: &Recording, plain: bool, output: &Output) -> Resul
         return output.say("Nothing was shown in this session.");
     }
     if !plain && colourful(&io::stdout()) {
-        let made = sheet(|| recording.reader(), terminal_layout())?;
-        let times: Vec<String> = made.times.iter().map(|at| clock(*at)).collect();
-        let mut screen = io::stdout().lock();
-        blocks(&made.picture, &mut screen).map_err(not_written)?;
-        drop(screen);
-        output.say(output.paint(Colour::Faint, times.join("  ")))?;
+        let made = sheet(
+            || recording.reader(),
+            terminal_layout(found.largest, crate::terminal::size()),
+        )?;
+        overview(&made, output)?;
     }
     output.say(output.paint(
         Colour::Faint,
-        "-- pictures: jump export --format png --at TIME, sheet or apng, and -o FILE",
+        "-- pictures: jump export --format png --at TIME, sheet, apng or mp4, and -o FILE",
     ))
 }
 
-/// Nine pictures that together fill the terminal, whose characters are two pixels high.
-fn terminal_layout() -> SheetLayout {
-    let (columns, rows) = crate::terminal::size();
-    let third = |length: u32| u16::try_from((length.saturating_sub(4) / 3).max(1)).unwrap_or(u16::MAX);
+/// Three pictures in a row as wide as the terminal, and as many rows as it has room for besides a line of times for each and
+/// four of words. Characters are two pixels high.
+fn terminal_layout(largest: Size, (columns, rows): (u32, u32)) -> SheetLayout {
+    let width = (columns.saturating_sub(2 * u32::from(SHEET_GAP)) / 3).max(1);
+    let lines = rows.saturating_sub(4).max(2);
+    let height = width * u32::from(largest.height) / u32::from(largest.width.max(1));
+    let height = height.clamp(1, (lines - 1) * 2);
+    let rows = (lines / (height.div_ceil(2) + 1)).max(1);
+    let number = |length: u32| u16::try_from(length).unwrap_or(u16::MAX);
     SheetLayout {
         columns: 3,
-        pictures: 9,
+        pictures: number(3 * rows),
         cell: Size {
-            width: third(columns),
-            height: third(rows.saturating_sub(6).saturating_mul(2)),
+            width: number(width),
+            height: number(height),
         },
     }
 }
 
+/// Draws an overview row by row, each picture's time under it.
+fn overview(made: &Sheet, output: &Output) -> Result<(), Failure> {
+    let width = made.picture.size().width;
+    let cells = usize::from(made.cell.width + SHEET_GAP);
+    let mut y = 0;
+    for times in made.times.chunks(made.columns.max(1).into()) {
+        let strip = Rectangle {
+            x: 0,
+            y,
+            width,
+            height: made.cell.height,
+        };
+        let rows = made.picture.rows(strip);
+        let rows = rows.map_err(|error| error.into_error("show a recording"))?;
+        blocks(rows, &mut io::stdout().lock()).map_err(not_written)?;
+        let times: String = times.iter().map(|at| format!("{:<cells$}", clock(*at))).collect();
+        output.say(output.paint(Colour::Faint, times.trim_end()))?;
+        y += made.cell.height + SHEET_GAP;
+    }
+    Ok(())
+}
+
 /// Draws a picture with half blocks (U+2580) in 24-bit colours (ITU-T T.416 §13.1.8, as terminals have it).
-fn blocks(picture: &Framebuffer, out: &mut dyn Write) -> io::Result<()> {
-    let width = usize::from(picture.size().width).max(1);
-    let mut rows = picture.pixels().chunks(width);
+fn blocks<'a>(mut rows: impl Iterator<Item = &'a [Rgba]>, out: &mut dyn Write) -> io::Result<()> {
     while let Some(upper) = rows.next() {
         let mut lower = rows.next().unwrap_or_default().iter();
         for above in upper {
@@ -194,22 +243,26 @@ fn blocks(picture: &Framebuffer, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Says what is missing at the end.
-fn warn(found: &Survey, output: &Output) {
-    match found.ending {
+/// Says what is missing at the end of a recording that was decoded whole.
+pub(super) fn tell_ending(found: &Survey, output: &Output) {
+    warn(found.ending, found.duration, output);
+}
+
+fn warn(ending: Ending, last: Duration, output: &Output) {
+    match ending {
         Ending::Clean => {}
         Ending::Unclean => {
             output.complain(&"jump: the recording has no end: it was cut off, or is being written")
         }
         Ending::Lost { bytes } => output.complain(&format_args!(
             "jump: {bytes} bytes were lost while recording: what came after {} cannot be shown",
-            clock(found.duration)
+            clock(last)
         )),
     }
 }
 
 /// A time since the recording began, as minutes, seconds and milliseconds.
-fn clock(at: Duration) -> String {
+pub(super) fn clock(at: Duration) -> String {
     let (seconds, milliseconds) = (at.as_secs(), at.subsec_millis());
     format!("{}:{:02}.{milliseconds:03}", seconds / 60, seconds % 60)
 }
@@ -230,7 +283,7 @@ pub(crate) fn time(text: &str) -> Result<Duration, String> {
 
 /// Whether what is written is no text, and would go to a terminal.
 pub(crate) fn would_garble(format: Format, to_file: bool) -> bool {
-    !to_file && io::stdout().is_terminal() && matches!(format, Format::Png | Format::Sheet | Format::Apng)
+    !to_file && io::stdout().is_terminal() && format.is_picture()
 }
 
 #[cfg(test)]
@@ -255,16 +308,39 @@ mod tests {
     }
 
     #[test]
+    fn an_overview_has_room_in_the_terminal() {
+        let wide = Size {
+            width: 1280,
+            height: 800,
+        };
+        let tall = Size {
+            width: 50,
+            height: 5000,
+        };
+        for (largest, terminal, pictures) in [
+            (wide, (80, 24), 6),
+            (wide, (160, 50), 6),
+            (wide, (200, 20), 3),
+            (tall, (80, 24), 3),
+            (wide, (1, 1), 3),
+        ] {
+            let layout = terminal_layout(largest, terminal);
+            assert_eq!(layout.pictures, pictures, "{largest:?} {terminal:?}");
+            let lines = pictures / 3 * (layout.cell.height.div_ceil(2) + 1) + 4;
+            assert!(u32::from(lines) <= terminal.1.max(6), "{layout:?} {terminal:?}");
+            let columns = 3 * layout.cell.width + 2 * SHEET_GAP;
+            assert!(u32::from(columns) <= terminal.0.max(7), "{layout:?} {terminal:?}");
+        }
+    }
+
+    #[test]
     fn two_rows_of_a_picture_are_one_line() {
         let mut picture = Framebuffer::new(Size { width: 1, height: 3 }).unwrap();
         picture
-            .paint(
-                jump_proto_vnc::wire::Rectangle::whole(picture.size()),
-                &[[1, 2, 3, 255]; 3],
-            )
+            .paint(Rectangle::whole(picture.size()), &[[1, 2, 3, 255]; 3])
             .unwrap();
         let mut out = Vec::new();
-        blocks(&picture, &mut out).unwrap();
+        blocks(picture.pixels().chunks(1), &mut out).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "\u{1b}[38;2;1;2;3;48;2;1;2;3m▀\u{1b}[0m\n\u{1b}[38;2;1;2;3;48;2;0;0;0m▀\u{1b}[0m\n"

@@ -16,6 +16,10 @@ use jump_proto_vnc::wire::{PixelFormat, Rectangle, ServerInit, Size};
 
 use crate::support::{Said, User};
 
+#[cfg(feature = "h264")]
+#[path = "../../../jump-video/tests/ffmpeg/mod.rs"]
+mod ffmpeg;
+
 const SCREEN: Size = Size {
     width: 30,
     height: 20,
@@ -111,6 +115,10 @@ fn session() -> Recorded {
         (RecordKind::FromRep, typed),
         (RecordKind::FromTarget, copied(b"hi")),
         (RecordKind::FromTarget, painted(200)),
+        (
+            RecordKind::Event,
+            br#"{"event":"dropped","what":"resize","messages":3}"#.to_vec(),
+        ),
     ])
 }
 
@@ -138,10 +146,43 @@ async fn a_recorded_screen_is_exported_as_pictures() {
         (&["--format", "png", "--at", "90"], 2),
         (&["--format", "asciicast"], 2),
         (&["--at", "1"], 2),
+        (&["--format", "png", "--every", "1"], 2),
+        (&["--format", "apng", "--fps", "5"], 2),
+        (&["--format", "mp4", "--fps", "0"], 2),
         (&["--channel", "0"], 2),
     ] {
         assert_eq!(recorded.run("export", wrong).await.code, code, "{wrong:?}");
     }
+}
+
+#[cfg(feature = "h264")]
+#[tokio::test]
+async fn a_recorded_screen_is_exported_as_a_film() {
+    let recorded = session();
+    let made = recorded.export(&["--format", "mp4", "--fps", "2"]).await;
+    let probed = ffmpeg::probe(&made);
+    assert_eq!((probed.width, probed.height), (30, 20));
+    let times: Vec<_> = probed.pictures.iter().map(|one| (one.at, one.lasts)).collect();
+    assert_eq!(times, [(0, 1500), (1500, 500)]);
+    for (picture, colour) in ffmpeg::pictures(&made).pictures.iter().zip([10, 200]) {
+        let ratio = ffmpeg::psnr(picture, &[[colour, 1, 2, 255]; 600], 30);
+        assert!(ratio > 35.0, "{ratio:.1} dB");
+    }
+    let said = recorded
+        .run("export", &["--format", "mp4", "-o", "/dev/full"])
+        .await;
+    assert_eq!(said.code, 1, "{said:?}");
+}
+
+#[cfg(not(feature = "h264"))]
+#[tokio::test]
+async fn a_film_that_is_not_built_in_is_said_to_need_a_feature() {
+    let recorded = session();
+    let to = recorded.user.home.join("out");
+    let more = ["--format", "mp4", "-o", to.to_str().unwrap()];
+    let said = recorded.run("export", &more).await;
+    assert!(said.code == 1 && said.err.contains("`h264`"), "{said:?}");
+    assert!(!to.exists());
 }
 
 #[tokio::test]
@@ -150,7 +191,8 @@ async fn what_was_typed_on_a_screen_is_told_only_if_asked_for() {
     let text = recorded.run("export", &["--format", "text"]).await.ok();
     assert_eq!(
         text,
-        "0:00.000 screen of 30x20: desk\\u{1b}]0;x\n0:01.500 clipboard from the target: hi\n"
+        "0:00.000 screen of 30x20: desk\\u{1b}]0;x\n0:01.500 clipboard from the target: hi\n\
+         0:02.500 not passed on: another size of the screen (3 in a row)\n"
     );
     let text = recorded
         .run("export", &["--format", "text", "--input"])
@@ -158,7 +200,7 @@ async fn what_was_typed_on_a_screen_is_told_only_if_asked_for() {
         .ok();
     assert!(text.ends_with("0:01.000 typed: ls\n"), "{text}");
     let played = recorded.run("play", &[]).await.ok();
-    assert!(played.contains("0:02.000 long, 2 updates"), "{played}");
+    assert!(played.contains("0:02.500 long, 2 updates"), "{played}");
 }
 
 #[tokio::test]
@@ -169,8 +211,13 @@ async fn a_screen_that_was_never_painted_is_said_to_be_so() {
     ]);
     let played = recorded.run("play", &[]).await.ok();
     assert!(played.contains("nothing was painted"), "{played}");
-    for format in ["png", "sheet", "apng"] {
+    let film = cfg!(feature = "h264").then_some("mp4");
+    for format in ["png", "sheet", "apng"].into_iter().chain(film) {
         let said = recorded.run("export", &["--format", format]).await;
         assert_eq!((said.code, said.out.as_str()), (5, ""), "{said:?}");
+        let to = recorded.user.home.join("out");
+        let more = ["--format", format, "-o", to.to_str().unwrap()];
+        assert_eq!(recorded.run("export", &more).await.code, 5, "{format}");
+        assert!(!to.exists(), "{format}");
     }
 }

@@ -4,6 +4,7 @@
 //! to say is tried again until it is kept: a session whose end could not be stored must not count as active for ever.
 
 use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
 
 use super::presence::not_running;
 use super::{Broker, notifying};
@@ -18,6 +19,8 @@ use crate::store::{SessionRecord, SessionState};
 
 use super::sessions;
 
+/// How long the relay goes on carrying what is under way when a session has ended by itself.
+const LAST_BYTES: Duration = Duration::from_secs(10);
 /// The longest text of a reason, in characters.
 const LONGEST_REASON: usize = 1000;
 
@@ -62,7 +65,7 @@ async fn try_finish(
     outcome: Outcome,
     recording: Option<RecordingNote>,
 ) -> Result<()> {
-    {
+    let told = {
         let mut registry = broker.0.sessions.lock();
         let Some(mut live) = registry.live.remove(&session) else {
             return match registry.unaccounted.get(&session) {
@@ -109,11 +112,25 @@ async fn try_finish(
                 busy: false,
             },
         );
+        told
+    };
+    if told {
+        cut(broker, session);
+    } else {
+        // It ended by itself, and what the target said last may still be on its way to a slow rep.
+        let broker = broker.clone();
+        broker.0.runtime.clone().spawn(async move {
+            tokio::time::sleep(LAST_BYTES).await;
+            cut(&broker, session);
+        });
     }
+    account(broker, session).await
+}
+
+fn cut(broker: &Broker, session: SessionId) {
     if let Some(relay) = &broker.0.relay {
         relay.end(session);
     }
-    account(broker, session).await
 }
 
 /// Brings the end of a session into the log and the store, unless somebody else is at it.

@@ -142,6 +142,7 @@ pub(super) async fn jump(
         item_name: item.name.to_string(),
         jumpoint,
         protocol: item.details.protocol().to_owned(),
+        broker: Some(broker.0.key.public()),
         started: now,
         state: SessionState::Active,
         recording_removed: None,

@@ -133,15 +133,21 @@ pub(super) fn stream_closed(broker: &Broker, session: SessionId) {
     });
 }
 
-/// Sessions that an earlier run of the broker left active: their relay is gone with it, so they are over. A session
-/// through a relay that runs apart is ended by its Jumpoint when it reconnects.
+/// Sessions that an earlier run of this broker left active: their relay is gone with it, so they are over. A session
+/// through a relay that runs apart is ended by its Jumpoint when it reconnects. Other brokers' sessions are theirs.
 pub(super) async fn close_left_behind(broker: &Broker) -> Result<()> {
+    let own = broker.0.key.public();
+    let mut after = None;
     loop {
-        let batch = broker.0.store.sessions(true, 1000).await?;
-        if batch.is_empty() {
+        let batch = broker.0.store.sessions_after(true, after, 1000).await?;
+        let Some(last) = batch.last() else {
             return Ok(());
-        }
-        for record in batch {
+        };
+        after = Some((last.started, last.id));
+        let left = batch
+            .into_iter()
+            .filter(|record| record.broker.is_none_or(|broker| broker == own));
+        for record in left {
             let reason = EndReason::BrokerRestarted;
             let ended = AuditKind::SessionEnded {
                 session: record.id,

@@ -215,10 +215,11 @@ impl PointerButtons {
 pub struct Keysym(pub u32);
 
 impl Keysym {
-    /// The keysym that types a character: Latin-1 stands for itself, everything else is 0x0100_0000 and its code point; line
-    /// ends are Return, a tab is Tab (X Window System Protocol, appendix A, "Unicode keysyms").
+    /// The keysym that types a character: Latin-1 stands for itself; a character that had a keysym before Unicode has that one,
+    /// because servers know only those as upper and lower case of each other; everything else is 0x0100_0000 and its code
+    /// point. Line ends are Return, a tab is Tab (X Window System Protocol, appendix A, and "Unicode keysyms").
     #[must_use]
-    pub const fn of(character: char) -> Self {
+    pub fn of(character: char) -> Self {
         Self(match character {
             '\n' | '\r' => 0xff0d,
             '\t' => 0xff09,
@@ -226,10 +227,26 @@ impl Keysym {
             '\u{1b}' => 0xff1b,
             '\u{7f}' => 0xffff,
             ' '..='~' | '\u{a0}'..='\u{ff}' => character as u32,
-            _ => 0x0100_0000 | character as u32,
+            '\0'..='\u{9f}' => UNICODE | character as u32,
+            // Code points that are no characters have none there.
+            _ => match xkeysym::Keysym::from_char(character).raw() {
+                0 => UNICODE | character as u32,
+                keysym => keysym,
+            },
         })
     }
+
+    /// The character that a keysym of a letter, a digit or a sign types; `None` for keys that only do something.
+    #[must_use]
+    pub fn character(self) -> Option<char> {
+        xkeysym::Keysym::new(self.0)
+            .key_char()
+            .filter(|character| !character.is_control())
+    }
 }
+
+/// Keysyms from here on are code points of Unicode (X Window System Protocol, appendix A, "Unicode keysyms").
+const UNICODE: u32 = 0x0100_0000;
 
 /// A session with a screen, a keyboard, a pointer and a clipboard. All methods can be called from several tasks at once.
 ///
@@ -305,8 +322,29 @@ mod tests {
 
     #[test]
     fn characters_have_the_keysyms_of_the_x_protocol() {
-        for (character, keysym) in [('a', 0x61), ('Ä', 0xc4), ('€', 0x0100_20ac), ('\n', 0xff0d)] {
+        for (character, keysym) in [
+            ('a', 0x61),
+            ('Ä', 0xc4),
+            ('\n', 0xff0d),
+            ('€', 0x20ac),
+            ('ж', 0x06d6),
+            ('Ж', 0x06f6),
+            ('ω', 0x07f9),
+            ('Ł', 0x01a3),
+            ('א', 0x0ce0),
+            ('日', 0x0100_65e5),
+            ('\u{1}', 0x0100_0001),
+            ('\u{ffff}', 0x0100_ffff),
+        ] {
             assert_eq!(Keysym::of(character), Keysym(keysym));
+        }
+        for character in ('\u{20}'..='\u{ffff}').filter(|character| !character.is_control()) {
+            let noncharacter = matches!(character, '\u{fdd0}'..='\u{fdef}' | '\u{fffe}'..);
+            let typed = Keysym::of(character).character();
+            assert!(
+                noncharacter || typed == Some(character),
+                "{character:?} is typed as {typed:?}"
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A store in memory, for tests and for embedders that keep their site elsewhere.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -132,15 +133,24 @@ impl Store for MemoryStore {
         Ok(self.lock().sessions.get(&id).cloned())
     }
 
-    async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>> {
+    async fn sessions_after(
+        &self,
+        active_only: bool,
+        after: Option<(Timestamp, SessionId)>,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>> {
+        let place = |started, id| (Reverse(started), id);
         let inner = self.lock();
         let mut sessions: Vec<SessionRecord> = inner
             .sessions
             .values()
             .filter(|session| !active_only || session.state.is_active())
+            .filter(|session| {
+                after.is_none_or(|(started, id)| place(session.started, session.id) > place(started, id))
+            })
             .cloned()
             .collect();
-        sessions.sort_by(|a, b| b.started.cmp(&a.started).then(a.id.cmp(&b.id)));
+        sessions.sort_by_key(|session| place(session.started, session.id));
         sessions.truncate(limit as usize);
         Ok(sessions)
     }

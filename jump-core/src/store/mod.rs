@@ -195,5 +195,15 @@ pub trait Store: Send + Sync + Debug + 'static {
     async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>>;
 
     /// The latest sessions, newest first, at most `limit`; only active ones if asked.
-    async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>>;
+    async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>> {
+        self.sessions_after(active_only, None, limit).await
+    }
+
+    /// The same, those that come after the session with this start and id. Sessions with the same start are ordered by id.
+    async fn sessions_after(
+        &self,
+        active_only: bool,
+        after: Option<(Timestamp, SessionId)>,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>>;
 }

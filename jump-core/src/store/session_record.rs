@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ItemId, JumpointId, SessionId, UserId};
+use crate::keys::PublicKey;
 use crate::session::EndReason;
 use crate::time::Timestamp;
 
@@ -23,6 +24,9 @@ pub struct SessionRecord {
     pub jumpoint: JumpointId,
     /// By which protocol.
     pub protocol: String,
+    /// The broker that runs it, by its key; records of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker: Option<PublicKey>,
     /// When it was granted.
     pub started: Timestamp,
     /// Where it stands.

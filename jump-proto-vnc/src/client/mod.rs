@@ -38,12 +38,15 @@ use self::receive::Receiver;
 use self::session::VncSession;
 use self::shared::{End, Shared, State};
 use crate::decode::UpdateDecoder;
+use crate::pace::ResizePace;
 use crate::security::{ClientSession, EaxSealer, SecurityPolicy, SecurityType, VncCredential};
 use crate::wire::{ClientMessage, Encoding, PixelFormat, Rectangle};
 use crate::{RfbError, RfbResult};
 
 /// How long what the server sent before it closed may take, once nothing can be sent to it any more.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How long what is still to be sent may take when a session is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Connects to VNC servers.
 ///
@@ -155,6 +158,7 @@ fn start(
         sealed,
         buffer,
         pace,
+        resizes: ResizePace::new(),
         update: None,
         continuous: false,
     };
@@ -187,8 +191,15 @@ async fn run<S: AsyncWrite + tokio::io::AsyncRead>(
 ) {
     let receiving = receiver.run();
     tokio::pin!(receiving);
+    let too_long = async {
+        shared
+            .until(&shared.outgoing, |state| state.closing.then_some(()))
+            .await;
+        tokio::time::sleep(CLOSE_TIMEOUT).await;
+    };
     let ended = tokio::select! {
         ended = &mut receiving => ended,
+        () = too_long => Ok(End::Closed),
         sent = send(write, sealer, &shared) => match sent {
             Ok(()) => Ok(End::Closed),
             // Why the server closed is what it sent last, if anything.

@@ -1,6 +1,7 @@
 //! What is to be sent and has not been given to the stream yet.
 
 use crate::RfbResult;
+use crate::held::Held;
 use crate::wire::{ClientFramer, ClientMessage};
 
 /// A caller waits while so many bytes are waiting already; one message may go beyond it.
@@ -15,6 +16,7 @@ pub(super) struct Outbox {
     framer: ClientFramer,
     /// Where the last message begins if it is a pointer's, and the buttons it says.
     pointer: Option<(usize, u16)>,
+    held: Held,
 }
 
 impl Outbox {
@@ -29,6 +31,7 @@ impl Outbox {
 
     /// Appends a message. A move of the pointer replaces the one before it that is still waiting with the same buttons.
     pub(super) fn push(&mut self, message: &ClientMessage<'_>) -> RfbResult<()> {
+        self.held.note(message, &self.framer, &mut self.bytes)?;
         let start = self.bytes.len();
         let ClientMessage::Pointer { buttons, .. } = *message else {
             self.pointer = None;
@@ -47,6 +50,14 @@ impl Outbox {
             }
         }
         Ok(())
+    }
+
+    /// Appends what lets go of all keys and buttons that are held; whether there were any.
+    pub(super) fn release(&mut self) -> bool {
+        self.pointer = None;
+        let held = !self.held.is_empty();
+        // Messages of a fixed length can always be written.
+        held && self.held.release(&self.framer, &mut self.bytes).is_ok()
     }
 
     /// Takes all of it.

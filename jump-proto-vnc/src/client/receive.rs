@@ -13,9 +13,10 @@ use super::pace::{Pace, Step};
 use super::shared::{End, Shared, State};
 use super::{announce, clipboard, exact, outbox};
 use crate::decode::{Progress, UpdateEvent};
+use crate::pace::ResizePace;
 use crate::security::EaxOpener;
 use crate::wire::{ClientMessage, CutText, Input, Rectangle, ServerMessage, Size, colours, limits};
-use crate::{RfbError, RfbResult};
+use crate::{Damage, RfbError, RfbResult};
 
 pub(super) const OPERATION: &str = "receive the target's screen";
 /// How much is read at once.
@@ -36,6 +37,7 @@ pub(super) struct Receiver<R> {
     /// In the clear. Never more than one message that is not an update, and a piece.
     pub(super) buffer: Vec<u8>,
     pub(super) pace: Pace,
+    pub(super) resizes: ResizePace,
     pub(super) update: Option<Update>,
     /// The server sends updates without being asked (rfbproto "EnableContinuousUpdates").
     pub(super) continuous: bool,
@@ -133,22 +135,9 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
         let decoded = decoder.decode(bytes, &mut |event| events.push(event));
         let damage = decoder.screen_mut().take_damage();
         drop(decoder);
-        let mut state = self.shared.lock();
-        for event in events {
-            if let UpdateEvent::Resized(_) = event
-                && let Some(update) = &mut self.update
-            {
-                update.resized = true;
-            }
-            note(&mut state, event)?;
-        }
-        for part in damage.rectangles() {
-            state.events.damaged(*part);
-        }
-        drop(state);
-        self.shared.news.send_replace(());
-        self.shared.outgoing.send_replace(());
+        let resizes = self.note_all(events, &damage)?;
         let decoded = decoded?;
+        self.resizes.took(resizes).await;
         if let Some(update) = &mut self.update {
             update.bytes += decoded.consumed as u64;
         }
@@ -158,6 +147,28 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
         let update = self.update.take().unwrap_or_default();
         self.updated(&update)?;
         Ok((decoded.consumed, Turn::Again))
+    }
+
+    /// Notes what came of an update; how often the size changed in it.
+    fn note_all(&mut self, events: Vec<UpdateEvent>, damage: &Damage) -> RfbResult<u32> {
+        let mut resizes = 0;
+        let mut state = self.shared.lock();
+        for event in events {
+            if let UpdateEvent::Resized(_) = event
+                && let Some(update) = &mut self.update
+            {
+                update.resized = true;
+                resizes += 1;
+            }
+            note(&mut state, event)?;
+        }
+        for part in damage.rectangles() {
+            state.events.damaged(*part);
+        }
+        drop(state);
+        self.shared.news.send_replace(());
+        self.shared.outgoing.send_replace(());
+        Ok(resizes)
     }
 
     /// After an update: asks for what the link is good for, and for the next one if that was not done yet.

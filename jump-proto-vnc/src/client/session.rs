@@ -14,14 +14,12 @@ use tokio::task::AbortHandle;
 
 use super::exact::Hold;
 use super::shared::{End, Shared};
-use super::{clipboard, keys};
+use super::{CLOSE_TIMEOUT, clipboard, keys};
 use crate::decode::UpdateDecoder;
 use crate::wire::{ClientMessage, Rectangle, Screen, Size};
 
 /// How long a server may take to say whether its screen has another size.
 const RESIZE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long what is still to be sent may take when a session is closed.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most steps of the wheel at once.
 const MAX_STEPS: i32 = 100;
 const UP: PointerButtons = PointerButtons(1 << 3);
@@ -29,7 +27,7 @@ const DOWN: PointerButtons = PointerButtons(1 << 4);
 const LEFT: PointerButtons = PointerButtons(1 << 5);
 const RIGHT: PointerButtons = PointerButtons(1 << 6);
 
-/// A VNC session. It ends when this value is dropped.
+/// A VNC session. It ends when this value is dropped; keys and buttons that are held are let go.
 pub(super) struct VncSession {
     pub(super) shared: Arc<Shared>,
     pub(super) permissions: SessionPermissions,
@@ -242,9 +240,7 @@ impl ScreenSession for VncSession {
     }
 
     async fn close(&self) -> Result<()> {
-        self.shared.lock().closing = true;
-        self.shared.outgoing.send_replace(());
-        self.shared.room.send_replace(());
+        self.shared.close();
         let shared = &self.shared;
         let ended = shared.until(&shared.news, |state| state.end.clone());
         if tokio::time::timeout(CLOSE_TIMEOUT, ended).await.is_err() {
@@ -256,8 +252,11 @@ impl ScreenSession for VncSession {
 }
 
 impl Drop for VncSession {
+    /// What is held is let go first: nobody else would, and the task ends by itself then.
     fn drop(&mut self) {
-        self.task.abort();
+        if !self.shared.close() {
+            self.task.abort();
+        }
         self.shared.finish(End::Closed);
     }
 }

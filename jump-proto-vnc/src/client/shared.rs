@@ -160,6 +160,18 @@ impl Shared {
         written
     }
 
+    /// Lets go of what is held, and lets the sender end behind that; whether there is something for it to let go. Once
+    /// closed, it stays so.
+    pub(super) fn close(&self) -> bool {
+        let mut state = self.lock();
+        let held = !state.closing && state.outbox.release();
+        state.closing = true;
+        drop(state);
+        self.outgoing.send_replace(());
+        self.room.send_replace(());
+        held
+    }
+
     /// Says how the session ended, to all who wait. The first reason stays.
     pub(super) fn finish(&self, end: End) {
         let mut state = self.lock();

@@ -34,6 +34,11 @@ impl Collect {
         }
     }
 
+    /// Begins to collect as many again.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
     /// What was collected.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes

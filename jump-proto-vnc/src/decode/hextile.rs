@@ -87,7 +87,7 @@ impl Hextile {
                 None => return Ok(Progress::Needs(input.rest().len() + 1)),
                 Some((colours, Some(solid))) => {
                     self.colours = colours;
-                    context.screen.rows_mut(tile)?.for_each(|row| row.fill(solid));
+                    context.screen.paint_one_colour(tile, solid)?;
                 }
                 Some((colours, None)) => {
                     self.colours = colours;

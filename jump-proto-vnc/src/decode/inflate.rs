@@ -59,6 +59,8 @@ pub(crate) struct Unpacked {
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
+    /// How many bytes came out so far, of all streams.
+    pub(crate) total: u64,
 }
 
 impl Unpacked {
@@ -110,6 +112,7 @@ pub(crate) fn pump(
         input.take(read);
         *left = left.saturating_sub(read);
         unpacked.end += written;
+        unpacked.total += written as u64;
         let used = units(unpacked.data())?;
         unpacked.start += used;
         if read == 0 && written == 0 && used == 0 {

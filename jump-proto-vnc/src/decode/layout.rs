@@ -169,12 +169,19 @@ pub(crate) const fn zrle_length(rectangle: Rectangle, bytes_per_pixel: usize) ->
     rectangle.pixels() * (bytes_per_pixel + 1) + tiles * (1 + 127 * bytes_per_pixel)
 }
 
+/// The most pixels of a JPEG or PNG picture within a rectangle, which is unpacked whole beside the screen. Servers divide
+/// what they paint into less: a rectangle of Tight is at most 2048 pixels wide (rfbproto "Tight Encoding").
+const MAX_PICTURE_PIXELS: usize = 1 << 22;
+
 /// The length of a JPEG or PNG picture of a rectangle: what neither exceeds even where it does not compress, tables and
 /// comments included.
 ///
 /// # Errors
 /// [`RfbError::Limit`].
 pub(crate) fn picture_length(length: usize, rectangle: Rectangle) -> RfbResult<usize> {
+    if rectangle.pixels() > MAX_PICTURE_PIXELS {
+        return Err(RfbError::Limit("a picture within a rectangle is too large"));
+    }
     if length > rectangle.pixels() * 8 + 64 * 1024 {
         return Err(RfbError::Limit("a picture is longer than the rectangle allows"));
     }
@@ -243,6 +250,21 @@ pub(crate) fn rest_length(
         | Shape::Trle => Ok(0),
     }
 }
+
+/// The size that the screen has behind a rectangle, if it says one. A wish of this client that was not granted says none
+/// (rfbproto "ExtendedDesktopSize Pseudo-encoding": reason 1, status not 0).
+pub(crate) fn new_size(header: &RectangleHeader) -> Option<Size> {
+    let RectangleHeader { rectangle, encoding } = *header;
+    match encoding {
+        Encoding::DESKTOP_SIZE => Some(rectangle.size()),
+        Encoding::EXTENDED_DESKTOP_SIZE if rectangle.x != 1 || rectangle.y == 0 => Some(rectangle.size()),
+        _ => None,
+    }
+}
+
+/// Every change of size is a new picture.
+pub(crate) const TOO_MANY_RESIZES: RfbError =
+    RfbError::Limit("an update changes the screen's size too often");
 
 /// Where the three bytes of a CPIXEL stand within a pixel of four (RFC 6143 §7.7.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -324,8 +346,8 @@ impl Budget {
     const SCREENS: usize = 16;
     /// What any update may paint, however small the screen is.
     const LEAST_PIXELS: usize = 1 << 22;
-    /// Every change of size is a new picture.
-    const RESIZES: u8 = 4;
+    /// How often it may change the screen's size.
+    pub(crate) const RESIZES: u8 = 4;
 
     /// What an update of a screen may cost.
     pub(crate) const fn new(screen: Size) -> Self {
@@ -361,10 +383,7 @@ impl Budget {
     /// # Errors
     /// [`RfbError::Limit`].
     pub(crate) fn resize(&mut self, screen: Size) -> RfbResult<()> {
-        self.resizes = self
-            .resizes
-            .checked_sub(1)
-            .ok_or(RfbError::Limit("an update changes the screen's size too often"))?;
+        self.resizes = self.resizes.checked_sub(1).ok_or(TOO_MANY_RESIZES)?;
         self.pixels = self.pixels.max(Self::pixels_for(screen));
         Ok(())
     }

@@ -66,38 +66,67 @@ impl Palette {
     }
 
     fn two(&self, bytes: &[u8], row: &mut [Rgba]) -> u8 {
-        let [zero, one, ..] = self.colours.map(u32::from_ne_bytes);
-        for (byte, pixels) in bytes.iter().zip(row.chunks_mut(8)) {
-            for (bit, pixel) in (0..8).rev().zip(pixels) {
-                // All ones or all zeros: no branch on a bit that nobody can predict.
-                let mask = 0u32.wrapping_sub(u32::from(byte >> bit & 1));
-                *pixel = (zero ^ ((zero ^ one) & mask)).to_ne_bytes();
-            }
+        let [zero, one, ..] = self.colours;
+        let (zero, one) = (u32::from_ne_bytes(zero), u32::from_ne_bytes(one));
+        // Arrays, and no branch on a bit that nobody can predict: eight pixels are made at once.
+        let eight = |byte: u8| -> [Rgba; 8] {
+            std::array::from_fn(|number| {
+                let is_one = u32::from(byte) & (0x80 >> number) != 0;
+                (if is_one { one } else { zero }).to_ne_bytes()
+            })
+        };
+        let (whole, rest) = row.as_chunks_mut::<8>();
+        let (full, last) = split(bytes, whole.len());
+        for (byte, pixels) in full.iter().zip(whole) {
+            *pixels = eight(*byte);
+        }
+        for (pixel, new) in rest.iter_mut().zip(eight(last)) {
+            *pixel = new;
         }
         1
     }
 
     fn unpack<const BITS: usize, const IN_BYTE: usize>(&self, bytes: &[u8], row: &mut [Rgba]) -> u8 {
         let mask = u8::MAX >> (8 - BITS);
+        let places = |byte: u8| -> [u8; IN_BYTE] {
+            std::array::from_fn(|number| byte >> ((IN_BYTE - 1 - number) * BITS) & mask)
+        };
+        let (whole, rest) = row.as_chunks_mut::<IN_BYTE>();
+        let (full, last) = split(bytes, whole.len());
+        for (byte, pixels) in full.iter().zip(whole) {
+            *pixels = places(*byte).map(|place| self.colour(place));
+        }
+        // By itself, so that many bytes are looked at at once. What fills up the last one is no place.
         let mut greatest = 0;
-        for (byte, pixels) in bytes.iter().zip(row.chunks_mut(IN_BYTE)) {
-            for (number, pixel) in (0..IN_BYTE).rev().zip(pixels) {
-                let place = byte >> (number * BITS) & mask;
-                greatest = greatest.max(place);
-                *pixel = self.colours.get(usize::from(place)).copied().unwrap_or(BLACK);
-            }
+        for byte in full {
+            greatest = places(*byte).into_iter().fold(greatest, u8::max);
+        }
+        for (pixel, place) in rest.iter_mut().zip(places(last)) {
+            *pixel = self.colour(place);
+            greatest = greatest.max(place);
         }
         greatest
     }
 
     fn bytes(&self, bytes: &[u8], row: &mut [Rgba]) -> u8 {
-        let mut greatest = 0;
+        let bytes = bytes.get(..row.len()).unwrap_or(bytes);
         for (place, pixel) in bytes.iter().zip(row) {
-            greatest = greatest.max(*place);
-            *pixel = self.colours.get(usize::from(*place)).copied().unwrap_or(BLACK);
+            *pixel = self.colour(*place);
         }
-        greatest
+        bytes.iter().copied().fold(0, u8::max)
     }
+
+    /// The colour at a place; black if there is none.
+    #[inline]
+    fn colour(&self, place: u8) -> Rgba {
+        self.colours.get(usize::from(place)).copied().unwrap_or(BLACK)
+    }
+}
+
+/// The bytes of which every pixel is wanted, and the one after them.
+fn split(bytes: &[u8], full: usize) -> (&[u8], u8) {
+    let (full, rest) = bytes.split_at_checked(full).unwrap_or((bytes, &[]));
+    (full, rest.first().copied().unwrap_or_default())
 }
 
 const OUTSIDE: RfbError = RfbError::Protocol("a pixel is not in the palette");

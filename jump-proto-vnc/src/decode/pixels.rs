@@ -118,7 +118,9 @@ impl PixelReader {
     #[inline]
     pub(crate) fn one(&self, bytes: &[u8]) -> Rgba {
         match (&self.kind, bytes) {
-            (Kind::Rgb, &[red, green, blue]) | (Kind::Bgr, &[blue, green, red]) => [red, green, blue, 255],
+            (Kind::Rgb, &[red, green, blue])
+            | (Kind::Bgr, &[blue, green, red])
+            | (Kind::Bgrx, &[blue, green, red, _]) => [red, green, blue, 255],
             _ => {
                 let mut pixel = [BLACK];
                 self.span(bytes, &mut pixel);

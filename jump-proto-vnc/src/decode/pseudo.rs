@@ -133,15 +133,9 @@ impl Pseudo {
         })
     }
 
-    /// The size that the screen has from here on, if it says one. A wish of this client that was not granted says none
-    /// (rfbproto "ExtendedDesktopSize": reason 1, status not 0).
+    /// The size that the screen has from here on, if it says one.
     pub(crate) fn new_size(&self) -> Option<Size> {
-        let RectangleHeader { rectangle, encoding } = self.header;
-        match encoding {
-            Encoding::DESKTOP_SIZE => Some(rectangle.size()),
-            Encoding::EXTENDED_DESKTOP_SIZE if rectangle.x != 1 || rectangle.y == 0 => Some(rectangle.size()),
-            _ => None,
-        }
+        layout::new_size(&self.header)
     }
 }
 

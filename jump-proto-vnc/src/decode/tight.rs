@@ -26,8 +26,10 @@ pub(crate) struct Tight {
 enum State {
     Jpeg(Collect),
     Png(Collect),
+    /// Row by row.
     Plain {
-        data: Collect,
+        row: Collect,
+        left: usize,
         painter: Painter,
     },
     Packed {
@@ -77,12 +79,16 @@ impl Tight {
                 }
                 Ok(progress)
             }
-            State::Plain { data, painter } => {
-                let progress = data.step(input);
-                if progress == Progress::Finished {
-                    painter.paint(screen, tight, data.bytes())?;
+            State::Plain { row, left, painter } => {
+                while *left > 0 {
+                    if let Progress::Needs(more) = row.step(input) {
+                        return Ok(Progress::Needs(more));
+                    }
+                    painter.paint(screen, tight, row.bytes())?;
+                    *left -= row.bytes().len();
+                    row.clear();
                 }
-                Ok(progress)
+                Ok(Progress::Finished)
             }
             State::Packed {
                 stream,
@@ -153,16 +159,14 @@ fn begin(
     Ok(Begun::Body(match header.body {
         Body::Fill(pixel) => {
             let colour = context.tight.one(pixel);
-            context
-                .screen
-                .rows_mut(rectangle)?
-                .for_each(|row| row.fill(colour));
+            context.screen.paint_one_colour(rectangle, colour)?;
             return Ok(Begun::Painted);
         }
         Body::Jpeg(length) => State::Jpeg(Collect::new(length)),
         Body::Png(length) => State::Png(Collect::new(length)),
         Body::Plain { filter, length } => State::Plain {
-            data: Collect::new(length),
+            row: Collect::new(length / usize::from(rectangle.height).max(1)),
+            left: length,
             painter: painter(filter)?,
         },
         Body::Packed {

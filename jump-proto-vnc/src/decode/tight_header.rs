@@ -7,6 +7,11 @@ use crate::{RfbError, RfbResult};
 /// The shortest data that are compressed; shorter ones stand as they are (TIGHT_MIN_TO_COMPRESS).
 const MIN_TO_COMPRESS: usize = 12;
 
+/// BasicCompression Without Zlib, and the same with the number of a filter (rfbproto "Tight Encoding", and "Tight Encoding
+/// Without Zlib Pseudo-encoding").
+const PLAIN: u8 = 0b1010;
+const PLAIN_FILTERED: u8 = 0b1110;
+
 /// How pixels are made of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filter<'a> {
@@ -47,7 +52,7 @@ pub(crate) struct TightHeader<'a> {
 }
 
 /// What a header depends on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TightFormat {
     /// Bytes of a TPIXEL.
     pub(crate) pixel: usize,
@@ -74,7 +79,9 @@ impl<'a> TightHeader<'a> {
             }
             9 => picture(input, rectangle)?.map(Body::Jpeg),
             10 if format.png => picture(input, rectangle)?.map(Body::Png),
-            basic @ 0..=7 if !format.png => read_basic(input, basic, rectangle, format)?,
+            // qemu has no PNG pictures of few colours, and compresses those even in Tight PNG.
+            basic @ 0..=7 if !format.png || !format.smooth => read_basic(input, basic, rectangle, format)?,
+            basic @ (PLAIN | PLAIN_FILTERED) if !format.png => read_basic(input, basic, rectangle, format)?,
             _ => return Err(RfbError::Protocol("a Tight rectangle of an unknown kind")),
         };
         Ok(body.map(|body| Self {
@@ -125,6 +132,15 @@ fn read_basic<'a>(
     let Some(length) = compact_length(input) else {
         return Ok(None);
     };
+    if matches!(control, PLAIN | PLAIN_FILTERED) {
+        // The length stands there as if they were compressed: so TurboVNC and LibVNCServer write and read it.
+        if length != unpacked {
+            return Err(RfbError::Protocol(
+                "data that are not compressed have another length",
+            ));
+        }
+        return Ok(Some(Body::Plain { filter, length }));
+    }
     Ok(Some(Body::Packed {
         filter,
         stream: control & 3,
@@ -156,6 +172,33 @@ fn compact_length(input: &mut Input<'_>) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn compressed_data_stand_in_tight_png_only_where_pixels_have_few_colours() {
+        let rectangle = Rectangle {
+            x: 0,
+            y: 0,
+            width: 4,
+            height: 1,
+        };
+        let read = |png, smooth| {
+            let format = TightFormat {
+                pixel: 1,
+                png,
+                smooth,
+            };
+            TightHeader::read(&mut Input::new(&[0]), rectangle, format)
+        };
+        let plain = Body::Plain {
+            filter: Filter::Copy,
+            length: 4,
+        };
+        for (png, smooth) in [(false, false), (false, true), (true, false)] {
+            let header = read(png, smooth).unwrap().unwrap();
+            assert_eq!(header.body, plain, "{png} {smooth}");
+        }
+        assert!(read(true, true).is_err());
+    }
 
     #[test]
     fn lengths_have_one_to_three_bytes() {

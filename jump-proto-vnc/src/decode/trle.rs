@@ -39,7 +39,7 @@ impl Trle {
             match read {
                 None => return Ok(Progress::Needs(input.rest().len() + 1)),
                 Some(Painted::Solid(colour)) => {
-                    context.screen.rows_mut(place)?.for_each(|row| row.fill(colour));
+                    context.screen.paint_one_colour(place, colour)?;
                 }
                 Some(Painted::Pixels) => context.screen.paint(place, &pixels)?,
             }

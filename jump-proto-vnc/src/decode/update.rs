@@ -153,6 +153,13 @@ impl UpdateDecoder {
         Ok(())
     }
 
+    /// How many bytes came out of compressed data so far, on this connection: the work that they were. Pictures within
+    /// rectangles are not counted.
+    #[must_use]
+    pub const fn unpacked_bytes(&self) -> u64 {
+        self.streams.unpacked.total
+    }
+
     /// The rectangle that is being painted, some of whose pixels may be new already; `None` between rectangles.
     #[must_use]
     pub const fn painting(&self) -> Option<Rectangle> {

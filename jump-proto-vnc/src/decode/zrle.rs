@@ -66,7 +66,7 @@ impl Zrle {
                     )? {
                         None => break,
                         Some(Painted::Solid(colour)) => {
-                            screen.rows_mut(place)?.for_each(|row| row.fill(colour));
+                            screen.paint_one_colour(place, colour)?;
                         }
                         Some(Painted::Pixels) => screen.paint(place, &pixels)?,
                     }

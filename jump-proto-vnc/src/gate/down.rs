@@ -10,19 +10,22 @@ use jump_core::stream::BoxStream;
 use jump_core::{Error, ErrorKind};
 use tokio::io::{AsyncWriteExt, WriteHalf};
 
-use super::leg::Reader;
+use super::leg::{CHUNK, Reader};
 use super::record::{Refused, VncRecord};
 use super::{Shared, failed};
-use crate::walk::{ServerMessageKind, Walker};
-use crate::wire::{PixelFormat, server_number};
+use crate::RfbError;
+use crate::pace::ResizePace;
+use crate::walk::{Followed, Follower};
+use crate::wire::PixelFormat;
 
 const READ: &str = "read the target's messages";
 
 struct Down<'a> {
     shared: &'a Shared,
-    walker: Walker,
-    /// Whether the message at the front has been looked at.
-    begun: bool,
+    follower: Follower,
+    pace: ResizePace,
+    /// Bytes at the front of the buffer that were passed on, or not, and are to be looked at again.
+    judged: usize,
     reported: bool,
 }
 
@@ -36,28 +39,16 @@ pub(super) async fn run(
 ) -> EndReason {
     let mut down = Down {
         shared,
-        walker: Walker::new(format),
-        begun: false,
+        follower: Follower::new(format),
+        pace: ResizePace::new(),
+        judged: 0,
         reported: false,
     };
     loop {
-        match down.take(&mut buffer).await {
-            Ok(passed) if passed.is_empty() => {}
-            Ok(passed) => {
-                let length = passed.len() as u64;
-                if let Err(reason) = shared.record(RecordKind::FromTarget, passed.clone()).await {
-                    return reason;
-                }
-                let sent = async {
-                    rep.write_all(&passed).await?;
-                    rep.flush().await
-                };
-                if sent.await.is_err() {
-                    return EndReason::RepLost;
-                }
-                shared.from_target.fetch_add(length, Ordering::Relaxed);
+        while buffer.len() > down.judged {
+            if let Err(reason) = down.pass(&mut buffer, rep).await {
+                return reason;
             }
-            Err(reason) => return reason,
         }
         match target.read(&mut buffer).await {
             Ok(0) => return EndReason::TargetClosed,
@@ -75,55 +66,68 @@ pub(super) async fn run(
 }
 
 impl Down<'_> {
-    /// Takes from the buffer what has been walked over; what of it may pass, without a copy unless something is left out.
-    async fn take(&mut self, buffer: &mut BytesMut) -> Result<Bytes, EndReason> {
-        let mut at = 0;
-        let mut kept: Option<Vec<u8>> = None;
-        let mut dropped = 0u32;
-        while let Some(rest) = buffer.get(at..).filter(|rest| !rest.is_empty()) {
-            if !self.begun {
-                self.begin(rest)?;
-            }
-            let walked = self.walker.walk(rest).map_err(|error| failed(error, READ))?;
-            let part = rest.get(..walked.consumed).unwrap_or_default();
-            if self.drops(walked.message) {
-                kept.get_or_insert_with(|| buffer.get(..at).unwrap_or_default().to_vec());
-                dropped += u32::from(walked.ends);
-            } else if let Some(kept) = &mut kept {
-                kept.extend_from_slice(part);
-            }
-            at += walked.consumed;
-            self.begun = !walked.ends;
-            if walked.consumed == 0 && !walked.ends {
-                break;
-            }
+    /// Passes on what of the buffer may pass, at least some of it, and waits if the target changes its size too often.
+    async fn pass(&mut self, buffer: &mut BytesMut, rep: &mut WriteHalf<BoxStream>) -> Result<(), EndReason> {
+        for format in self.shared.formats.changes() {
+            let changed = self.follower.may_change(format);
+            changed.map_err(|error| failed(error, READ))?;
         }
-        let passed = buffer.split_to(at).freeze();
-        if dropped > 0 {
-            self.note(dropped).await?;
+        let most = self.pace.left();
+        let followed = self.follower.follow(buffer, most);
+        let followed = followed.map_err(|error| failed(error, READ))?;
+        self.shared.formats.began(followed.updates);
+        let passed = self.take(buffer, &followed)?;
+        if followed.clipboards_ended > 0 && !self.shared.permissions.clipboard_from_target {
+            self.note(followed.clipboards_ended).await?;
         }
-        Ok(kept.map_or(passed, Bytes::from))
+        if !passed.is_empty() {
+            let length = passed.len() as u64;
+            self.shared.record(RecordKind::FromTarget, passed.clone()).await?;
+            let sent = async {
+                rep.write_all(&passed).await?;
+                rep.flush().await
+            };
+            sent.await.map_err(|_| EndReason::RepLost)?;
+            self.shared.from_target.fetch_add(length, Ordering::Relaxed);
+        }
+        self.pace.took(followed.resizes).await;
+        Ok(())
     }
 
-    /// A message begins: this may be where the pixel format changes.
-    fn begin(&mut self, rest: &[u8]) -> Result<(), EndReason> {
-        let next = match rest.first() {
-            Some(&server_number::UPDATE) => self.shared.formats.update_begins(),
-            Some(&server_number::END_OF_CONTINUOUS_UPDATES) => self.shared.formats.continuous_ended(),
-            _ => None,
+    /// Takes from the buffer what is done with; what of the bytes that are newly judged may pass, without a copy unless
+    /// something is left out.
+    fn take(&mut self, buffer: &mut BytesMut, followed: &Followed) -> Result<Bytes, EndReason> {
+        let (seen, judged) = (self.judged, followed.judged);
+        let left_out = if self.shared.permissions.clipboard_from_target {
+            &[][..]
+        } else {
+            let undecided =
+                "what is the target's clipboard cannot be told from its pixels since their format changed";
+            followed
+                .clipboards
+                .as_deref()
+                .ok_or_else(|| failed(RfbError::Protocol(undecided), READ))?
         };
-        self.begun = true;
-        match next {
-            Some(format) => self
-                .walker
-                .set_format(format)
-                .map_err(|error| failed(error, READ)),
-            None => Ok(()),
+        let mut kept = None;
+        if !left_out.is_empty() {
+            let mut bytes = Vec::with_capacity(judged.saturating_sub(seen));
+            let mut from = seen;
+            for part in left_out {
+                bytes.extend_from_slice(buffer.get(from..part.start).unwrap_or_default());
+                from = part.end;
+            }
+            bytes.extend_from_slice(buffer.get(from..judged).unwrap_or_default());
+            kept = Some(bytes);
         }
-    }
-
-    fn drops(&self, message: Option<ServerMessageKind>) -> bool {
-        message == Some(ServerMessageKind::ServerCutText) && !self.shared.permissions.clipboard_from_target
+        // What is looked at again is short; what was never looked at is long only where the target's size changes too often.
+        let again = buffer.get(followed.consumed..).unwrap_or_default().to_vec();
+        let done = buffer.split().freeze();
+        if !again.is_empty() {
+            buffer.reserve(again.len() + CHUNK);
+            buffer.extend_from_slice(&again);
+        }
+        self.judged = judged - followed.consumed;
+        Ok(kept.map_or_else(|| done.slice(seen..judged), Bytes::from))
     }
 
     async fn note(&mut self, messages: u32) -> Result<(), EndReason> {

@@ -5,17 +5,11 @@ use crate::wire::{ClientFramer, ClientMessage, Encoding};
 /// Clamps what a viewer lists to what can be measured on the way and decoded in a recording, all of it by the one table of
 /// [`Encoding::kind`]: everything else is left out.
 ///
-/// zlib without compression becomes its weakest compression, because Tight has a form of its own for it that only some know.
 /// More than eight mouse buttons are left out: a pointer's message then has one length always. The extended clipboard is
 /// left out unless both directions are permitted, as it needs both to work; text in Latin-1 goes on.
 pub(super) fn clamp(listed: Vec<Encoding>, clipboard: bool) -> Vec<Encoding> {
     let mut kept = Vec::with_capacity(listed.len());
     for encoding in listed {
-        let encoding = if encoding == Encoding::compression(0) {
-            Encoding::compression(1)
-        } else {
-            encoding
-        };
         let allowed = encoding.kind().is_some()
             && encoding != Encoding::EXTENDED_MOUSE_BUTTONS
             && (clipboard || encoding != Encoding::EXTENDED_CLIPBOARD);
@@ -44,13 +38,13 @@ mod tests {
             Encoding::TIGHT,
             Encoding(22),
             Encoding::compression(0),
-            Encoding::compression(1),
+            Encoding::compression(0),
             Encoding::EXTENDED_CLIPBOARD,
             Encoding::EXTENDED_MOUSE_BUTTONS,
             Encoding(-309),
             Encoding::RAW,
         ];
-        let kept = [Encoding::TIGHT, Encoding::compression(1)];
+        let kept = [Encoding::TIGHT, Encoding::compression(0)];
         assert_eq!(
             clamp(listed.clone(), false),
             [&kept[..], &[Encoding::RAW]].concat()

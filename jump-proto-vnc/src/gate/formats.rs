@@ -1,22 +1,26 @@
-//! From which update on a server writes pixels in another format.
+//! When a change of the pixel format is passed on, and what it means for whoever follows the target.
 //!
-//! A server changes its format when it reads SetPixelFormat, and says nothing. An update that was asked for before may be
-//! written in the old format or in the new one; neither a viewer nor a gate can tell. So viewers change the format only
-//! when they have asked for nothing that is not on its way already, and here that is a rule: SetPixelFormat, and with it all
-//! that follows, waits until every update that was asked for has begun, and with continuous updates until they are
-//! switched off. The update that is under way is in the old format; the next one is in the new one, or, while updates were
-//! still continuous, the one after EndOfContinuousUpdates.
-//!
-//! A server sends an update for every request at least, or none: one that answers several with one update keeps a change
-//! of the format waiting, and the session then ends with an error rather than pass on what cannot be understood.
+//! A server changes its format when it reads SetPixelFormat, and says nothing. Where its messages begin and end is found out
+//! by the [`Follower`](crate::walk::Follower) nevertheless. What the pixels between them mean it cannot find out, and a recording
+//! is to know: so a change of the format waits until every update that was asked for has begun and continuous updates are off.
+//! Viewers wait for that themselves, because they could not tell either. They may know better, though: a server can answer
+//! several requests with one update, and one for what has changed only when something has. So the wait is short, and what
+//! was asked for counts as answered then.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::wire::PixelFormat;
 
-/// What was asked for and not answered, and the format that comes next.
+/// How long a change of the format waits for updates that may never come.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// The most changes that wait for the target's next message; beyond them it is not told of another one.
+const MAX_CHANGES: usize = 8;
+
+/// What was asked for and not answered, and the formats that may come next.
 #[derive(Debug, Default)]
 pub(super) struct Formats {
     state: Mutex<State>,
@@ -28,9 +32,8 @@ struct State {
     /// Requests without an update.
     asked: u32,
     continuous: bool,
-    /// Ends of continuous updates that were asked for and have not come.
-    ends: u32,
-    next: Option<PixelFormat>,
+    /// What the target may be writing in and its follower was not told yet.
+    changes: Vec<PixelFormat>,
 }
 
 impl Formats {
@@ -46,46 +49,51 @@ impl Formats {
 
     /// The viewer switches continuous updates on or off; to be called before the target gets it.
     pub(super) fn continuous(&self, enabled: bool) {
-        let mut state = self.state();
-        if !enabled {
-            state.ends = state.ends.saturating_add(1);
-        }
-        state.continuous = enabled;
+        self.state().continuous = enabled;
     }
 
-    /// The viewer changes the format: returns when the target may get that. Cancel-safe. For one task.
-    pub(super) async fn change(&self, format: PixelFormat) {
-        loop {
-            {
-                let mut state = self.state();
-                if state.asked == 0 && !state.continuous {
-                    state.next = Some(format);
-                    return;
-                }
+    /// Waits until nothing is under way in the old format; whether that is known, and not just to be expected.
+    /// Cancel-safe. For one task.
+    pub(super) async fn quiet(&self) -> bool {
+        let quiet = async {
+            while !self.is_quiet() {
+                self.changed.notified().await;
             }
-            self.changed.notified().await;
+        };
+        let known = timeout(PATIENCE, quiet).await.is_ok();
+        self.state().asked = 0;
+        known
+    }
+
+    fn is_quiet(&self) -> bool {
+        let state = self.state();
+        state.asked == 0 && !state.continuous
+    }
+
+    /// The viewer changes the format; to be called before the target gets it. Whether it may get it: not if it has said
+    /// nothing since it got many of them.
+    pub(super) fn change(&self, format: PixelFormat) -> bool {
+        let mut state = self.state();
+        let room = state.changes.len() < MAX_CHANGES;
+        if room {
+            state.changes.push(format);
+        }
+        room
+    }
+
+    /// So many updates began.
+    pub(super) fn began(&self, updates: u32) {
+        if updates > 0 {
+            let mut state = self.state();
+            state.asked = state.asked.saturating_sub(updates);
+            drop(state);
+            self.changed.notify_one();
         }
     }
 
-    /// An update begins; the format that it and all that follow are in, if that changes.
-    pub(super) fn update_begins(&self) -> Option<PixelFormat> {
-        let mut state = self.state();
-        state.asked = state.asked.saturating_sub(1);
-        let next = if state.ends == 0 { state.next.take() } else { None };
-        drop(state);
-        self.changed.notify_one();
-        next
-    }
-
-    /// Continuous updates have ended; the format of all that follow, if that changes.
-    pub(super) fn continuous_ended(&self) -> Option<PixelFormat> {
-        let mut state = self.state();
-        // A server says it once unasked, to show that it can (rfbproto "ContinuousUpdates Pseudo-encoding").
-        state.ends = state.ends.saturating_sub(1);
-        let next = if state.ends == 0 { state.next.take() } else { None };
-        drop(state);
-        self.changed.notify_one();
-        next
+    /// What the target was told, since this was asked last.
+    pub(super) fn changes(&self) -> Vec<PixelFormat> {
+        std::mem::take(&mut self.state().changes)
     }
 }
 
@@ -96,40 +104,47 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
-    fn is_ready(future: std::pin::Pin<&mut impl Future<Output = ()>>) -> bool {
-        future.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
+    fn now<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        match future.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        }
     }
 
-    #[test]
-    fn a_format_waits_for_what_was_asked_for_and_starts_with_the_next_update() {
+    #[tokio::test(start_paused = true)]
+    async fn a_change_waits_for_what_was_asked_for() {
         let formats = Formats::default();
-        let mut first = pin!(formats.change(PixelFormat::RGB565));
-        assert!(is_ready(first.as_mut()), "nothing was asked for");
+        assert!(formats.quiet().await, "nothing was asked for");
         formats.asked();
-        assert_eq!(formats.update_begins(), Some(PixelFormat::RGB565));
         formats.asked();
-        let mut second = pin!(formats.change(PixelFormat::BGR233));
-        assert!(!is_ready(second.as_mut()));
-        assert_eq!(
-            formats.update_begins(),
-            None,
-            "it was asked for in the old format"
-        );
-        assert!(is_ready(second.as_mut()));
-        assert_eq!(formats.update_begins(), Some(PixelFormat::BGR233));
+        let mut waiting = pin!(formats.quiet());
+        assert_eq!(now(waiting.as_mut()), None);
+        formats.began(1);
+        assert_eq!(now(waiting.as_mut()), None);
+        formats.began(1);
+        assert_eq!(now(waiting.as_mut()), Some(true));
     }
 
-    #[test]
-    fn a_format_starts_where_continuous_updates_end() {
+    #[tokio::test(start_paused = true)]
+    async fn what_never_comes_is_not_waited_for_long_and_counts_as_answered() {
         let formats = Formats::default();
-        assert_eq!(formats.continuous_ended(), None, "the server says that it can");
+        formats.asked();
+        assert!(!formats.quiet().await);
+        assert!(formats.quiet().await);
         formats.continuous(true);
-        let mut early = pin!(formats.change(PixelFormat::RGB565));
-        assert!(!is_ready(early.as_mut()));
+        assert!(!formats.quiet().await);
         formats.continuous(false);
-        let mut change = pin!(formats.change(PixelFormat::RGB565));
-        assert!(is_ready(change.as_mut()));
-        assert_eq!(formats.update_begins(), None, "it was on its way already");
-        assert_eq!(formats.continuous_ended(), Some(PixelFormat::RGB565));
+        assert!(formats.quiet().await);
+    }
+
+    #[test]
+    fn only_so_many_changes_wait_for_the_target() {
+        let formats = Formats::default();
+        for _ in 0..MAX_CHANGES {
+            assert!(formats.change(PixelFormat::BGR233));
+        }
+        assert!(!formats.change(PixelFormat::BGR233));
+        assert_eq!(formats.changes().len(), MAX_CHANGES);
+        assert!(formats.change(PixelFormat::BGR233));
     }
 }

@@ -28,7 +28,8 @@ struct Sealed {
 pub(super) struct Writer {
     stream: WriteHalf<BoxStream>,
     sealer: Option<EaxSealer>,
-    sealed: Vec<u8>,
+    /// As it goes out: what the stream has not taken yet.
+    waiting: BytesMut,
 }
 
 /// Takes a connection apart after the login; `received` is what was not read of it.
@@ -57,7 +58,7 @@ pub(super) fn split(
     let writer = Writer {
         stream: write,
         sealer,
-        sealed: Vec::new(),
+        waiting: BytesMut::new(),
     };
     (reader, writer, early)
 }
@@ -97,16 +98,21 @@ impl Reader {
 }
 
 impl Writer {
-    /// Sends all of it.
+    /// Sends all of it. If this is cancelled, the rest of it goes out with what is sent next, so that no message is ever cut.
     pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.sealer {
-            None => self.stream.write_all(bytes).await?,
+            None => self.waiting.extend_from_slice(bytes),
             Some(sealer) => {
-                self.sealed.clear();
+                let mut sealed = Vec::new();
                 sealer
-                    .seal(bytes, &mut self.sealed)
+                    .seal(bytes, &mut sealed)
                     .map_err(|error| error.into_error("encrypt what the target gets"))?;
-                self.stream.write_all(&self.sealed).await?;
+                self.waiting.extend_from_slice(&sealed);
+            }
+        }
+        while !self.waiting.is_empty() {
+            if self.stream.write_buf(&mut self.waiting).await? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
             }
         }
         self.stream.flush().await

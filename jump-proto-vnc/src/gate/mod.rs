@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jump_core::ErrorKind;
-use jump_core::error::Error;
 use jump_core::protocol::{EventSink, GateContext, Outcome, SessionEvent};
 use jump_core::recording::{RecordKind, Recorder};
 use jump_core::session::{EndReason, SessionPermissions};
@@ -117,13 +116,15 @@ async fn serve(mut rep: BoxStream, target: Target, context: GateContext, deadlin
     let reason = match started {
         Ok(early) => {
             let (from_rep, mut to_rep) = tokio::io::split(rep);
+            let mut up = up::Up::new(target.writer, &shared);
             // Outermost, so that nothing the session waits for keeps it from ending.
             let reason = tokio::select! {
                 biased;
                 reason = stop.stopped() => reason,
-                reason = up::run(from_rep, early, target.writer, &shared) => reason,
+                reason = up.run(from_rep, early) => reason,
                 reason = down::run(target.reader, target.early, target.format, &mut to_rep, &shared) => reason,
             };
+            up.release().await;
             let _ = timeout(GOODBYE, to_rep.shutdown()).await;
             reason
         }
@@ -158,9 +159,4 @@ async fn start(rep: &mut BoxStream, server_init: &[u8], shared: &Shared) -> Resu
     rep.flush().await.map_err(|_| EndReason::RepLost)?;
     shared.from_target.fetch_add(length, Ordering::Relaxed);
     Ok(early)
-}
-
-/// An error of the library as the end of a session.
-fn ended(error: &Error) -> EndReason {
-    EndReason::from_error(error)
 }

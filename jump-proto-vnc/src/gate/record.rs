@@ -50,6 +50,9 @@ pub enum VncRecord {
         /// How many in a row.
         messages: u32,
     },
+    /// Updates that the rep had asked for and that have not begun count as answered: the SetPixelFormat that follows (RFC
+    /// 6143 §7.5.1) holds from the next update on.
+    UpdatesAnswered,
 }
 
 impl VncRecord {
@@ -82,5 +85,7 @@ mod tests {
             br#"{"event":"dropped","what":"keyboard_mouse","messages":3}"#
         );
         assert_eq!(VncRecord::read(&payload), Some(record));
+        let answered = VncRecord::UpdatesAnswered;
+        assert_eq!(VncRecord::read(&answered.payload()), Some(answered));
     }
 }

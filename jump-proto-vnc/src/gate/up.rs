@@ -2,25 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use jump_core::protocol::SessionEvent;
 use jump_core::recording::RecordKind;
 use jump_core::session::EndReason;
 use jump_core::stream::BoxStream;
-use jump_core::{Error, ErrorKind};
 use tokio::io::{AsyncReadExt, ReadHalf};
 use tokio::time::timeout;
 
 use super::leg::Writer;
 use super::record::{Refused, VncRecord};
-use super::{Shared, encodings, ended, failed};
+use super::{GOODBYE, Shared, encodings, failed};
 use crate::RfbError;
+use crate::held::Held;
 use crate::wire::{ClientFramer, ClientMessage, ClientMessageKind as Kind, Input};
 
-/// How long a change of the pixel format may wait for the updates before it.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How much is read at once.
 const CHUNK: usize = 64 * 1024;
 const READ: &str = "read the rep's messages";
@@ -31,7 +28,7 @@ enum Verdict {
     Drop(Refused),
 }
 
-struct Up<'a> {
+pub(super) struct Up<'a> {
     shared: &'a Shared,
     target: Writer,
     framer: ClientFramer,
@@ -40,38 +37,51 @@ struct Up<'a> {
     /// What was dropped last, and how often, and is not recorded yet.
     dropped: Option<(Refused, u32)>,
     reported: BTreeSet<&'static str>,
+    held: Held,
 }
 
-/// Passes messages on until something ends the session; says what.
-pub(super) async fn run(
-    mut rep: ReadHalf<BoxStream>,
-    early: Vec<u8>,
-    target: Writer,
-    shared: &Shared,
-) -> EndReason {
-    let mut up = Up {
-        shared,
-        target,
-        framer: ClientFramer::new(),
-        output: Vec::with_capacity(CHUNK),
-        dropped: None,
-        reported: BTreeSet::new(),
-    };
-    let mut buffer = BytesMut::from(early.as_slice());
-    loop {
-        if let Err(reason) = up.pass(&mut buffer).await {
-            return reason;
-        }
-        buffer.reserve(CHUNK);
-        match rep.read_buf(&mut buffer).await {
-            Ok(0) => return EndReason::RepClosed,
-            Ok(_) => {}
-            Err(_) => return EndReason::RepLost,
+impl<'a> Up<'a> {
+    pub(super) fn new(target: Writer, shared: &'a Shared) -> Self {
+        Self {
+            shared,
+            target,
+            framer: ClientFramer::new(),
+            output: Vec::with_capacity(CHUNK),
+            dropped: None,
+            reported: BTreeSet::new(),
+            held: Held::default(),
         }
     }
-}
 
-impl Up<'_> {
+    /// Passes messages on until something ends the session; says what. Cancelled, it leaves no message half sent once
+    /// [`release`](Self::release) was called.
+    pub(super) async fn run(&mut self, mut rep: ReadHalf<BoxStream>, early: Vec<u8>) -> EndReason {
+        let mut buffer = BytesMut::from(early.as_slice());
+        loop {
+            if let Err(reason) = self.pass(&mut buffer).await {
+                return reason;
+            }
+            buffer.reserve(CHUNK);
+            match rep.read_buf(&mut buffer).await {
+                Ok(0) => return EndReason::RepClosed,
+                Ok(_) => {}
+                Err(_) => return EndReason::RepLost,
+            }
+        }
+    }
+
+    /// Lets go of what the rep still holds at the target: nobody else would.
+    pub(super) async fn release(&mut self) {
+        self.output.clear();
+        if self.held.release(&self.framer, &mut self.output).is_err() || self.output.is_empty() {
+            return;
+        }
+        let bytes = Bytes::copy_from_slice(&self.output);
+        // The target is not to suffer from a recording that is late or has failed.
+        let _ = timeout(GOODBYE, self.shared.record(RecordKind::FromRep, bytes)).await;
+        let _ = timeout(GOODBYE, self.target.send(&self.output)).await;
+    }
+
     /// Judges every whole message; what is left is the beginning of one, at most 1 MiB.
     async fn pass(&mut self, buffer: &mut BytesMut) -> Result<(), EndReason> {
         loop {
@@ -111,11 +121,17 @@ impl Up<'_> {
 
     /// Adds the message at the front of the buffer to what passes, changed where that has to be.
     async fn take(&mut self, kind: Kind, buffer: &BytesMut) -> Result<(), EndReason> {
-        let changes = matches!(
+        let matters = matches!(
             kind,
-            Kind::SetPixelFormat | Kind::SetEncodings | Kind::ContinuousUpdates | Kind::UpdateRequest
+            Kind::SetPixelFormat
+                | Kind::SetEncodings
+                | Kind::ContinuousUpdates
+                | Kind::UpdateRequest
+                | Kind::Key
+                | Kind::QemuKey
+                | Kind::Pointer
         );
-        if !changes {
+        if !matters {
             // Found whole by its head; what it says does not matter here.
             let head = self.framer.head(buffer).map_err(|error| failed(error, READ))?;
             let length = head.map_or(0, |head| head.length);
@@ -138,19 +154,22 @@ impl Up<'_> {
             }
             ClientMessage::SetPixelFormat(format) => {
                 let raw = frame.raw;
-                // What was asked for before is to be under way.
                 self.flush().await?;
-                timeout(PATIENCE, self.shared.formats.change(format))
-                    .await
-                    .map_err(|_| {
-                        let message =
-                            "the viewer changed the pixel format while updates were asked for in the old one";
-                        ended(&Error::new(ErrorKind::Protocol, READ, message))
-                    })?;
+                if !self.shared.formats.quiet().await {
+                    let record = VncRecord::UpdatesAnswered.payload();
+                    self.shared.record(RecordKind::Event, record).await?;
+                }
+                if !self.shared.formats.change(format) {
+                    let error = RfbError::Limit("the pixel format is changed again and again");
+                    return Err(failed(error, READ));
+                }
                 self.output.extend_from_slice(raw);
                 self.flush().await?;
             }
             message => {
+                self.held
+                    .note(&message, &self.framer, &mut self.output)
+                    .map_err(|error| failed(error, READ))?;
                 match message {
                     ClientMessage::UpdateRequest { .. } => self.shared.formats.asked(),
                     ClientMessage::ContinuousUpdates { enabled, .. } => {

@@ -10,8 +10,12 @@ use super::pictures::{not_written, rgb, unfit};
 use super::sample::{Sample, samples};
 use super::{Player, Survey, survey};
 
+/// The most pictures in one animation.
+const MAX_PICTURES: u32 = 100_000;
+
 /// Writes a recording as an animation that is played once: what was seen every so often, with the pointer, and how long.
-/// A picture holds only the part that changed. The recording is opened three times, because an animation says at its
+/// It is as large as the screen ever was; a smaller one stands in its middle. A picture holds only the part that changed.
+/// The recording is opened three times, because an animation says at its
 /// beginning how many pictures it has.
 ///
 /// # Errors
@@ -24,13 +28,13 @@ pub fn apng<R: Read>(
     out: impl Write,
 ) -> Result<Survey> {
     let found = survey(open()?)?;
-    let count = samples(Player::new(open()?), &found, every, &mut |_| Ok(()))?;
+    let count = samples(Player::new(open()?), &found, every, MAX_PICTURES, &mut |_| Ok(()))?;
     let mut encoder = ::png::Encoder::new(out, found.largest.width.into(), found.largest.height.into());
     encoder.set_color(::png::ColorType::Rgb);
     encoder.set_depth(::png::BitDepth::Eight);
     encoder.set_animated(count, 1).map_err(not_written)?;
     let mut writer = encoder.write_header().map_err(not_written)?;
-    samples(Player::new(open()?), &found, every, &mut |sample| {
+    samples(Player::new(open()?), &found, every, MAX_PICTURES, &mut |sample| {
         picture(&mut writer, &sample)
     })?;
     writer.finish().map_err(not_written)?;

@@ -7,7 +7,7 @@ use crate::decode::{CursorImage, Progress, UpdateDecoder, UpdateEvent};
 use crate::framebuffer::Framebuffer;
 use crate::wire::clipboard::{self, ClipboardMessage, Formats};
 use crate::wire::{ClientMessage, CutText, Input, ServerInit, ServerMessage, Size, colours};
-use crate::{RfbError, RfbResult};
+use crate::{Refused, RfbError, RfbResult, VncRecord};
 
 /// Whose clipboard it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,13 @@ pub enum ScreenEvent {
     },
     /// The client asked for the machine to be shut down (2), restarted (3) or reset (4) (rfbproto "xvp Client Message").
     Power(u8),
+    /// The gate did not pass messages on.
+    NotPassed {
+        /// What they were.
+        what: Refused,
+        /// How many in a row.
+        messages: u32,
+    },
 }
 
 #[derive(Debug)]
@@ -216,6 +223,14 @@ impl ScreenDecoder {
             }
         });
         taken.inspect_err(|error| self.state = State::Broken(error.clone()))
+    }
+
+    /// Takes what the gate noted between the bytes.
+    pub fn note(&mut self, record: &VncRecord, told: &mut dyn FnMut(ScreenEvent)) {
+        match *record {
+            VncRecord::Dropped { what, messages } => told(ScreenEvent::NotPassed { what, messages }),
+            VncRecord::UpdatesAnswered => self.formats.answered(),
+        }
     }
 
     /// Between two messages of the target: what the client said about pixels holds from here on.

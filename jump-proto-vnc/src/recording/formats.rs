@@ -4,7 +4,8 @@ use crate::wire::PixelFormat;
 
 /// Follows what a gate guarantees: a change of the format was passed on when every update that was asked for had begun,
 /// and continuous updates were switched off. The gate handles the two directions at the same time, so the bytes of those
-/// updates may stand in the recording behind the change; they are in the old format nevertheless.
+/// updates may stand in the recording behind the change; they are in the old format nevertheless. Where the gate did not wait
+/// for all of them, because they may never come, it says so.
 #[derive(Debug, Default)]
 pub(super) struct FormatChanges {
     /// Requests without an update.
@@ -26,6 +27,11 @@ impl FormatChanges {
     /// The client asked for an update (RFC 6143 §7.5.3).
     pub(super) const fn asked(&mut self) {
         self.asked = self.asked.saturating_add(1);
+    }
+
+    /// What the client asked for counts as answered.
+    pub(super) const fn answered(&mut self) {
+        self.asked = 0;
     }
 
     /// The client switched continuous updates off (rfbproto "EnableContinuousUpdates").

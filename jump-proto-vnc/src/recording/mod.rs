@@ -6,7 +6,8 @@
 //! for those that were asked for after it.
 //!
 //! [`ScreenDecoder`] takes the bytes. [`Player`] pulls them out of a recording up to a time; [`survey`] says what is in one.
-//! Of what they paint [`png()`] makes a picture, [`sheet`] an overview, [`apng`] a lossless animation.
+//! Of what they paint [`png()`] makes a picture, [`sheet`] an overview, [`apng`] a lossless animation and, with the feature
+//! `h264`, `mp4` a film.
 //! [`Film`] holds what was painted in a form in which any moment is found at once; [`typed`] reads what was typed.
 //!
 //! Nothing is decoded further than a limit of [`limits`](crate::wire::limits), and no exporter holds more than three
@@ -17,6 +18,8 @@ mod client;
 mod decoder;
 mod film;
 mod formats;
+#[cfg(feature = "h264")]
+mod mp4;
 mod pictures;
 mod player;
 mod pointer;
@@ -28,9 +31,11 @@ mod typed;
 pub use apng::apng;
 pub use decoder::{ScreenDecoder, ScreenEvent, Side};
 pub use film::{Film, FilmLimits};
+#[cfg(feature = "h264")]
+pub use mp4::{Mp4, mp4};
 pub use pictures::{png, scaled};
 pub use player::{Ending, Player, Step};
-pub use sheet::{Sheet, SheetLayout, sheet};
+pub use sheet::{GAP as SHEET_GAP, Sheet, SheetLayout, sheet};
 pub use survey::{Survey, survey};
 pub use typed::{Typed, typed};
 

@@ -7,6 +7,7 @@ use jump_core::recording::{Ending as Written, Record, RecordKind, RecordingReade
 use jump_core::{Error, Result};
 
 use super::{OPERATION, ScreenDecoder, ScreenEvent};
+use crate::VncRecord;
 
 /// How what can be played of a recording ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +84,10 @@ impl<R: Read> Player<R> {
             let bytes = self.records.lost_bytes();
             if bytes > 0 {
                 self.ended = Some(Ending::Lost { bytes });
-            } else if matches!(record.kind, RecordKind::FromTarget | RecordKind::FromRep) {
+            } else if matches!(
+                record.kind,
+                RecordKind::FromTarget | RecordKind::FromRep | RecordKind::Event
+            ) {
                 self.held = Some(record);
             }
         }
@@ -106,6 +110,12 @@ impl<R: Read> Player<R> {
         let mut told = |event| told(record.at, event);
         let taken = match record.kind {
             RecordKind::FromRep => self.screen.client(&record.payload, &mut told),
+            RecordKind::Event => {
+                if let Some(note) = VncRecord::read(&record.payload) {
+                    self.screen.note(&note, &mut told);
+                }
+                Ok(())
+            }
             _ => self.screen.target(&record.payload, &mut told),
         };
         taken.map_err(|error| {

@@ -10,9 +10,6 @@ use super::{OPERATION, Player, Survey};
 use crate::framebuffer::Framebuffer;
 use crate::wire::{Rectangle, Size};
 
-/// The most pictures in one film.
-const MAX_PICTURES: u32 = 100_000;
-
 /// A picture that differs from the one before.
 pub(super) struct Sample<'a> {
     /// How long it is seen.
@@ -24,13 +21,15 @@ pub(super) struct Sample<'a> {
 }
 
 /// Shows what is seen at the first painted moment and then at every multiple of `every`, with the pointer, at least 1 ms
-/// apart. Where nothing changed there is no picture. A screen smaller than the film stands in its upper left corner.
+/// apart. Where nothing changed there is no picture. A screen smaller than the film stands in its middle. There are at most
+/// `most` pictures.
 ///
 /// A picture is told when it is known how long it lasts, so two are held.
 pub(super) fn samples(
     mut player: Player<impl Read>,
     survey: &Survey,
     every: Duration,
+    most: u32,
     told: &mut dyn FnMut(Sample<'_>) -> Result<()>,
 ) -> Result<u32> {
     let every = every.max(Duration::from_millis(1));
@@ -54,12 +53,9 @@ pub(super) fn samples(
                 })?;
             }
             count += 1;
-            if count > MAX_PICTURES {
-                return Err(Error::new(
-                    ErrorKind::ResourceLimit,
-                    OPERATION,
-                    "a film has at most 100 000 pictures: take them further apart",
-                ));
+            if count > most {
+                let message = format!("a film has at most {most} pictures: take them further apart");
+                return Err(Error::new(ErrorKind::ResourceLimit, OPERATION, message));
             }
             shown = Some((at, changed, new));
         }
@@ -85,9 +81,22 @@ fn after(time: Duration, every: Duration) -> Duration {
 }
 
 fn on_canvas(player: &Player<impl Read>, size: Size) -> Result<Framebuffer> {
-    let mut picture = player.screen().seen().unwrap_or_default();
-    picture.resize(size).map_err(unfit)?;
-    Ok(picture)
+    let seen = player.screen().seen().unwrap_or_default();
+    if seen.size() == size {
+        return Ok(seen);
+    }
+    let Size { width, height } = seen.size();
+    // Colours of films have half the resolution: at an odd place they would be mixed with the black beside them.
+    let before = |inner: u16, outer: u16| (outer.saturating_sub(inner) / 2) & !1;
+    let middle = Rectangle {
+        x: before(width, size.width),
+        y: before(height, size.height),
+        width,
+        height,
+    };
+    let mut canvas = Framebuffer::new(size).map_err(unfit)?;
+    canvas.paint(middle, seen.pixels()).map_err(unfit)?;
+    Ok(canvas)
 }
 
 /// The smallest part outside of which two pictures of one size are the same; `None` if they are everywhere.

@@ -12,7 +12,7 @@ use crate::framebuffer::Framebuffer;
 use crate::wire::{Rectangle, Size};
 
 /// What between pictures is left black, in pixels.
-const GAP: u16 = 2;
+pub const GAP: u16 = 2;
 
 /// How an overview is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +28,12 @@ pub struct SheetLayout {
 /// Small pictures of a recording, evenly spread over its time, row by row.
 #[derive(Clone, Debug)]
 pub struct Sheet {
-    /// All of them.
+    /// All of them. A screen that was larger at other times stands in the middle of its place.
     pub picture: Framebuffer,
+    /// How many are next to each other.
+    pub columns: u16,
+    /// What each has room in; the places are [`GAP`] apart.
+    pub cell: Size,
     /// The time of each since the recording began.
     pub times: Vec<Duration>,
     /// What is in the recording.
@@ -70,8 +74,8 @@ pub fn sheet<R: Read>(
         let seen = player.screen().seen().unwrap_or_default();
         let small = scaled(&seen, fitting_within(seen.size(), cell)).map_err(unfit)?;
         let place = Rectangle {
-            x: (index % columns) * (cell.width + GAP),
-            y: (index / columns) * (cell.height + GAP),
+            x: (index % columns) * (cell.width + GAP) + (cell.width - small.size().width) / 2,
+            y: (index / columns) * (cell.height + GAP) + (cell.height - small.size().height) / 2,
             width: small.size().width,
             height: small.size().height,
         };
@@ -79,6 +83,8 @@ pub fn sheet<R: Read>(
     }
     Ok(Sheet {
         picture,
+        columns,
+        cell,
         times,
         survey: found,
     })

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use jump_core::Result;
+use jump_core::protocol::Keysym;
 use jump_core::recording::RecordingReader;
 
 use super::{Player, ScreenEvent};
@@ -109,13 +110,11 @@ const fn modifier(keysym: u32) -> Option<Option<usize>> {
     }
 }
 
-/// The character of a keysym: Latin-1 by its number, digits of the keypad, Unicode from 0x01000000 on.
+/// The character of a keysym, digits and signs of the keypad included.
 fn character(keysym: u32) -> Option<char> {
     match keysym {
-        0x20..=0x7e | 0xa0..=0xff => char::from_u32(keysym),
         0xffaa..=0xffb9 => char::from_u32(keysym - 0xff80),
-        0x0100_0100..=0x0110_ffff => char::from_u32(keysym - 0x0100_0000),
-        _ => None,
+        _ => Keysym(keysym).character(),
     }
 }
 

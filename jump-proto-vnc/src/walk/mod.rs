@@ -3,11 +3,15 @@
 //! RFB has no lengths around its messages: to leave one out, such as a clipboard's, everything before it must be measured,
 //! rectangle by rectangle. The [`Walker`] does, by the same table of layouts as the decoder, and unpacks nothing.
 
+mod follower;
 mod rectangle;
 
+use crate::decode::layout::{self, Budget};
+use crate::decode::tight::tight_format;
 use crate::decode::update::UNTIL_LAST;
-use crate::wire::{Encoding, Input, PixelFormat, RectangleHeader, limits};
+use crate::wire::{Encoding, Input, PixelFormat, RectangleHeader, Size, limits};
 use crate::{RfbError, RfbResult};
+pub use follower::{Followed, Follower};
 use rectangle::{Step, Walk};
 
 /// A message of a server by its first byte (RFC 6143 §7.6; rfbproto "Server to Client Messages").
@@ -62,16 +66,20 @@ pub struct Walked {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Walker {
     format: PixelFormat,
+    /// The last size of the screen that was said.
+    size: Option<Size>,
+    /// How often the update changed it.
+    resizes: u8,
     message: Option<ServerMessageKind>,
     state: State,
     /// What comes before `state` goes on.
     skip: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum State {
     Type,
     /// Before a rectangle's header; how many there are, if not until the last one.
@@ -87,6 +95,8 @@ impl Walker {
     pub const fn new(format: PixelFormat) -> Self {
         Self {
             format,
+            size: None,
+            resizes: 0,
             message: None,
             state: State::Type,
             skip: 0,
@@ -104,6 +114,13 @@ impl Walker {
             _ => return Err(RfbError::Protocol("a message is not over")),
         }
         Ok(())
+    }
+
+    /// How often the message that is walked over, or that was last, changed the size of the screen so far. The first size
+    /// that is said counts as none: it may be the one that the screen has.
+    #[must_use]
+    pub const fn resizes(&self) -> u8 {
+        self.resizes
     }
 
     /// Walks on, at most to the end of the message.
@@ -146,6 +163,7 @@ impl Walker {
                         return Ok(false);
                     };
                     self.message = Some(kind(*first)?);
+                    self.resizes = 0;
                     let mut attempt = *input;
                     let Some(state) = self.begin(&mut attempt)? else {
                         return Ok(false);
@@ -159,6 +177,7 @@ impl Walker {
                     let Some(header) = RectangleHeader::read(input) else {
                         return Ok(false);
                     };
+                    self.note_size(&header)?;
                     self.state = if header.encoding == Encoding::LAST_RECT {
                         State::End
                     } else {
@@ -175,6 +194,22 @@ impl Walker {
                 },
             }
         }
+    }
+
+    /// A rectangle may change the screen's size, as often in an update as the decoder takes it.
+    fn note_size(&mut self, header: &RectangleHeader) -> RfbResult<()> {
+        if let Some(size) = layout::new_size(header)
+            && self
+                .size
+                .replace(size.as_framebuffer()?)
+                .is_some_and(|last| last != size)
+        {
+            self.resizes += 1;
+            if self.resizes > Budget::RESIZES {
+                return Err(layout::TOO_MANY_RESIZES);
+            }
+        }
+        Ok(())
     }
 
     /// Reads a message's fixed part, if all of it is there.
@@ -220,6 +255,13 @@ impl Walker {
             state
         }))
     }
+}
+
+/// Whether everything has the same length in both formats.
+fn measure_alike(one: PixelFormat, other: PixelFormat) -> bool {
+    one.bytes_per_pixel() == other.bytes_per_pixel()
+        && layout::compact_bytes(one) == layout::compact_bytes(other)
+        && tight_format(one, false) == tight_format(other, false)
 }
 
 fn kind(first: u8) -> RfbResult<ServerMessageKind> {

@@ -9,13 +9,13 @@ use crate::decode::{hextile, run_length, trle};
 use crate::wire::{Input, PixelFormat, RectangleHeader};
 
 /// A rectangle that is walked over.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Walk {
     header: RectangleHeader,
     way: Way,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Way {
     /// What says the length of the rest comes first.
     Lead(Shape),

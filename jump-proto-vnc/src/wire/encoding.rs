@@ -88,6 +88,8 @@ encodings! {
     QEMU_LED_STATE = -261, Pseudo;
     /// The same as VMware writes it (rfbproto "VMware LED State Pseudo-encoding").
     VMWARE_LED_STATE = 0x574d_5668, Pseudo;
+    /// Tight's data may come without being compressed (rfbproto "Tight Encoding Without Zlib Pseudo-encoding").
+    TIGHT_WITHOUT_ZLIB = -317, Hint;
     /// Marks in the stream (rfbproto "Fence Pseudo-encoding").
     FENCE = -312, Hint;
     /// Updates without being asked for (rfbproto "ContinuousUpdates Pseudo-encoding").

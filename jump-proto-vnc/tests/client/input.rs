@@ -65,6 +65,14 @@ async fn typed_text_arrives_at_tigervnc() {
     .await;
 }
 
+/// A server has few keys to spare for characters that its keyboard does not have, so not all of them go to one.
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_of_other_scripts_keep_their_case_at_tigervnc() {
+    for text in ["жЖ Яя ωΩ λΛ", "łŁ Šš đĐ ıİ ĸ", "אב عم กข 한 ☺"] {
+        takes_text(&VncServer::tigervnc("None").await.unwrap(), text).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn typed_text_arrives_at_x11vnc() {
     takes_text(&VncServer::x11vnc().await.unwrap(), "Hello, A-b_C! 12").await;

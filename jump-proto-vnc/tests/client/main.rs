@@ -15,5 +15,3 @@ mod screen;
 mod scripted;
 mod slow;
 mod state;
-#[path = "../real/xwd.rs"]
-mod xwd;

@@ -6,7 +6,7 @@ use jump_core::ErrorKind;
 use jump_core::protocol::{Keysym, PointerButtons, ScreenEvent, ScreenSession};
 use jump_testkit::memory::resident_kib;
 use jump_testkit::vnc::VncServer;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::screen::{dump, in_time, options, run, session, shows};
 use crate::scripted::scripted;
@@ -86,6 +86,54 @@ async fn who_reads_no_events_holds_only_the_newest() {
     // The flood may still be arriving while it is read: three kinds, and each may have come once more.
     assert!(events.len() <= 64, "{}", events.len());
     assert!(events.contains(&ScreenEvent::Bell));
+}
+
+#[tokio::test]
+async fn what_is_held_is_let_go_when_a_session_is_closed_or_dropped() {
+    for closed in [true, false] {
+        let (session, mut far) = scripted([2, 1], options()).await;
+        for (key, pressed) in [(0xffe1, true), (0x61, true), (0x61, false)] {
+            session.key(Keysym(key), pressed).await.unwrap();
+        }
+        session.pointer(1, 0, PointerButtons::LEFT).await.unwrap();
+        let reading = tokio::spawn(async move {
+            let mut sent = Vec::new();
+            far.read_to_end(&mut sent).await.unwrap();
+            sent
+        });
+        if closed {
+            session.close().await.unwrap();
+        }
+        drop(session);
+        let sent = in_time(reading).await.unwrap();
+        let up = [&[4, 0, 0, 0, 0, 0, 0xff, 0xe1][..], &[5, 0, 0, 1, 0, 0]].concat();
+        assert!(sent.ends_with(&up), "{sent:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s27_a_storm_of_sizes_is_taken_at_ten_a_second() {
+    let (session, far) = scripted([2, 1], options()).await;
+    let (mut from_client, mut to_client) = tokio::io::split(far);
+    let drain = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut tokio::io::sink()).await });
+    let size = |width: u16| {
+        let mut update = vec![0, 0, 0, 1, 0, 0, 0, 0];
+        update.extend(width.to_be_bytes());
+        update.extend([0, 1]);
+        update.extend((-223_i32).to_be_bytes());
+        update
+    };
+    let storm: Vec<u8> = (0..1000)
+        .flat_map(|turn| size(3 + turn % 2))
+        .chain(size(7))
+        .collect();
+    let started = tokio::time::Instant::now();
+    to_client.write_all(&storm).await.unwrap();
+    let last = ScreenEvent::Resized { width: 7, height: 1 };
+    while session.next_event().await.unwrap() != Some(last.clone()) {}
+    // What the paused clock says, not this machine.
+    assert!(started.elapsed() >= std::time::Duration::from_secs(98));
+    drain.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! The picture is the screen's.
 
 use jump_core::protocol::PointerButtons;
-use jump_testkit::vnc::{QemuLogin, SIZE, VncServer};
+use jump_testkit::vnc::{QemuLogin, SIZE, VncServer, WayvncLogin};
 
 use crate::screen::{dump, in_time, session, show_picture, shows};
 
@@ -47,17 +47,20 @@ async fn x11vnc_is_shown_pixel_for_pixel() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn qemu_is_painted() {
-    let server = VncServer::qemu(QemuLogin::Password).await.unwrap();
+async fn wayvnc_is_shown_pixel_for_pixel() {
+    let server = VncServer::wayvnc(WayvncLogin::None).await.unwrap();
+    let _shown = show_picture(&server).await;
     let session = session(&server).await;
+    shows(&*session, &dump(&server).await).await;
+    session.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn qemu_is_shown_pixel_for_pixel() {
+    let server = VncServer::qemu_painted(QemuLogin::Password).await.unwrap();
+    let session = session(&server).await;
+    shows(&*session, &dump(&server).await).await;
     let picture = in_time(session.screenshot()).await.unwrap();
-    assert!(
-        picture
-            .rgba
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .all(|[_, _, _, alpha]| *alpha == 255)
-    );
-    assert!(!picture.rgba.is_empty());
+    assert_eq!((picture.width, picture.height), (640, 400));
+    assert_eq!(picture.rgba, dump(&server).await.as_flattened());
 }

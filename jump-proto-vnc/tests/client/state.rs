@@ -44,12 +44,12 @@ async fn a_server_that_has_one_size_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_changes_of_size_end_with_the_last() {
+async fn many_changes_of_size_end_with_the_last() {
     let server = VncServer::tigervnc("None").await.unwrap();
     let session = session(&server).await;
     in_time(session.painted()).await.unwrap();
     session.pointer(10, 10, PointerButtons::NONE).await.unwrap();
-    for turn in 0..1000u32 {
+    for turn in 0..50u32 {
         in_time(session.resize(64 + turn % 97, 64 + turn % 89))
             .await
             .unwrap();

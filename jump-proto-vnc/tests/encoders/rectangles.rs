@@ -74,6 +74,11 @@ impl Encoder {
         };
         if data.len() < 12 {
             bytes.extend(data);
+        } else if self.choose(4) == 0 {
+            // BasicCompression Without Zlib, with the filter's number or without it.
+            bytes[0] = bytes[0] & 0x4f | 0xa0;
+            bytes.extend(compact_length(data.len()));
+            bytes.extend(data);
         } else {
             let packed = deflate(&mut self.tight[usize::from(stream)], &data);
             bytes.extend(compact_length(packed.len()));

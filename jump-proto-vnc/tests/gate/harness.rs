@@ -2,40 +2,26 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use jump_core::id::SessionPolicyId;
-use jump_core::keys::random_bytes;
-use jump_core::model::{Change, Field, ItemDetails, Name, SessionPolicy, Vnc, VncSecurity};
-use jump_core::protocol::{Backend, Outcome, SessionEvent};
+use jump_core::model::{Change, Field, ItemDetails, Name, SessionPolicy, TargetAddress, Vnc, VncSecurity};
+use jump_core::protocol::{Backend, Dialer, GateContext, Outcome, SessionEvent};
 use jump_core::recording::Record;
 use jump_core::secret::Secret;
 use jump_core::session::{
     Credential, CredentialSecret, EndReason, Grant, RecordingMode, SessionPermission, StopHandle,
 };
-use jump_proto_vnc::decode::{Progress, UpdateDecoder, UpdateEvent};
-use jump_proto_vnc::security::{
-    ClientConfig, ClientHandshake, ClientStep, SecurityPolicy, SecurityType, VncCredential,
-};
-use jump_proto_vnc::walk::{ServerMessageKind, Walker};
-use jump_proto_vnc::wire::{Encoding, Input, PixelFormat, Rectangle, ServerInit, Size, Version};
-use jump_proto_vnc::{RfbError, VncBackend};
-use jump_testkit::gate;
+use jump_core::stream::BoxStream;
+use jump_proto_vnc::VncBackend;
+use jump_proto_vnc::wire::{PixelFormat, ServerInit, Size, Version};
+use jump_testkit::gate::{self, GateEnds};
 use jump_testkit::world::Site;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// A safety net only; nothing is expected to take this long.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
-
-pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(LONG, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("it did not happen within {LONG:?}"),
-    }
-}
+pub(crate) use crate::viewer::{LONG, Viewer, soon};
 
 /// What an item says of a target.
 #[derive(Clone)]
@@ -102,25 +88,17 @@ impl Item {
     /// Starts a gate; the other end of it is the rep's.
     pub(crate) async fn gate(&self, credential: Option<Credential>) -> (TcpStream, Gate) {
         let (context, ends) = gate::context(self.grant(), credential);
-        let records = Arc::new(Mutex::new(Vec::new()));
-        let taken = ends.recording.map(|mut queue| {
-            let records = records.clone();
-            tokio::spawn(async move {
-                while let Some(record) = queue.next().await {
-                    records.lock().unwrap().push(record);
-                }
-            })
-        });
         let (rep, near) = tcp_pair().await;
-        let outcome = tokio::spawn(async move { VncBackend::new().gate(Box::new(near), context).await });
-        let gate = Gate {
-            stop: ends.stop,
-            events: ends.events,
-            outcome,
-            records,
-            taken,
-        };
-        (rep, gate)
+        (rep, run(context, ends, Box::new(near)))
+    }
+
+    /// Starts a gate without a socket: the rep's end and the target's, each with 64 KiB of room.
+    pub(crate) fn gate_in_memory(&self) -> (DuplexStream, DuplexStream, Gate) {
+        let (mut context, ends) = gate::context(self.grant(), None);
+        let (rep, near) = tokio::io::duplex(64 * 1024);
+        let (far, target) = tokio::io::duplex(64 * 1024);
+        context.dialer = Arc::new(Given(Mutex::new(Some(far))));
+        (rep, target, run(context, ends, Box::new(near)))
     }
 
     /// A viewer that the gate has let in.
@@ -155,6 +133,38 @@ impl Item {
             }
         })
         .await
+    }
+}
+
+/// The one target that there is.
+#[derive(Debug)]
+struct Given(Mutex<Option<DuplexStream>>);
+
+#[async_trait::async_trait]
+impl Dialer for Given {
+    async fn dial(&self, _: &TargetAddress) -> jump_core::Result<BoxStream> {
+        Ok(Box::new(
+            self.0.lock().unwrap().take().expect("it is dialled once"),
+        ))
+    }
+}
+
+fn run(context: GateContext, ends: GateEnds, near: BoxStream) -> Gate {
+    let records = Arc::new(Mutex::new(Vec::new()));
+    let taken = ends.recording.map(|mut queue| {
+        let records = records.clone();
+        tokio::spawn(async move {
+            while let Some(record) = queue.next().await {
+                records.lock().unwrap().push(record);
+            }
+        })
+    });
+    Gate {
+        stop: ends.stop,
+        events: ends.events,
+        outcome: tokio::spawn(async move { VncBackend::new().gate(near, context).await }),
+        records,
+        taken,
     }
 }
 
@@ -208,138 +218,6 @@ pub(crate) fn login(user: &str, word: &str) -> Option<Credential> {
     })
 }
 
-/// A viewer that keeps all it received, and paints.
-pub(crate) struct Viewer<S> {
-    pub(crate) stream: S,
-    pub(crate) init: ServerInit,
-    decoder: UpdateDecoder,
-    walker: Walker,
-    pending: Vec<u8>,
-    pub(crate) received: Vec<u8>,
-    painted: usize,
-    pub(crate) used: std::collections::BTreeSet<i32>,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Viewer<S> {
-    /// Starts the protocol as a viewer that knows no login but none.
-    pub(crate) async fn start(mut stream: S) -> Result<Self, RfbError> {
-        let mut handshake = ClientHandshake::new(ClientConfig {
-            policy: SecurityPolicy::only(&[SecurityType::NONE]),
-            credential: VncCredential::None,
-            shared: false,
-            seed: Secret::new(random_bytes().unwrap()),
-            client_key: None,
-        });
-        let mut pending = Vec::new();
-        let mut received = Vec::new();
-        loop {
-            let mut input = Input::new(&pending);
-            let mut output = Vec::new();
-            let step = handshake.advance(&mut input, &mut output)?;
-            let read = input.consumed();
-            pending.drain(..read);
-            stream.write_all(&output).await.unwrap();
-            match step {
-                ClientStep::More => {
-                    let before = pending.len();
-                    if stream.read_buf(&mut pending).await.unwrap_or(0) == 0 {
-                        return Err(handshake.closed(&pending));
-                    }
-                    received.extend_from_slice(&pending[before..]);
-                }
-                ClientStep::Done(session) => {
-                    let init = session.server_init;
-                    return Ok(Self {
-                        decoder: UpdateDecoder::new(init.size, init.pixel_format).unwrap(),
-                        walker: Walker::new(init.pixel_format),
-                        init,
-                        stream,
-                        pending,
-                        received,
-                        painted: 0,
-                        used: Default::default(),
-                    });
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    pub(crate) async fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).await.unwrap();
-    }
-
-    /// Says what is understood, and that pixels are to be in this format.
-    pub(crate) async fn prepare(&mut self, format: PixelFormat, encodings: &[Encoding]) {
-        let mut messages = vec![0; 4];
-        messages.extend(format.to_bytes());
-        messages.extend([2, 0, 0, encodings.len() as u8]);
-        messages.extend(encodings.iter().flat_map(|encoding| encoding.0.to_be_bytes()));
-        self.send(&messages).await;
-        self.decoder = UpdateDecoder::new(self.init.size, format).unwrap();
-        self.walker = Walker::new(format);
-    }
-
-    pub(crate) async fn ask(&mut self, incremental: bool, part: Rectangle) {
-        self.send(&[&[3, u8::from(incremental)], &part.to_bytes()[..]].concat())
-            .await;
-    }
-
-    /// The next message, decoded if it is an update; `None` at the end.
-    pub(crate) async fn next(&mut self) -> Option<(ServerMessageKind, Vec<u8>)> {
-        let mut walked = 0;
-        loop {
-            let step = self.walker.walk(&self.pending[walked..]).unwrap();
-            walked += step.consumed;
-            if step.ends {
-                let rest = self.pending.split_off(walked);
-                let message = std::mem::replace(&mut self.pending, rest);
-                let kind = step.message.unwrap();
-                if kind == ServerMessageKind::FramebufferUpdate {
-                    self.decode(&message);
-                }
-                return Some((kind, message));
-            }
-            let before = self.pending.len();
-            if soon(self.stream.read_buf(&mut self.pending)).await.unwrap_or(0) == 0 {
-                return None;
-            }
-            self.received.extend_from_slice(&self.pending[before..]);
-        }
-    }
-
-    fn decode(&mut self, message: &[u8]) {
-        if let Some(encoding) = message.get(12..16) {
-            self.used.insert(i32::from_be_bytes(encoding.try_into().unwrap()));
-        }
-        self.decoder
-            .start(u16::from_be_bytes([message[2], message[3]]))
-            .unwrap();
-        let mut painted = 0;
-        let decoded = self
-            .decoder
-            .decode(&message[4..], &mut |event| {
-                if let UpdateEvent::Painted(place) = event {
-                    painted += place.pixels();
-                }
-            })
-            .unwrap();
-        self.painted += painted;
-        assert_eq!(decoded.progress, Progress::Finished);
-    }
-
-    /// Asks for all of the screen and waits for it; its pixels.
-    pub(crate) async fn whole(&mut self) -> Vec<u8> {
-        let all = Rectangle::whole(self.init.size);
-        self.ask(false, all).await;
-        self.painted = 0;
-        while self.painted < all.pixels() {
-            self.next().await.expect("the screen");
-        }
-        self.decoder.screen().bytes().to_vec()
-    }
-}
-
 /// A target that the test plays: it has let the gate in and is at its first words' end.
 pub(crate) struct Played {
     pub(crate) listener: TcpListener,
@@ -376,21 +254,33 @@ impl Played {
     pub(crate) async fn let_in(&self) -> TcpStream {
         let (mut stream, choice) = self.offer(&[1]).await;
         assert_eq!(choice, Some(1));
-        stream.write_all(&[0; 4]).await.unwrap();
-        let mut shared = [0];
-        stream.read_exact(&mut shared).await.unwrap();
-        assert_eq!(shared, [1], "nobody is thrown out");
-        let mut init = Vec::new();
-        ServerInit {
-            size: PLAYED,
-            pixel_format: PixelFormat::BGRX8888,
-            name: b"played".to_vec(),
-        }
-        .write(&mut init)
-        .unwrap();
-        stream.write_all(&init).await.unwrap();
+        greet(&mut stream).await;
         stream
     }
+}
+
+/// Lets the gate in that has chosen no login.
+async fn greet(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    stream.write_all(&[0; 4]).await.unwrap();
+    let mut shared = [0];
+    stream.read_exact(&mut shared).await.unwrap();
+    assert_eq!(shared, [1], "nobody is thrown out");
+    let mut init = Vec::new();
+    ServerInit {
+        size: PLAYED,
+        pixel_format: PixelFormat::BGRX8888,
+        name: b"played".to_vec(),
+    }
+    .write(&mut init)
+    .unwrap();
+    stream.write_all(&init).await.unwrap();
+}
+
+/// Plays a target that lets in whoever asks, over any stream.
+pub(crate) async fn let_in(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    stream.write_all(b"RFB 003.008\n\x01\x01").await.unwrap();
+    stream.read_exact(&mut [0; 13]).await.unwrap();
+    greet(stream).await;
 }
 
 /// A viewer, a gate and a played target.

@@ -7,8 +7,15 @@
     reason = "a step that fails is a test that fails"
 )]
 
+mod clipboard;
+mod every_login;
+mod formats;
 mod harness;
+mod held;
 mod logins;
 mod messages;
 mod servers;
 mod site;
+#[path = "../viewer/mod.rs"]
+mod viewer;
+mod waiting;

@@ -1,8 +1,7 @@
 //! A session with a real server, recorded as a gate does it, and played.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::BufReader;
 
 use bytes::Bytes;
 use jump_core::keys::SealingKey;
@@ -13,7 +12,11 @@ use jump_proto_vnc::recording::{Ending, Film, FilmLimits, Player, SheetLayout, p
 use jump_proto_vnc::walk::{ServerMessageKind, Walker};
 use jump_proto_vnc::wire::{ClientFramer, ClientMessage, Encoding, PixelFormat, Rectangle, Size};
 
-use super::server::{Screen, connect};
+use jump_testkit::vnc::VncServer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::viewer::{Viewer, soon};
 use super::written::{info, pixels_of_png};
 
 const SIZE: Size = Size {
@@ -41,7 +44,7 @@ impl Recorded {
         let mut bytes = Vec::new();
         ClientFramer::new().write(&message, &mut bytes).unwrap();
         self.record(FromRep, Bytes::from(bytes.clone())).await;
-        self.stream.write_all(&bytes).unwrap();
+        self.stream.write_all(&bytes).await.unwrap();
     }
 
     /// Receives to the end of the next update.
@@ -56,7 +59,7 @@ impl Recorded {
                 continue;
             }
             let mut more = [0; 4099];
-            let length = self.stream.read(&mut more).unwrap();
+            let length = soon(self.stream.read(&mut more)).await.unwrap();
             assert!(length > 0, "the server has gone");
             let more = Bytes::copy_from_slice(&more[..length]);
             self.bytes.extend_from_slice(&more);
@@ -74,9 +77,12 @@ impl Recorded {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_recorded_session_shows_at_any_moment_what_was_on_the_screen() {
-    let screen = Screen::new(SIZE.width, SIZE.height, 24);
+    let size = format!("{}x{}", SIZE.width, SIZE.height);
+    let server = VncServer::tigervnc_with("None", &["-geometry", &size])
+        .await
+        .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let key = SealingKey::from_seed(Secret::new([9; 32]));
     let recordings = RecordingFolder::open(folder.path(), key.public()).unwrap();
@@ -84,14 +90,18 @@ async fn a_recorded_session_shows_at_any_moment_what_was_on_the_screen() {
     let path = task.path().to_owned();
     let open = || RecordingReader::open(BufReader::new(File::open(&path).unwrap()), &key);
 
-    let (stream, init) = connect(screen.port);
+    let viewer = Viewer::start(TcpStream::connect(server.address()).await.unwrap())
+        .await
+        .unwrap();
+    let mut init = Vec::new();
+    viewer.init.write(&mut init).unwrap();
     recorder
         .record(0, FromRep, Bytes::from_static(&[1]))
         .await
         .unwrap();
     recorder.record(0, FromTarget, init.into()).await.unwrap();
     let mut client = Recorded {
-        stream,
+        stream: viewer.stream,
         recorder,
         walker: Walker::new(PixelFormat::BGRX8888),
         bytes: Vec::new(),
@@ -117,14 +127,12 @@ async fn a_recorded_session_shows_at_any_moment_what_was_on_the_screen() {
             })
             .await;
         let colours = ["#ff8800", "#12ab34", "#8800ff", "#00ffcc"];
-        screen.run(
-            "xsetroot",
-            &["-mod", "5", "7", "-fg", colours[index], "-bg", "#003366"],
-        );
+        let pattern = ["-mod", "5", "7", "-fg", colours[index], "-bg", "#003366"];
+        server.run("xsetroot", &pattern).await.unwrap();
         // The first whole picture may still have the cursor in it.
         client.ask(false).await;
         client.ask(false).await;
-        dumps.push((client.records, screen.dump()));
+        dumps.push((client.records, server.screen().await.unwrap().pixels));
     }
     drop(client);
     let ended = task.finish().await.unwrap();
@@ -172,4 +180,61 @@ async fn a_recorded_session_shows_at_any_moment_what_was_on_the_screen() {
         },
     };
     assert_eq!(sheet(open, layout).unwrap().times.len(), 6);
+    #[cfg(feature = "h264")]
+    film_shows_what_playing_shows(open);
+}
+
+/// A film of the recording has a picture for each that an animation has, and each is what playing shows at its time.
+#[cfg(feature = "h264")]
+fn film_shows_what_playing_shows<R: std::io::Read>(open: impl Fn() -> jump_core::Result<RecordingReader<R>>) {
+    use super::ffmpeg::{pictures, probe, psnr};
+    use jump_proto_vnc::framebuffer::Framebuffer;
+    use jump_proto_vnc::recording::{apng, mp4};
+    use std::io::Cursor;
+    use std::time::Duration;
+
+    let mut film = Vec::new();
+    let made = mp4(&open, 50, &mut film, &mut |_, _| {}).unwrap();
+    assert_eq!((made.size, made.survey.ending), (SIZE, Ending::Clean));
+    let mut animation = Vec::new();
+    apng(&open, Duration::from_millis(20), &mut animation).unwrap();
+    let animation = ::png::Decoder::new(Cursor::new(&animation)).read_info().unwrap();
+    let count = animation
+        .info()
+        .animation_control()
+        .map_or(1, |control| control.num_frames);
+
+    let probed = probe(&film);
+    assert_eq!(
+        (probed.width, probed.height),
+        (SIZE.width.into(), SIZE.height.into())
+    );
+    let begins = made.survey.first_painted.unwrap();
+    let length = (made.survey.duration - begins).as_millis();
+    // The last picture is looked at up to one interval late, and is seen for one interval.
+    let longest = length + 40;
+    assert!(
+        (length..=longest).contains(&probed.duration.into()),
+        "{probed:?}, {length}"
+    );
+    let shown = pictures(&film).pictures;
+    assert_eq!(shown.len(), count as usize);
+    assert_eq!(probed.pictures.len(), count as usize);
+    let mut player = Player::new(open().unwrap());
+    let mut seen = Vec::new();
+    for found in &probed.pictures {
+        let at = begins + Duration::from_millis(found.at);
+        player.play_to(at, &mut |_, _| {}).unwrap();
+        seen.push(player.screen().seen().unwrap());
+    }
+    for (number, picture) in shown.iter().enumerate() {
+        let alike = |seen: &Framebuffer| psnr(picture, seen.pixels(), SIZE.width.into());
+        let ratio = alike(&seen[number]);
+        // The strongest colours there are, in lines of one pixel.
+        assert!(ratio > 20.0, "{number}: {ratio:.1} dB");
+        assert!(
+            seen.iter().all(|other| alike(other) <= ratio),
+            "{number} shows another time"
+        );
+    }
 }

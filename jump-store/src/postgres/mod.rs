@@ -315,14 +315,29 @@ impl Store for PostgresStore {
         row.map(|row| read_session(column(&row, 0)?)).transpose()
     }
 
-    async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>> {
+    async fn sessions_after(
+        &self,
+        active_only: bool,
+        after: Option<(Timestamp, SessionId)>,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>> {
         let mut lease = self.pool.lease().await?;
+        // The first condition is one that an index can begin at.
         let statement = if active_only {
-            "SELECT body FROM sessions WHERE active ORDER BY started DESC, id LIMIT $1"
+            "SELECT body FROM sessions WHERE active AND started <= $1 AND (started < $1 OR id > $2)
+             ORDER BY started DESC, id LIMIT $3"
         } else {
-            "SELECT body FROM sessions ORDER BY started DESC, id LIMIT $1"
+            "SELECT body FROM sessions WHERE started <= $1 AND (started < $1 OR id > $2)
+             ORDER BY started DESC, id LIMIT $3"
         };
-        let rows = lease.connection()?.query(statement, &[&i64::from(limit)]).await?;
+        let (started, id) = match &after {
+            Some((started, id)) => (nanoseconds(*started), id.as_bytes().as_slice()),
+            None => (i64::MAX, [].as_slice()),
+        };
+        let rows = lease
+            .connection()?
+            .query(statement, &[&started, &id, &i64::from(limit)])
+            .await?;
         lease.give_back();
         rows.iter().map(|row| read_session(column(row, 0)?)).collect()
     }

@@ -281,14 +281,26 @@ impl Inner {
         body.map(|body| read_session(&body)).transpose()
     }
 
-    fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>> {
+    fn sessions(
+        &self,
+        active_only: bool,
+        after: Option<(Timestamp, SessionId)>,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>> {
+        // The first condition is one that an index can begin at.
         let query = if active_only {
-            "SELECT body FROM sessions WHERE active = 1 ORDER BY started DESC, id LIMIT ?1"
+            "SELECT body FROM sessions WHERE active = 1 AND started <= ?1 AND (started < ?1 OR id > ?2)
+             ORDER BY started DESC, id LIMIT ?3"
         } else {
-            "SELECT body FROM sessions ORDER BY started DESC, id LIMIT ?1"
+            "SELECT body FROM sessions WHERE started <= ?1 AND (started < ?1 OR id > ?2)
+             ORDER BY started DESC, id LIMIT ?3"
+        };
+        let (started, id) = match &after {
+            Some((started, id)) => (nanoseconds(*started), id.as_bytes().as_slice()),
+            None => (i64::MAX, [].as_slice()),
         };
         let mut statement = self.connection.prepare_cached(query).map_err(database)?;
-        let mut rows = statement.query([limit]).map_err(database)?;
+        let mut rows = statement.query(params![started, id, limit]).map_err(database)?;
         let mut sessions = Vec::new();
         while let Some(row) = rows.next().map_err(database)? {
             let body: String = row.get(0).map_err(database)?;
@@ -353,8 +365,14 @@ impl Store for SqliteStore {
         self.run(move |inner| inner.session(id)).await
     }
 
-    async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>> {
-        self.run(move |inner| inner.sessions(active_only, limit)).await
+    async fn sessions_after(
+        &self,
+        active_only: bool,
+        after: Option<(Timestamp, SessionId)>,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>> {
+        self.run(move |inner| inner.sessions(active_only, after, limit))
+            .await
     }
 }
 

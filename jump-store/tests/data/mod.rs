@@ -250,6 +250,7 @@ pub(crate) fn session(number: u8) -> SessionRecord {
         item_name: "shell".to_owned(),
         jumpoint: JumpointId::new(1).unwrap(),
         protocol: "ssh".to_owned(),
+        broker: None,
         started: start + SignedDuration::from_nanos(i64::from(number % 7)),
         state: SessionState::Active,
         recording_removed: None,
@@ -324,7 +325,15 @@ impl Store for Reopened {
         self.store().await?.session(id).await
     }
 
-    async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>> {
-        self.store().await?.sessions(active_only, limit).await
+    async fn sessions_after(
+        &self,
+        active_only: bool,
+        after: Option<(Timestamp, SessionId)>,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>> {
+        self.store()
+            .await?
+            .sessions_after(active_only, after, limit)
+            .await
     }
 }

@@ -119,8 +119,13 @@ impl Store for MoodyStore {
         self.inner.session(id).await
     }
 
-    async fn sessions(&self, active_only: bool, limit: u32) -> Result<Vec<SessionRecord>> {
-        self.inner.sessions(active_only, limit).await
+    async fn sessions_after(
+        &self,
+        active_only: bool,
+        after: Option<(Timestamp, SessionId)>,
+        limit: u32,
+    ) -> Result<Vec<SessionRecord>> {
+        self.inner.sessions_after(active_only, after, limit).await
     }
 }
 

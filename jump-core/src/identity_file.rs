@@ -3,28 +3,28 @@
 use std::path::Path;
 
 use data_encoding::BASE64URL_NOPAD;
-use jump_core::control::BrokerEndpoint;
-use jump_core::jumpoint::JumpointIdentity;
-use jump_core::keys::{SealingKey, SigningKey};
-use jump_core::rep::LoginIdentity;
-use jump_core::secret::Secret;
-use jump_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use zeroize::Zeroize;
 
-use super::{read_private, write_private};
+use crate::control::BrokerEndpoint;
+use crate::error::{Error, ErrorKind, Result};
+use crate::jumpoint::JumpointIdentity;
+use crate::keys::{SealingKey, SigningKey};
+use crate::private_file::{read_private, write_private};
+use crate::rep::LoginIdentity;
+use crate::secret::Secret;
 
 /// A 32-byte seed as base64url text; wiped when dropped.
 #[derive(Deserialize, Serialize)]
 #[serde(transparent)]
-pub(super) struct Seed(String);
+struct Seed(String);
 
 impl Seed {
-    pub(super) fn new(seed: &Secret<[u8; 32]>) -> Self {
+    fn new(seed: &Secret<[u8; 32]>) -> Self {
         Self(BASE64URL_NOPAD.encode(seed.expose()))
     }
 
-    pub(super) fn open(&self) -> Result<Secret<[u8; 32]>> {
+    fn open(&self) -> Result<Secret<[u8; 32]>> {
         let bytes = BASE64URL_NOPAD.decode(self.0.as_bytes()).ok();
         bytes
             .and_then(|bytes| bytes.try_into().ok())
@@ -61,26 +61,26 @@ fn damaged(what: &str) -> Error {
     )
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = read_private(path)?;
+fn parse<T: DeserializeOwned>(text: &str, what: &str) -> Result<T> {
     // The parser's own message could repeat a part of the file.
-    serde_json::from_str(text.expose()).map_err(|_| damaged(&path.display().to_string()))
+    serde_json::from_str(text).map_err(|_| damaged(what))
 }
 
-fn write(path: &Path, value: &impl Serialize) -> Result<()> {
-    let mut text = serde_json::to_vec(value).map_err(|_| damaged("what was to be written"))?;
-    text.push(b'\n');
-    let written = write_private(path, &text);
-    text.zeroize();
-    written
+fn text_of(value: &impl Serialize) -> Result<Secret<String>> {
+    let mut text = serde_json::to_string(value).map_err(|_| damaged("what was to be written"))?;
+    text.push('\n');
+    Ok(Secret::new(text))
 }
 
 /// A login of a user.
 #[derive(Debug)]
-pub(crate) struct LoginFile {
-    pub(crate) identity: LoginIdentity,
-    pub(crate) broker: BrokerEndpoint,
-    pub(crate) user: String,
+pub struct LoginFile {
+    /// Its key.
+    pub identity: LoginIdentity,
+    /// Where its broker is.
+    pub broker: BrokerEndpoint,
+    /// The user's name.
+    pub user: String,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -93,8 +93,24 @@ struct LoginText {
 }
 
 impl LoginFile {
-    pub(crate) fn read(path: &Path) -> Result<Self> {
-        let text: LoginText = read(path)?;
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is none; [`ErrorKind::Storage`] if it is damaged, or others than the owner may read it.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::parse(read_private(path)?.expose(), &path.display().to_string())
+    }
+
+    /// The login that the file's text says.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it is damaged.
+    pub fn from_text(text: &str) -> Result<Self> {
+        Self::parse(text, "the text of the login")
+    }
+
+    fn parse(text: &str, what: &str) -> Result<Self> {
+        let text: LoginText = parse(text, what)?;
         let identity = LoginIdentity(SigningKey::from_seed(text.key.open()?)?);
         Ok(Self {
             identity,
@@ -103,27 +119,39 @@ impl LoginFile {
         })
     }
 
-    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+    /// The file's text.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it has no such form.
+    pub fn to_text(&self) -> Result<Secret<String>> {
         let key = Seed::new(self.identity.0.seed());
         let kind = LoginKind::Login;
-        write(
-            path,
-            &LoginText {
-                kind,
-                user: self.user.clone(),
-                broker: self.broker.clone(),
-                key,
-            },
-        )
+        text_of(&LoginText {
+            kind,
+            user: self.user.clone(),
+            broker: self.broker.clone(),
+            key,
+        })
+    }
+
+    /// Writes the file, whole or not at all, for its owner only.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if the disk fails or is full.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        write_private(path, self.to_text()?.expose().as_bytes())
     }
 }
 
 /// An enrolled Jumpoint.
 #[derive(Debug)]
-pub(crate) struct JumpointFile {
-    pub(crate) identity: JumpointIdentity,
-    pub(crate) broker: BrokerEndpoint,
-    pub(crate) name: String,
+pub struct JumpointFile {
+    /// Its keys.
+    pub identity: JumpointIdentity,
+    /// Where its broker is.
+    pub broker: BrokerEndpoint,
+    /// Its name.
+    pub name: String,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -137,8 +165,24 @@ struct JumpointText {
 }
 
 impl JumpointFile {
-    pub(crate) fn read(path: &Path) -> Result<Self> {
-        let text: JumpointText = read(path)?;
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is none; [`ErrorKind::Storage`] if it is damaged, or others than the owner may read it.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::parse(read_private(path)?.expose(), &path.display().to_string())
+    }
+
+    /// The Jumpoint that the file's text says.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it is damaged.
+    pub fn from_text(text: &str) -> Result<Self> {
+        Self::parse(text, "the text of the jumpoint")
+    }
+
+    fn parse(text: &str, what: &str) -> Result<Self> {
+        let text: JumpointText = parse(text, what)?;
         let identity = JumpointIdentity {
             key: SigningKey::from_seed(text.key.open()?)?,
             sealing_key: SealingKey::from_seed(text.sealing_key.open()?),
@@ -150,20 +194,34 @@ impl JumpointFile {
         })
     }
 
-    pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let text = JumpointText {
+    /// The file's text.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it has no such form.
+    pub fn to_text(&self) -> Result<Secret<String>> {
+        text_of(&JumpointText {
             kind: JumpointKind::Jumpoint,
             name: self.name.clone(),
             broker: self.broker.clone(),
             key: Seed::new(self.identity.key.seed()),
             sealing_key: Seed::new(self.identity.sealing_key.seed()),
-        };
-        write(path, &text)
+        })
+    }
+
+    /// Writes the file, whole or not at all, for its owner only.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if the disk fails or is full.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        write_private(path, self.to_text()?.expose().as_bytes())
     }
 }
 
 /// A site's own key: `kind`, a space, the seed.
-pub(crate) fn read_seed(path: &Path, kind: &str) -> Result<Secret<[u8; 32]>> {
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if there is none; [`ErrorKind::Storage`] if it is damaged, or of another kind.
+pub fn read_seed(path: &Path, kind: &str) -> Result<Secret<[u8; 32]>> {
     let text = read_private(path)?;
     match text.expose().trim_end().split_once(' ') {
         Some((found, seed)) if found == kind => Seed(seed.to_owned()).open(),
@@ -172,7 +230,10 @@ pub(crate) fn read_seed(path: &Path, kind: &str) -> Result<Secret<[u8; 32]>> {
 }
 
 /// Writes what [`read_seed`] reads.
-pub(crate) fn write_seed(path: &Path, kind: &str, seed: &Secret<[u8; 32]>) -> Result<()> {
+///
+/// # Errors
+/// [`ErrorKind::Storage`] if the disk fails or is full.
+pub fn write_seed(path: &Path, kind: &str, seed: &Secret<[u8; 32]>) -> Result<()> {
     let text = Secret::new(format!("{kind} {}\n", Seed::new(seed).0));
     write_private(path, text.expose().as_bytes())
 }

@@ -4,9 +4,10 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use jump_core::secret::Secret;
-use jump_core::{Error, ErrorKind, Result};
 use zeroize::Zeroize;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
 
 /// The longest key or login file.
 const LONGEST: u64 = 64 * 1024;
@@ -20,7 +21,10 @@ fn failed(what: &'static str, path: &Path, error: io::Error) -> Error {
 }
 
 /// Makes the folder, and those above it, if there is none; mode 0700.
-pub(crate) fn private_folder(path: &Path) -> Result<()> {
+///
+/// # Errors
+/// [`ErrorKind::Storage`] if the disk fails.
+pub fn private_folder(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -34,14 +38,17 @@ pub(crate) fn private_folder(path: &Path) -> Result<()> {
 }
 
 /// Writes a file of mode 0600 so that after a crash it holds either all of `contents` or what it held before.
-pub(crate) fn write_private(path: &Path, contents: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// [`ErrorKind::Storage`] if the disk fails or is full.
+pub fn write_private(path: &Path, contents: &[u8]) -> Result<()> {
     let what = "write a file";
     let folder = path
         .parent()
         .ok_or_else(|| failed(what, path, io::ErrorKind::InvalidInput.into()))?;
     private_folder(folder)?;
     // Two writers must not share a draft: the later rename wins, each with a whole file.
-    let tag = data_encoding::HEXLOWER.encode(&jump_core::keys::random_bytes::<8>()?);
+    let tag = data_encoding::HEXLOWER.encode(&crate::keys::random_bytes::<8>()?);
     let draft = path.with_extension(format!("{tag}.new"));
     let write = || {
         let mut options = OpenOptions::new();
@@ -67,7 +74,7 @@ pub(crate) fn write_private(path: &Path, contents: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none; [`ErrorKind::Storage`] if others than the owner may read or write it.
-pub(crate) fn read_private(path: &Path) -> Result<Secret<String>> {
+pub fn read_private(path: &Path) -> Result<Secret<String>> {
     let what = "read a file";
     let file = File::open(path).map_err(|error| failed(what, path, error))?;
     #[cfg(unix)]
