@@ -21,6 +21,10 @@ foreach(kind jump jump_static)
 endforeach()
 ";
 
+/// Where the tests of the whole workspace are built at once, films (jump-video) are built into the library, and with them an
+/// encoder in C++. A library that is built by itself has none.
+const CPP_OF_FILMS: &str = "-lstdc++";
+
 /// Installs the library of the tests below a folder, and writes a program that uses it.
 async fn installed(folder: &Folder) {
     let mut make = command("make");
@@ -75,6 +79,7 @@ async fn pkg_config_finds_what_was_installed() {
     compile
         .arg(folder.join("program.c"))
         .args(link)
+        .arg(CPP_OF_FILMS)
         .arg("-o")
         .arg(folder.join("static"));
     output(compile).await;
@@ -92,7 +97,8 @@ async fn cmake_finds_what_was_installed() {
         .arg(folder.path())
         .arg("-B")
         .arg(folder.join("build"))
-        .arg(format!("-DCMAKE_PREFIX_PATH={}", folder.join("usr").display()));
+        .arg(format!("-DCMAKE_PREFIX_PATH={}", folder.join("usr").display()))
+        .arg(format!("-DCMAKE_C_STANDARD_LIBRARIES={CPP_OF_FILMS}"));
     output(configure).await;
     let mut build = command("cmake");
     build.arg("--build").arg(folder.join("build"));
