@@ -20,7 +20,12 @@ impl Damage {
     }
 
     /// Adds a place. One without pixels is none.
-    pub fn add(&mut self, place: Rectangle) {
+    pub fn add(&mut self, mut place: Rectangle) {
+        // Servers send a large place in tiles, row by row: joined, they are few again.
+        while let Some(joined) = self.rectangles.last().and_then(|last| join(*last, place)) {
+            place = joined;
+            self.rectangles.pop();
+        }
         if place.pixels() == 0 || self.rectangles.iter().any(|known| contains(*known, place)) {
             return;
         }
@@ -60,6 +65,20 @@ fn contains(outer: Rectangle, inner: Rectangle) -> bool {
     outer.x <= inner.x && outer.y <= inner.y && right(outer) >= right(inner) && bottom(outer) >= bottom(inner)
 }
 
+/// Both as one, if together they are a rectangle.
+fn join(one: Rectangle, other: Rectangle) -> Option<Rectangle> {
+    let beside = one.y == other.y
+        && one.height == other.height
+        && (right(one) == u32::from(other.x) || right(other) == u32::from(one.x));
+    let above = one.x == other.x
+        && one.width == other.width
+        && (bottom(one) == u32::from(other.y) || bottom(other) == u32::from(one.y));
+    let both = union(one, other);
+    (one.pixels() > 0 && other.pixels() > 0 && (beside || above))
+        .then_some(both)
+        .filter(|both| both.pixels() == one.pixels() + other.pixels())
+}
+
 fn union(one: Rectangle, other: Rectangle) -> Rectangle {
     let (x, y) = (one.x.min(other.x), one.y.min(other.y));
     let side = |end: u32, start: u16| u16::try_from(end - u32::from(start)).unwrap_or(u16::MAX);
@@ -74,6 +93,34 @@ fn union(one: Rectangle, other: Rectangle) -> Rectangle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tiles_are_one_place_when_all_of_it_is_there() {
+        let mut damage = Damage::default();
+        for y in 0..20 {
+            for x in 0..20 {
+                damage.add(at(100 + x * 48, 50 + y * 48, 48, 48));
+                assert!(damage.rectangles().len() <= 2);
+            }
+        }
+        assert_eq!(damage.rectangles(), [at(100, 50, 960, 960)]);
+        // From right to left and from below, too.
+        let mut damage = Damage::default();
+        for place in [at(10, 10, 5, 5), at(5, 10, 5, 5), at(5, 5, 10, 5)] {
+            damage.add(place);
+        }
+        assert_eq!(damage.rectangles(), [at(5, 5, 10, 10)]);
+        // What only touches at a corner, or has another side, is another place.
+        for place in [at(15, 15, 3, 3), at(15, 5, 2, 9)] {
+            damage.add(place);
+        }
+        assert_eq!(damage.rectangles().len(), 3);
+        // A rectangle has no side of more than 65535.
+        let mut damage = Damage::default();
+        damage.add(at(0, 0, 65535, 1));
+        damage.add(at(65535, 0, 65535, 1));
+        assert_eq!(damage.rectangles().len(), 2);
+    }
 
     fn at(x: u16, y: u16, width: u16, height: u16) -> Rectangle {
         Rectangle { x, y, width, height }

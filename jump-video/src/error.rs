@@ -7,7 +7,7 @@ use std::io;
 #[non_exhaustive]
 pub enum VideoError {
     /// A film has no side of no pixels, and H.264's highest level at which the encoder works has an end
-    /// ([`VideoSize::fitting`]).
+    /// ([`VideoSize::fitting`](crate::VideoSize::fitting)).
     #[error("a film has 1x1 to 3840x2160 pixels, or 2160x3840, not {width}x{height}")]
     Size {
         /// Of a picture, in pixels.
