@@ -33,7 +33,7 @@ enum Verb {
         #[arg(long, value_name = "FILE")]
         checkpoints: Option<PathBuf>,
         /// The site's public key, which signed them [default: that of the log's folder, or of HOME/site]
-        #[arg(long, value_name = "KEY")]
+        #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
         key: Option<PublicKey>,
     },
     /// Print the events

@@ -80,7 +80,7 @@ struct ReportArguments {
     #[arg(long, value_name = "FILE", requires = "log")]
     checkpoints: Option<PathBuf>,
     /// The site's public key, which signed them [default: that of the log's folder, or of HOME/site]
-    #[arg(long, value_name = "KEY", requires = "log")]
+    #[arg(long, value_name = "KEY", requires = "log", allow_hyphen_values = true)]
     key: Option<PublicKey>,
 }
 

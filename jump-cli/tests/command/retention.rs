@@ -199,3 +199,16 @@ async fn a_site_that_runs_reports_what_it_lacks() {
     }
     stop(&user, up).await;
 }
+
+#[tokio::test]
+async fn a_key_may_begin_with_a_hyphen() {
+    let user = User::new();
+    stop(&user, start(&user, &[], "  jump ssh my-server").await).await;
+    let log = user.home.join("site/audit.log");
+    let log = log.to_str().unwrap();
+    let key = format!("-{}", "A".repeat(42));
+    let said = user.run(&["audit", "verify", log, "--key", &key]).await;
+    assert_eq!(said.code, 7, "it is another site's: {said:?}");
+    let said = user.run(&["report", "items", "--log", log, "--key", &key]).await;
+    assert_ne!(said.code, 2, "{said:?}");
+}
