@@ -10,7 +10,6 @@ mod bridge;
 mod call;
 mod engine;
 mod errors;
-mod key_file;
 mod login;
 mod rep;
 mod report;

@@ -94,7 +94,7 @@ impl Rep {
     #[staticmethod]
     fn connect(py: Python<'_>, login: &Login) -> PyResult<Call> {
         let engine = raise(py, Engine::start())?;
-        let connecting = CoreRep::builder(login.identity.clone(), login.broker.clone())
+        let connecting = CoreRep::builder(login.0.identity.clone(), login.0.broker.clone())
             .backends(backends())
             .connect();
         let kept = engine.clone();

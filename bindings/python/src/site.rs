@@ -7,24 +7,24 @@ use std::time::Duration;
 use ipnet::IpNet;
 use jump_core::audit::{AuditLog, FileAuditLog, MemoryAuditLog};
 use jump_core::broker::{Broker as CoreBroker, Caller};
-use jump_core::control::{BrokerEndpoint, Invitation, RepRequest};
+use jump_core::control::{Invitation, RepRequest};
 use jump_core::id::SessionId;
+use jump_core::identity_file::{JumpointFile, read_seed, write_seed};
 use jump_core::jumpoint::{self, Jumpoint as CoreJumpoint, JumpointIdentity, NetworkPolicy};
 use jump_core::keys::{SealingKey, SigningKey};
+use jump_core::private_file::private_folder;
 use jump_core::session::EndReason;
 use jump_core::store::{MemoryStore, Store};
 use jump_core::tunnel::{TcpTransport, Transport};
 use jump_core::{Error, ErrorKind, Result};
 use jump_store::SqliteStore;
 use pyo3::prelude::*;
-use serde::{Deserialize, Serialize};
 use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::bridge;
 use crate::call::Call;
 use crate::engine::{Engine, lock};
 use crate::errors::raise;
-use crate::key_file::{self, Seed};
 use crate::rep::backends;
 use crate::secret::Secret;
 use crate::session::text;
@@ -117,19 +117,19 @@ impl Kept {
 
     /// In a folder that is laid out as that of `jump broker`.
     fn in_folder(folder: &std::path::Path) -> Result<Self> {
-        key_file::folder(folder)?;
-        let key = match key_file::read_seed(&folder.join("broker.key"), BROKER_KEY) {
+        private_folder(folder)?;
+        let key = match read_seed(&folder.join("broker.key"), BROKER_KEY) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let key = SigningKey::generate()?;
-                key_file::write_seed(&folder.join("broker.key"), BROKER_KEY, key.seed())?;
+                write_seed(&folder.join("broker.key"), BROKER_KEY, key.seed())?;
                 key
             }
             seed => SigningKey::from_seed(seed?)?,
         };
-        let recording_key = match key_file::read_seed(&folder.join("recording.key"), RECORDING_KEY) {
+        let recording_key = match read_seed(&folder.join("recording.key"), RECORDING_KEY) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let key = SealingKey::generate()?;
-                key_file::write_seed(&folder.join("recording.key"), RECORDING_KEY, key.seed())?;
+                write_seed(&folder.join("recording.key"), RECORDING_KEY, key.seed())?;
                 key
             }
             seed => SealingKey::from_seed(seed?),
@@ -281,24 +281,6 @@ impl Broker {
     }
 }
 
-/// What the file is, and the version of its form.
-#[derive(Deserialize, Serialize)]
-enum Kind {
-    #[serde(rename = "jump-jumpoint-1")]
-    Jumpoint,
-}
-
-/// An enrolled Jumpoint, as the `jump` command keeps it.
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Identity {
-    kind: Kind,
-    name: String,
-    broker: BrokerEndpoint,
-    key: Seed,
-    sealing_key: Seed,
-}
-
 /// A running Jumpoint. It ends when this value is dropped, and its sessions with it.
 #[pyclass(frozen, module = "jump._jump")]
 pub(crate) struct Jumpoint {
@@ -344,12 +326,8 @@ impl Jumpoint {
             if let Some(invitation) = invitation {
                 enrol(&path, &invitation).await?;
             }
-            let kept: Identity = key_file::read(&path)?;
-            let identity = JumpointIdentity {
-                key: SigningKey::from_seed(kept.key.open()?)?,
-                sealing_key: SealingKey::from_seed(kept.sealing_key.open()?),
-            };
-            let jumpoint = CoreJumpoint::builder(identity, kept.broker, backends())
+            let kept = JumpointFile::read(&path)?;
+            let jumpoint = CoreJumpoint::builder(kept.identity, kept.broker, backends())
                 .network_policy(policy)
                 .recordings(folder.join("recordings"))
                 .build();
@@ -407,18 +385,18 @@ impl Jumpoint {
 
 /// Enrols with the broker that sent the invitation. It works once: that there is a place for what it gives is found out first.
 async fn enrol(path: &std::path::Path, invitation: &Invitation) -> Result<()> {
-    let identity = JumpointIdentity::generate()?;
-    let written = |name: String| Identity {
-        kind: Kind::Jumpoint,
-        name,
+    let mut file = JumpointFile {
+        identity: JumpointIdentity::generate()?,
         broker: invitation.broker.clone(),
-        key: Seed::new(identity.key.seed()),
-        sealing_key: Seed::new(identity.sealing_key.seed()),
+        name: String::new(),
     };
     let draft = path.with_extension("enrolling");
-    key_file::write(&draft, &written(String::new()))?;
-    let enrolled = Box::pin(jumpoint::enrol(&TcpTransport, invitation, &identity)).await;
-    let kept = enrolled.and_then(|enrolled| key_file::write(path, &written(enrolled.name)));
+    file.write(&draft)?;
+    let enrolled = Box::pin(jumpoint::enrol(&TcpTransport, invitation, &file.identity)).await;
+    let kept = enrolled.and_then(|enrolled| {
+        file.name = enrolled.name;
+        file.write(path)
+    });
     // It held the same keys, which are now where they belong or worth nothing.
     let _ = std::fs::remove_file(&draft);
     kept

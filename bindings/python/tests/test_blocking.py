@@ -64,12 +64,15 @@ def test_every_call_of_a_session_lets_other_threads_run(
         beating(lambda: (process.write(b"x"), process.next()))
         beating(lambda: process.resize(80, 24))
         beating(lambda: process.signal("USR1"))
-        # Each can be finished once.
+        # Each can be finished once, and closed once.
         others = iter([shell.start("cat") for _ in range(30)])
         beating(lambda: next(others).finish())
         process.finish()
-        beating(lambda: list(process))
-        beating(shell.close)
+        # What there is to wait for comes once, so it must not be there before somebody waits.
+        slow = shell.start("sleep 1")
+        beating(lambda: list(slow))
+        shells = iter([shell, *(rep.shell("web-1") for _ in range(4))])
+        beating(lambda: next(shells).close())
         screen = beating(lambda: rep.screen("desk"))
         assert isinstance(screen, jump.sync.Screen)
         beating(screen.painted)
@@ -80,7 +83,8 @@ def test_every_call_of_a_session_lets_other_threads_run(
         beating(lambda: screen.clipboard.write("text"))
         beating(lambda: screen.resize(800, 600))
         beating(lambda: screen.resize(640, 480))
-        beating(screen.close)
+        screens = iter([screen, *(rep.screen("desk") for _ in range(4))])
+        beating(lambda: next(screens).close())
         tunnel = beating(lambda: rep.tunnel("db"))
         assert isinstance(tunnel, jump.sync.Tunnel)
         beating(lambda: tunnel.listen().close())
@@ -90,7 +94,8 @@ def test_every_call_of_a_session_lets_other_threads_run(
         beating(lambda: (stream.write(b"abc"), stream.read()))
         others = iter([tunnel.open(*tunnel.granted.addresses[0]) for _ in range(30)])
         beating(lambda: next(others).finish())
-        beating(tunnel.close)
+        tunnels = iter([tunnel, *(rep.tunnel("db") for _ in range(4))])
+        beating(lambda: next(tunnels).close())
 
 
 def test_starting_and_stopping_a_site_lets_other_threads_run(tmp_path: pathlib.Path) -> None:
@@ -99,7 +104,17 @@ def test_starting_and_stopping_a_site_lets_other_threads_run(tmp_path: pathlib.P
     invitation = broker.add_jumpoint("berlin")
     point = beating(lambda: jump.sync.Jumpoint.start(tmp_path / "agent", invitation=invitation))
     assert isinstance(point, jump.sync.Jumpoint)
-    beating(point.close)
+    others = [broker.add_jumpoint(name) for name in ("bonn", "bern", "brest")]
+    points = iter(
+        [
+            point,
+            *(
+                jump.sync.Jumpoint.start(tmp_path / f"agent{number}", invitation=invitation)
+                for number, invitation in enumerate(others)
+            ),
+        ]
+    )
+    beating(lambda: next(points).close())
     beating(broker.close)
 
 
