@@ -183,7 +183,9 @@ impl VncServer {
                 let mut run = command("x11vnc");
                 run.args(["-display", &format!(":{display}"), "-localhost", "-noipv6"])
                     .args(["-rfbport", &port.to_string()])
-                    .args(["-shared", "-forever", "-norc", "-quiet"]);
+                    .args(["-shared", "-forever", "-norc", "-quiet"])
+                    // It takes 27 pieces of shared memory, which stay when it is killed, out of the 4096 that Linux has.
+                    .arg("-noshm");
                 match login {
                     X11vncLogin::None | X11vncLogin::X509None => run.arg("-nopw"),
                     X11vncLogin::Password | X11vncLogin::X509Vnc => run.args(["-passwd", PASSWORD]),
@@ -270,5 +272,39 @@ impl VncServer {
             })
             .await?;
         Ok(server)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    /// The processes that made the pieces of System V shared memory that there are now.
+    fn makers_of_shared_memory() -> Vec<u32> {
+        let table = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+        let makers = table.lines().skip(1);
+        makers
+            .map(|line| line.split_whitespace().nth(4).unwrap().parse().unwrap())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_killed_leaves_no_shared_memory_behind() {
+        let servers = [
+            VncServer::x11vnc().await,
+            VncServer::tightvnc().await,
+            VncServer::tigervnc("VncAuth").await,
+        ];
+        for server in servers {
+            let mut server = server.unwrap();
+            let mut started = Vec::new();
+            for process in &mut server.processes {
+                started.push(process.pid());
+                process.kill().await.unwrap();
+            }
+            let makers = makers_of_shared_memory();
+            assert!(started.iter().all(|pid| !makers.contains(pid)), "{started:?}");
+        }
     }
 }
