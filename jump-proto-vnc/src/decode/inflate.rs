@@ -1,6 +1,6 @@
 //! The compressed streams of a connection, and what came out of one and was not painted yet.
 
-use flate2::{Decompress, FlushDecompress, Status};
+use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::Progress;
 use crate::wire::Input;
@@ -9,10 +9,13 @@ use crate::{RfbError, RfbResult};
 /// Room for what comes out: more than the longest row (65536 bytes) and the longest tile (20988 bytes).
 const ROOM: usize = 128 * 1024;
 
+/// The largest window that a stream can ask for, as the binary logarithm of its bytes (RFC 1950 §2.2, CINFO).
+const WINDOW_BITS: u8 = 15;
+
 /// One zlib stream (RFC 1950), which goes on from rectangle to rectangle. It takes memory from its first use on.
 #[derive(Default)]
 pub(crate) struct Stream {
-    inflate: Option<Decompress>,
+    inflate: Option<Inflate>,
     ended: bool,
 }
 
@@ -30,9 +33,11 @@ impl Stream {
         if self.ended {
             return Ok((0, 0));
         }
-        let inflate = self.inflate.get_or_insert_with(|| Decompress::new(true));
+        let inflate = self
+            .inflate
+            .get_or_insert_with(|| Inflate::new(true, WINDOW_BITS));
         let (before_in, before_out) = (inflate.total_in(), inflate.total_out());
-        match inflate.decompress(from, to, FlushDecompress::None) {
+        match inflate.decompress(from, to, InflateFlush::NoFlush) {
             Ok(Status::StreamEnd) => self.ended = true,
             Ok(Status::Ok | Status::BufError) => {}
             Err(_) => return Err(RfbError::Protocol("compressed data are damaged")),

@@ -5,8 +5,9 @@
 
 use std::io::Write;
 
+use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use flate2::{Compression, Decompress, FlushDecompress, Status};
+use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::{Input, limits};
 use crate::{RfbError, RfbResult};
@@ -188,17 +189,18 @@ fn union(formats: impl Iterator<Item = Formats>) -> RfbResult<Formats> {
 /// The most bytes of all formats together, each with its length.
 const MAX_UNFOLDED: usize = limits::MAX_CLIPBOARD_BYTES + 16 * 4;
 
-/// Decompresses. Some servers only flush the stream and do not end it, so its end is not asked for.
+/// Decompresses, with the largest window there is (15 bits, RFC 1950 §2.2). Some servers only flush the stream and do not
+/// end it, so its end is not asked for.
 fn unfold(bytes: &[u8]) -> RfbResult<Vec<u8>> {
     let broken = RfbError::Protocol("a clipboard is not a zlib stream");
-    let mut inflate = Decompress::new(true);
+    let mut inflate = Inflate::new(true, 15);
     let mut unfolded = Vec::new();
     let mut rest = Input::new(bytes);
     let mut chunk = [0; 4096];
     loop {
         let (read, written) = (inflate.total_in(), inflate.total_out());
         let status = inflate
-            .decompress(rest.rest(), &mut chunk, FlushDecompress::Sync)
+            .decompress(rest.rest(), &mut chunk, InflateFlush::SyncFlush)
             .map_err(|_| broken.clone())?;
         let read = usize::try_from(inflate.total_in() - read).map_err(|_| broken.clone())?;
         let written = usize::try_from(inflate.total_out() - written).map_err(|_| broken.clone())?;
