@@ -19,6 +19,9 @@ pub(crate) struct Arguments {
     /// Idle sessions.
     #[arg(long, default_value_t = 2000)]
     pub(crate) sessions: usize,
+    /// Commands in one run of a library.
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) commands: u64,
     /// Writes every value into this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -46,6 +49,10 @@ pub(crate) enum Subject {
     VncDecode,
     /// What the VNC gate adds to a plain tunnel.
     VncGate,
+    /// What C and Python cost over Rust.
+    Bindings,
+    /// The package for Python beside asyncssh and paramiko.
+    Libraries,
     /// All of these.
     All,
 }

@@ -88,19 +88,19 @@ pub(crate) struct Part {
 impl Part {
     /// Starts a role.
     pub(crate) fn start(role: &'static str, arguments: &[&str]) -> Result<Self> {
-        let mut process = Running::spawn(
-            command(own_executable()?)
-                .arg(ROLE)
-                .arg(role)
-                .args(arguments)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped()),
-        )?;
+        let mut own = command(own_executable()?);
+        own.arg(ROLE).arg(role).args(arguments);
+        Self::of(role, own)
+    }
+
+    /// Starts another program that talks in lines and ends when its input ends.
+    pub(crate) fn of(name: &'static str, mut program: Command) -> Result<Self> {
+        let mut process = Running::spawn(program.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
         let (Some(input), Some(output)) = (process.0.stdin.take(), process.0.stdout.take()) else {
             return Err(Error::new(ErrorKind::Internal, OPERATION, "a pipe is missing"));
         };
         Ok(Self {
-            name: role,
+            name,
             process,
             input: Some(input),
             output: BufReader::new(output),

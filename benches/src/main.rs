@@ -5,6 +5,7 @@ mod big_site;
 mod candidates;
 mod child;
 mod decisions;
+mod drivers;
 mod openssh;
 mod report;
 mod roles;
@@ -63,6 +64,7 @@ fn measure(arguments: &Arguments) -> Result<Report> {
         rounds: arguments.rounds,
         mib: arguments.mib,
         sessions: arguments.sessions,
+        commands: arguments.commands,
     };
     let mut sections = Vec::new();
     if subject.includes(Subject::Decisions) {
@@ -84,6 +86,10 @@ fn measure(arguments: &Arguments) -> Result<Report> {
     }
     let mut target = child::Part::start("target", &[])?;
     let address = target.hear_address()?;
+    if subject.includes(Subject::Bindings) || subject.includes(Subject::Libraries) {
+        progress("C and Python");
+        sections.extend(tables::bindings::measure(subject, amount, address)?);
+    }
     if subject.includes(Subject::Path) || subject.includes(Subject::Latency) {
         let candidates = candidates::all(address)?;
         if subject.includes(Subject::Path) {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use jump_core::control::Invitation;
+use jump_core::identity_file::LoginFile;
 use jump_core::model::Name;
 use jump_core::rep::{LoginIdentity, enrol};
 use jump_core::tunnel::TcpTransport;
@@ -73,6 +74,11 @@ impl Site {
         })
     }
 
+    /// The same login as the product keeps it.
+    pub(crate) fn login_file(&self) -> PathBuf {
+        self.login.with_extension("jump")
+    }
+
     /// The file with the rep's login.
     pub(crate) fn login(&self) -> &Path {
         &self.login
@@ -104,7 +110,13 @@ fn enrol_rep(invitation: &str, file: &Path) -> Result<()> {
         .build()
         .map_err(internal)?;
     let label = Name::new("bench")?;
-    runtime.block_on(Box::pin(enrol(&TcpTransport, &invitation, &identity, label)))?;
+    let enrolled = runtime.block_on(Box::pin(enrol(&TcpTransport, &invitation, &identity, label)))?;
+    LoginFile {
+        identity: identity.clone(),
+        broker: invitation.broker.clone(),
+        user: enrolled.name,
+    }
+    .write(&file.with_extension("jump"))?;
     let login = Login {
         broker: invitation.broker,
         seed: *identity.0.seed().expose(),

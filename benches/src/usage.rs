@@ -84,6 +84,15 @@ pub(crate) fn cpu(roots: &[u32]) -> Result<Duration> {
     Ok(duration(ticks))
 }
 
+/// User and system time of this process so far.
+pub(crate) fn own_cpu() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(
+        now.tv_sec.unsigned_abs(),
+        u32::try_from(now.tv_nsec).unwrap_or_default(),
+    )
+}
+
 /// User and system time of our own children that have ended, and of theirs.
 pub(crate) fn ended_children() -> Result<Duration> {
     let own = rustix::process::getpid().as_raw_nonzero().get().unsigned_abs();

@@ -36,6 +36,18 @@ fn every_test_that_the_table_names_is_in_its_file() {
         let source =
             std::fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{id}: {file}: {error}"));
         for test in tests {
+            // Pytest takes every function for a test that begins so, and skips what is marked.
+            if file.ends_with(".py") {
+                let at = source.find(&format!("def {test}("));
+                let marked = at.is_some_and(|at| {
+                    let before = source.split_at(at).0.lines().rev().take(3);
+                    before.into_iter().any(|line| line.contains("skip"))
+                });
+                if at.is_none() || marked || !test.starts_with("test_") {
+                    missing.push(format!("{id}: {test} in {file}"));
+                }
+                continue;
+            }
             let Some(at) = source.find(&format!("fn {test}(")) else {
                 missing.push(format!("{id}: {test} in {file}"));
                 continue;

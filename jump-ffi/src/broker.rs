@@ -10,11 +10,12 @@ use jump_core::session::EndReason;
 use crate::access::{WorldObject, jump_world};
 use crate::broker_options::{Options, jump_broker_options};
 use crate::buffer::{Buffer, jump_buf};
-use crate::context::{context_of, jump_context, parse_needed, patience};
+use crate::context::{context_of, jump_context, parse_needed};
 use crate::error::jump_error;
 use crate::event::jump_event;
 use crate::guard::{guard, guard_free, guard_value};
 use crate::pointer::{Out, text};
+use crate::pull;
 use crate::running_broker::BrokerObject;
 use crate::status::jump_status;
 use crate::table;
@@ -130,31 +131,21 @@ pub unsafe extern "C" fn jump_broker_next_event(
     event_out: *mut *mut jump_event,
     error_out: *mut *mut jump_error,
 ) -> jump_status {
+    let queue = || Ok(broker_of(broker)?.queue.clone());
     // SAFETY: the caller passes NULL or what the header asks for.
-    let (event_out, error_out) = unsafe { (Out::handle(event_out), Out::handle(error_out)) };
-    guard(&error_out, || {
-        event_out.needed("event_out")?;
-        let queue = broker_of(broker)?.queue.clone();
-        match queue.next(patience(timeout_ms))? {
-            Some(event) => event_out.give(event),
-            None => Ok(()),
-        }
-    })
+    unsafe { pull::next_event(queue, timeout_ms, event_out, error_out) }
 }
 
 /// Ends the wait in `jump_broker_next_event`, from any thread; if nobody waits, the next wait ends at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn jump_broker_interrupt(broker: *const jump_broker) -> jump_status {
-    guard_free(|| {
-        broker_of(broker)?.queue.interrupt();
-        Ok(())
-    })
+    pull::interrupt(|| Ok(broker_of(broker)?.queue.clone()))
 }
 
 /// A file descriptor to poll for events of the broker, as `jump_session_wakeup_fd`.
 #[unsafe(no_mangle)]
 pub extern "C" fn jump_broker_wakeup_fd(broker: *const jump_broker) -> i32 {
-    guard_value(-1, || broker_of(broker)?.queue.descriptor())
+    pull::wakeup_fd(|| Ok(broker_of(broker)?.queue.clone()))
 }
 
 /// Stops the broker: takes no new connection, ends every session with a reason, and waits until that is accounted for, at most 12

@@ -4,17 +4,17 @@ use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jump_core::broker::{SecondFactor, TicketChecker};
+use jump_core::broker::{Authenticator, SecondFactor, TicketChecker};
+use jump_core::notify::Notifier;
 use jump_core::vault::CredentialProvider;
 use jump_core::{Error, ErrorKind, Result};
 use serde::Deserialize;
 
 use crate::context::parse;
+use crate::contracts::{AuditPlug, FactorPlug, JournalPlug, LoginPlug, NotifierPlug, TicketPlug, VaultPlug};
 use crate::error::jump_error;
 use crate::guard::{guard, guard_free};
-use crate::plug::{
-    Answering, AuditPlug, FactorPlug, JournalPlug, Plug, TicketPlug, VaultPlug, jump_answer_fn,
-};
+use crate::plug::{Answering, Plug, jump_answer_fn};
 use crate::pointer::{Out, invalid, optional_text};
 use crate::status::jump_status;
 use crate::table::{self, Handle};
@@ -54,6 +54,8 @@ impl Default for Settings {
 #[derive(Default)]
 pub(crate) struct Plugs {
     pub(crate) providers: Vec<Arc<dyn CredentialProvider>>,
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) notifiers: Vec<Arc<dyn Notifier>>,
     pub(crate) factor: Option<Arc<dyn SecondFactor>>,
     pub(crate) tickets: Option<Arc<dyn TicketChecker>>,
     pub(crate) audit: Option<AuditPlug>,
@@ -86,6 +88,26 @@ impl Options {
 
 fn needed(callback: jump_answer_fn, parameter: &str) -> Result<Answering> {
     callback.ok_or_else(|| invalid(format!("`{parameter}` is NULL")))
+}
+
+/// The body of each export that plugs something in; `destroy` is called if it cannot be.
+///
+/// # Safety
+/// `error_out` is NULL, or valid for writing a handle.
+unsafe fn plugged(
+    options: *const jump_broker_options,
+    name: &'static str,
+    userdata: *mut c_void,
+    destroy: Option<extern "C" fn(*mut c_void)>,
+    error_out: *mut *mut jump_error,
+    plug_in: impl FnOnce(&Options, Plug) -> Result<()>,
+) -> jump_status {
+    // SAFETY: as the caller of this function promises.
+    let error_out = unsafe { Out::handle(error_out) };
+    guard(&error_out, || {
+        let plug = Plug::new(name, UserData::new(userdata, destroy));
+        plug_in(&*table::get::<Options>(options, "options")?, plug)
+    })
 }
 
 /// Makes options. `options_json` may be NULL: `data` is the folder for keys, SQLite store and audit log, the same as that of `jump broker`
@@ -128,11 +150,7 @@ pub unsafe extern "C" fn jump_broker_options_add_vault(
     destroy: Option<extern "C" fn(*mut c_void)>,
     error_out: *mut *mut jump_error,
 ) -> jump_status {
-    // SAFETY: the caller passes NULL or what the header asks for.
-    let error_out = unsafe { Out::handle(error_out) };
-    guard(&error_out, || {
-        let plug = Plug::new("the vault", UserData::new(userdata, destroy));
-        let options = table::get::<Options>(options, "options")?;
+    let plug_in = |options: &Options, plug| {
         let vault = VaultPlug {
             plug,
             candidates: needed(candidates, "candidates")?,
@@ -140,7 +158,32 @@ pub unsafe extern "C" fn jump_broker_options_add_vault(
         };
         options.plugs().providers.push(Arc::new(vault));
         Ok(())
-    })
+    };
+    // SAFETY: the caller passes NULL or what the header asks for.
+    unsafe { plugged(options, "the vault", userdata, destroy, error_out, plug_in) }
+}
+
+/// Plugs in who vouches for logins: whoever proves to your own system who they are needs no invitation. `authenticate` is asked with JSON
+/// `proof` (what `jump_login_authenticate` was given: a secret of a stranger, 1 byte to 12 KiB), `key`, which the login will prove,
+/// `source` (an address, or `null`) and `label`. It answers `null` if the proof is nobody's; otherwise `{"user", "lifetime_seconds"}`
+/// and, if need be, `scope` (`sessions`, which it is otherwise, or `everything`) and `sources`, networks from which the login may be
+/// used. The user has to be there; `authenticate` may add it. An error, another answer, or none within 8 seconds is a no, and the stranger is
+/// told no more. At most 32 are asked about at once; count wrong ones yourself.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jump_broker_options_set_logins(
+    options: *const jump_broker_options,
+    authenticate: jump_answer_fn,
+    userdata: *mut c_void,
+    destroy: Option<extern "C" fn(*mut c_void)>,
+    error_out: *mut *mut jump_error,
+) -> jump_status {
+    let plug_in = |options: &Options, plug| {
+        let authenticate = needed(authenticate, "authenticate")?;
+        options.plugs().authenticator = Some(Arc::new(LoginPlug { plug, authenticate }));
+        Ok(())
+    };
+    // SAFETY: the caller passes NULL or what the header asks for.
+    unsafe { plugged(options, "the logins", userdata, destroy, error_out, plug_in) }
 }
 
 /// Plugs in who checks second factors: `verify` is asked with JSON `user_id`, `code`, `at`, and answers `true` or `false`.
@@ -152,15 +195,22 @@ pub unsafe extern "C" fn jump_broker_options_set_authenticator(
     destroy: Option<extern "C" fn(*mut c_void)>,
     error_out: *mut *mut jump_error,
 ) -> jump_status {
-    // SAFETY: the caller passes NULL or what the header asks for.
-    let error_out = unsafe { Out::handle(error_out) };
-    guard(&error_out, || {
-        let plug = Plug::new("the authenticator", UserData::new(userdata, destroy));
-        let options = table::get::<Options>(options, "options")?;
+    let plug_in = |options: &Options, plug| {
         let verify = needed(verify, "verify")?;
         options.plugs().factor = Some(Arc::new(FactorPlug { plug, verify }));
         Ok(())
-    })
+    };
+    // SAFETY: the caller passes NULL or what the header asks for.
+    unsafe {
+        plugged(
+            options,
+            "the authenticator",
+            userdata,
+            destroy,
+            error_out,
+            plug_in,
+        )
+    }
 }
 
 /// Plugs in who checks tickets: `check` is asked with JSON `ticket`, `user`, `item`, and ids, and answers `true` or `false`.
@@ -172,15 +222,22 @@ pub unsafe extern "C" fn jump_broker_options_set_tickets(
     destroy: Option<extern "C" fn(*mut c_void)>,
     error_out: *mut *mut jump_error,
 ) -> jump_status {
-    // SAFETY: the caller passes NULL or what the header asks for.
-    let error_out = unsafe { Out::handle(error_out) };
-    guard(&error_out, || {
-        let plug = Plug::new("the ticket system", UserData::new(userdata, destroy));
-        let options = table::get::<Options>(options, "options")?;
+    let plug_in = |options: &Options, plug| {
         let check = needed(check, "check")?;
         options.plugs().tickets = Some(Arc::new(TicketPlug { plug, check }));
         Ok(())
-    })
+    };
+    // SAFETY: the caller passes NULL or what the header asks for.
+    unsafe {
+        plugged(
+            options,
+            "the ticket system",
+            userdata,
+            destroy,
+            error_out,
+            plug_in,
+        )
+    }
 }
 
 /// Plugs in an audit log in place of the broker's own: `append` is told each event, as JSON `sequence` (from 1 with each start of the
@@ -194,16 +251,14 @@ pub unsafe extern "C" fn jump_broker_options_set_audit(
     destroy: Option<extern "C" fn(*mut c_void)>,
     error_out: *mut *mut jump_error,
 ) -> jump_status {
-    // SAFETY: the caller passes NULL or what the header asks for.
-    let error_out = unsafe { Out::handle(error_out) };
-    guard(&error_out, || {
-        let plug = Plug::new("the audit log", UserData::new(userdata, destroy));
-        let options = table::get::<Options>(options, "options")?;
+    let plug_in = |options: &Options, plug| {
         let append = needed(append, "append")?;
         let last = tokio::sync::Mutex::new(0);
         options.plugs().audit = Some(AuditPlug { plug, append, last });
         Ok(())
-    })
+    };
+    // SAFETY: the caller passes NULL or what the header asks for.
+    unsafe { plugged(options, "the audit log", userdata, destroy, error_out, plug_in) }
 }
 
 /// Plugs in a store in place of the broker's own, as records that are only appended: `append` is told one, as JSON of one line, and has it
@@ -218,11 +273,7 @@ pub unsafe extern "C" fn jump_broker_options_set_store(
     destroy: Option<extern "C" fn(*mut c_void)>,
     error_out: *mut *mut jump_error,
 ) -> jump_status {
-    // SAFETY: the caller passes NULL or what the header asks for.
-    let error_out = unsafe { Out::handle(error_out) };
-    guard(&error_out, || {
-        let plug = Plug::new("the store", UserData::new(userdata, destroy));
-        let options = table::get::<Options>(options, "options")?;
+    let plug_in = |options: &Options, plug| {
         if options.settings.data.is_some() {
             let message = "a site is kept in a folder or by callbacks, not both";
             return Err(Error::new(ErrorKind::InvalidArgument, "plug a store in", message));
@@ -230,7 +281,33 @@ pub unsafe extern "C" fn jump_broker_options_set_store(
         let (load, append) = (needed(load, "load")?, needed(append, "append")?);
         options.plugs().journal = Some(JournalPlug { plug, load, append });
         Ok(())
-    })
+    };
+    // SAFETY: the caller passes NULL or what the header asks for.
+    unsafe { plugged(options, "the store", userdata, destroy, error_out, plug_in) }
+}
+
+/// Plugs in who carries notifications, which Jump Policies ask for: `notify` is told one, as JSON `id`, `time`, `site`, `policy`, `event`
+/// (`session_started`, `session_ended`, `approval_requested`) and `detail`, and has delivered it when it gives `JUMP_OK`. It has 15
+/// seconds. What fails with an error that may pass (`JUMP_ERR_UNAVAILABLE`, `JUMP_ERR_TIMEOUT`, `JUMP_ERR_NETWORK`) is told again under the
+/// same id, later and later; what is given up is in the audit log. Sessions do not wait for it. Each of several is told everything.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jump_broker_options_add_notifier(
+    options: *const jump_broker_options,
+    notify: jump_answer_fn,
+    userdata: *mut c_void,
+    destroy: Option<extern "C" fn(*mut c_void)>,
+    error_out: *mut *mut jump_error,
+) -> jump_status {
+    let plug_in = |options: &Options, plug| {
+        let notify = needed(notify, "notify")?;
+        options
+            .plugs()
+            .notifiers
+            .push(Arc::new(NotifierPlug { plug, notify }));
+        Ok(())
+    };
+    // SAFETY: the caller passes NULL or what the header asks for.
+    unsafe { plugged(options, "the notifier", userdata, destroy, error_out, plug_in) }
 }
 
 /// Frees options. NULL is fine.

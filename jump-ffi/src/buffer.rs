@@ -123,6 +123,10 @@ impl SecretText {
     pub(crate) fn expose(&self) -> &str {
         self.0.expose()
     }
+
+    pub(crate) const fn secret(&self) -> &Secret<String> {
+        &self.0
+    }
 }
 
 /// Copies a secret, UTF-8 text of at most 64 KiB, into memory that is wiped when it is freed. Wipe your own copy.

@@ -13,6 +13,7 @@ use jump_proto_vnc::VncBackend;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Handle as RuntimeHandle, Runtime};
+use tokio::task::AbortHandle;
 use tracing::dispatcher::Dispatch;
 
 use crate::error::jump_error;
@@ -37,6 +38,9 @@ pub(crate) struct Context {
     log: Option<Dispatch>,
     pub(crate) wake: Arc<Wake>,
     process: u32,
+    /// What a test wants the next task of which name to do.
+    #[cfg(debug_assertions)]
+    pub(crate) panics: crate::panic_export::Panics,
 }
 
 impl Handle for Context {
@@ -142,6 +146,8 @@ impl Context {
             log,
             wake: Arc::default(),
             process: std::process::id(),
+            #[cfg(debug_assertions)]
+            panics: Default::default(),
         })
     }
 
@@ -157,6 +163,31 @@ impl Context {
 
     pub(crate) const fn runtime(&self) -> &RuntimeHandle {
         &self.handle
+    }
+
+    /// Runs a task on the context's threads, and tells `over` how it ended: what it gave, [`ErrorKind::Internal`] if it panicked,
+    /// [`ErrorKind::Closed`] if it was aborted. So a bug ends what the task was for, and whoever waits for that hears of it.
+    pub(crate) fn run<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        task: impl Future<Output = T> + Send + 'static,
+        over: impl FnOnce(Result<T>) + Send + 'static,
+    ) -> AbortHandle {
+        #[cfg(debug_assertions)]
+        let task = self.panics.within(name, task);
+        let running = self.handle.spawn(task);
+        let abort = running.abort_handle();
+        self.handle.spawn(async move {
+            over(running.await.map_err(|failure| {
+                let (kind, message) = if failure.is_panic() {
+                    (ErrorKind::Internal, "its task panicked")
+                } else {
+                    (ErrorKind::Closed, "it was stopped")
+                };
+                Error::new(kind, name, message)
+            }));
+        });
+        abort
     }
 
     /// Waits on the calling thread until the future is done.

@@ -50,11 +50,14 @@ pub const JUMP_EVENT_NAME: jump_event_type = 10;
 pub const JUMP_EVENT_PROGRESS: jump_event_type = 11;
 /// The transfer of this request id is over: with `JUMP_OK` it is complete, and JSON has `bytes`; otherwise JSON has `error`.
 pub const JUMP_EVENT_TRANSFERRED: jump_event_type = 12;
-/// A program connected to a listener of the session; JSON: `from`, `to`, and `error` if it was refused.
+/// A program connected to a listener of the session; JSON: `from`, `to`, and `error` if it was refused. With `error` alone: the listener's
+/// connections cannot be told any more.
 pub const JUMP_EVENT_CONNECTION: jump_event_type = 13;
-/// The broker wrote an event to its audit log; JSON: `sequence`, `event`.
+/// The broker wrote an event to its audit log; JSON: `sequence`, `event`. With another status than `JUMP_OK`: its events cannot be told
+/// any more, and JSON has `error`; the broker and its log go on.
 pub const JUMP_EVENT_AUDIT: jump_event_type = 14;
-/// The connection to the broker is lost: the session may go on, but nobody tells why it will end.
+/// The connection to the broker is lost, and the status says how: `JUMP_ERR_CLOSED`, `JUMP_ERR_NETWORK` or `JUMP_ERR_TIMEOUT`. The session
+/// may go on, but nobody tells why it will end, nor that it did: reads do.
 pub const JUMP_EVENT_BROKER_LOST: jump_event_type = 15;
 
 /// A rectangle in pixels, from the upper left corner.
@@ -134,8 +137,18 @@ impl Event {
         Self::new(JUMP_EVENT_CONNECTION, &json).with_status(status)
     }
 
+    /// What happens at a listener is not known any more.
+    pub(crate) fn connections_lost(error: &Error) -> Self {
+        Self::new(JUMP_EVENT_CONNECTION, &json!({ "error": error.to_string() }))
+            .with_status(error.kind().number())
+    }
+
     pub(crate) fn audit(sequence: u64, event: &Value) -> Self {
         Self::new(JUMP_EVENT_AUDIT, &json!({ "sequence": sequence, "event": event }))
+    }
+
+    pub(crate) fn audit_lost(error: &Error) -> Self {
+        Self::new(JUMP_EVENT_AUDIT, &json!({ "error": error.to_string() })).with_status(error.kind().number())
     }
 
     pub(crate) fn broker_lost(error: &Error) -> Self {

@@ -10,7 +10,7 @@ use jump_core::rep::{self, LoginIdentity};
 use jump_core::tunnel::TcpTransport;
 
 use crate::buffer::{SecretText, jump_secret};
-use crate::context::{context_of, jump_context};
+use crate::context::{context_of, jump_context, parse_needed};
 use crate::error::{c_string, jump_error};
 use crate::guard::{guard, guard_free, guard_value};
 use crate::pointer::{Out, text};
@@ -107,6 +107,40 @@ pub unsafe extern "C" fn jump_login_enrol(
             identity,
             broker: invitation.broker.clone(),
             user: enrolled.name,
+        }))
+    })
+}
+
+/// Turns a proof that the site's own system understands, such as a signed token, into a login of the user whom it names: see
+/// `jump_broker_options_set_logins`. `broker_json` is where the broker is and the key that it has to prove, as
+/// `jump_broker_endpoint_json` gives it; `label` says what the login is. Waits for the broker. `JUMP_ERR_UNAUTHENTICATED` if the proof is not
+/// accepted.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn jump_login_authenticate(
+    context: *const jump_context,
+    broker_json: *const c_char,
+    proof: *const jump_secret,
+    label: *const c_char,
+    login_out: *mut *mut jump_login,
+    error_out: *mut *mut jump_error,
+) -> jump_status {
+    // SAFETY: the caller passes NULL or what the header asks for.
+    let (login_out, error_out) = unsafe { (Out::handle(login_out), Out::handle(error_out)) };
+    guard(&error_out, || {
+        login_out.needed("login_out")?;
+        let context = context_of(context)?;
+        // SAFETY: the caller passes NULL or NUL-terminated text.
+        let (broker, label) = unsafe { (text(broker_json, "broker_json")?, text(label, "label")?) };
+        let broker: BrokerEndpoint = parse_needed(broker, "broker_json")?;
+        let proof = table::get::<SecretText>(proof, "proof")?;
+        let label = Name::new(label)?;
+        let identity = LoginIdentity::generate()?;
+        let logged_in = rep::log_in(&TcpTransport, &broker, proof.secret(), &identity, label);
+        let user = context.wait(logged_in)?.name;
+        login_out.give(Login::new(LoginFile {
+            identity,
+            broker,
+            user,
         }))
     })
 }

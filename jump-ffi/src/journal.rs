@@ -15,7 +15,7 @@ use jump_core::time::Timestamp;
 use jump_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::plug::JournalPlug;
+use crate::contracts::JournalPlug;
 
 /// One call that changes the store.
 #[derive(Deserialize, Serialize)]

@@ -5,22 +5,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
+use jump_core::Result;
 use jump_core::control::{BrokerEndpoint, Invitation};
 use jump_core::identity_file::JumpointFile;
 use jump_core::jumpoint::{self, Jumpoint, JumpointIdentity, NetworkPolicy};
 use jump_core::keys::{SealingKey, SigningKey};
 use jump_core::secret::Secret;
 use jump_core::tunnel::TcpTransport;
-use jump_core::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use tokio::task::AbortHandle;
 
 use crate::buffer::{Buffer, SecretText, jump_buf, jump_secret};
-use crate::context::{Context, backends, context_of, jump_context, parse, patience};
+use crate::context::{Context, backends, context_of, jump_context, parse};
 use crate::error::{c_string, jump_error};
 use crate::event::{Event, jump_event};
 use crate::guard::{guard, guard_free, guard_value};
 use crate::pointer::{Out, invalid, optional_text, text};
+use crate::pull;
 use crate::queue::Queue;
 use crate::status::jump_status;
 use crate::table::{self, Handle};
@@ -220,23 +221,16 @@ pub unsafe extern "C" fn jump_jumpoint_start(
         }
         let jumpoint = builder.build();
         let queue = Arc::new(Queue::new(context.wake.clone()));
-        let task = {
-            let jumpoint = jumpoint.clone();
-            context.runtime().spawn(async move { jumpoint.run().await })
-        };
-        let running = Mutex::new(Some(task.abort_handle()));
-        let told = queue.clone();
-        context.runtime().spawn(async move {
-            let error = task.await.unwrap_or_else(|failure| {
-                let (kind, message) = if failure.is_panic() {
-                    (ErrorKind::Internal, "its task panicked")
-                } else {
-                    (ErrorKind::Closed, "it was stopped")
-                };
-                Error::new(kind, "run the jumpoint", message)
-            });
-            told.end(Event::over(Some(&error)));
-        });
+        let (runs, told) = (jumpoint.clone(), queue.clone());
+        let run = context.run(
+            "run the jumpoint",
+            async move { runs.run().await },
+            move |ended| {
+                let error = ended.unwrap_or_else(|error| error);
+                told.end(Event::over(Some(&error)));
+            },
+        );
+        let running = Mutex::new(Some(run));
         jumpoint_out.give(JumpointObject {
             context,
             jumpoint,
@@ -277,31 +271,21 @@ pub unsafe extern "C" fn jump_jumpoint_next_event(
     event_out: *mut *mut jump_event,
     error_out: *mut *mut jump_error,
 ) -> jump_status {
+    let queue = || Ok(jumpoint_of(jumpoint)?.queue.clone());
     // SAFETY: the caller passes NULL or what the header asks for.
-    let (event_out, error_out) = unsafe { (Out::handle(event_out), Out::handle(error_out)) };
-    guard(&error_out, || {
-        event_out.needed("event_out")?;
-        let queue = jumpoint_of(jumpoint)?.queue.clone();
-        match queue.next(patience(timeout_ms))? {
-            Some(event) => event_out.give(event),
-            None => Ok(()),
-        }
-    })
+    unsafe { pull::next_event(queue, timeout_ms, event_out, error_out) }
 }
 
 /// Ends the wait in `jump_jumpoint_next_event`, from any thread; if nobody waits, the next wait ends at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn jump_jumpoint_interrupt(jumpoint: *const jump_jumpoint) -> jump_status {
-    guard_free(|| {
-        jumpoint_of(jumpoint)?.queue.interrupt();
-        Ok(())
-    })
+    pull::interrupt(|| Ok(jumpoint_of(jumpoint)?.queue.clone()))
 }
 
 /// A file descriptor to poll for events of the Jumpoint, as `jump_session_wakeup_fd`.
 #[unsafe(no_mangle)]
 pub extern "C" fn jump_jumpoint_wakeup_fd(jumpoint: *const jump_jumpoint) -> i32 {
-    guard_value(-1, || jumpoint_of(jumpoint)?.queue.descriptor())
+    pull::wakeup_fd(|| Ok(jumpoint_of(jumpoint)?.queue.clone()))
 }
 
 /// Stops the Jumpoint: its sessions end and it disconnects. The last event still comes.

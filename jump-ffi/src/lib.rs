@@ -8,6 +8,7 @@
 //! * [`guard`]: every export runs in it. It turns an error into a status and an error object, and a panic into
 //!   `JUMP_ERR_PANIC`.
 //! * [`pointer`]: what comes from C is looked at here, and nowhere else is memory of the caller read or written.
+//! * [`plug`]: callbacks of an embedder, and in [`contracts`] what they stand for in the core.
 //! * [`queue`]: events of a session, broker or Jumpoint, to be pulled, with a file descriptor to poll.
 
 #![allow(non_camel_case_types, reason = "types are named as in C")]
@@ -17,6 +18,7 @@ pub mod broker;
 pub mod broker_options;
 pub mod buffer;
 pub mod context;
+mod contracts;
 pub mod error;
 pub mod event;
 mod guard;
@@ -29,6 +31,7 @@ pub mod log;
 pub mod panic_export;
 pub mod plug;
 mod pointer;
+mod pull;
 mod queue;
 pub mod rep;
 mod running_broker;

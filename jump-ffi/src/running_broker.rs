@@ -193,6 +193,12 @@ impl BrokerObject {
         for provider in plugs.providers {
             builder = builder.credential_provider(provider);
         }
+        if let Some(authenticator) = plugs.authenticator {
+            builder = builder.authenticator(authenticator);
+        }
+        for notifier in plugs.notifiers {
+            builder = builder.notifier(notifier);
+        }
         if let Some(tickets) = plugs.tickets {
             builder = builder.ticket_checker(tickets);
         }
@@ -206,32 +212,28 @@ impl BrokerObject {
         }
         let broker = builder.start().await?;
         let queue = Arc::new(Queue::new(context.wake.clone()));
-        let served = {
-            let broker = broker.clone();
-            context
-                .runtime()
-                .spawn(async move { broker.serve(listener).await })
-        };
-        let serving = served.abort_handle();
-        let (ended, telling) = (queue.clone(), queue.clone());
-        context.runtime().spawn(async move {
-            let error = match served.await {
-                Ok(Err(error)) => Some(error),
-                Err(failure) if failure.is_panic() => {
-                    Some(Error::new(ErrorKind::Internal, "serve", "its task panicked"))
-                }
-                _ => None,
-            };
-            ended.end(Event::over(error.as_ref()));
+        let (serves, over) = (broker.clone(), queue.clone());
+        let serve = async move { serves.serve(listener).await };
+        let serving = context.run("serve", serve, move |ended| {
+            let stopped = |error: &Error| error.kind() == ErrorKind::Closed;
+            let error = ended.and_then(|served| served).err();
+            over.end(Event::over(error.as_ref().filter(|error| !stopped(error))));
         });
-        let telling = context
-            .runtime()
-            .spawn(async move {
-                if reads_back && let Err(error) = tell(&*audit, told_from, &telling).await {
-                    tracing::warn!(%error, "the events of the audit log are not told any more");
-                }
-            })
-            .abort_handle();
+        let (teller, silent) = (queue.clone(), queue.clone());
+        let tells = async move {
+            if reads_back {
+                tell(&*audit, told_from, &teller).await
+            } else {
+                Ok(())
+            }
+        };
+        let telling = context.run("tell the events", tells, move |ended| {
+            if let Err(error) = ended.and_then(|told| told)
+                && error.kind() != ErrorKind::Closed
+            {
+                silent.add(Event::audit_lost(&error));
+            }
+        });
         let endpoint = BrokerEndpoint {
             address: public,
             key: key.public(),

@@ -15,11 +15,12 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::AbortHandle;
 
-use crate::context::{Context, drop_inside, parse, patience};
+use crate::context::{Context, drop_inside, parse};
 use crate::error::{c_string, jump_error};
 use crate::event::{Event, jump_event};
 use crate::guard::{guard, guard_free, guard_value};
 use crate::pointer::{Out, invalid, optional_text, text};
+use crate::pull;
 use crate::queue::{Key, Queue};
 use crate::rep::{jump_rep, rep_of};
 use crate::status::jump_status;
@@ -139,18 +140,16 @@ impl SessionObject {
             Kind::Screen(screen) => Some(screen.clone()),
             _ => None,
         };
-        let watched = context.runtime().spawn(watch_over(events, screen, queue.clone()));
-        let watching = watched.abort_handle();
-        // If that task fails it is this session that ends, and no other.
         let told = queue.clone();
-        context.runtime().spawn(async move {
-            if let Err(failure) = watched.await
-                && failure.is_panic()
-            {
-                let error = Error::new(ErrorKind::Internal, "session", "its task panicked");
-                told.end(Event::over(Some(&error)));
-            }
-        });
+        let watching = context.run(
+            "session",
+            watch_over(events, screen, queue.clone()),
+            move |ended| {
+                if let Err(error) = ended {
+                    told.end(Event::over(Some(&error)));
+                }
+            },
+        );
         let grant_json = serde_json::to_string(&*grant).map_err(|error| {
             Error::new(
                 ErrorKind::Internal,
@@ -362,33 +361,22 @@ pub unsafe extern "C" fn jump_session_next_event(
     event_out: *mut *mut jump_event,
     error_out: *mut *mut jump_error,
 ) -> jump_status {
+    let queue = || Ok(session_of(session)?.queue.clone());
     // SAFETY: the caller passes NULL or what the header asks for.
-    let (event_out, error_out) = unsafe { (Out::handle(event_out), Out::handle(error_out)) };
-    guard(&error_out, || {
-        event_out.needed("event_out")?;
-        // The queue alone is held meanwhile: a session that is freed ends, although somebody waits here.
-        let queue = session_of(session)?.queue.clone();
-        match queue.next(patience(timeout_ms))? {
-            Some(event) => event_out.give(event),
-            None => Ok(()),
-        }
-    })
+    unsafe { pull::next_event(queue, timeout_ms, event_out, error_out) }
 }
 
 /// Ends the wait in `jump_session_next_event`, from any thread; if nobody waits, the next wait ends at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn jump_session_interrupt(session: *const jump_session) -> jump_status {
-    guard_free(|| {
-        session_of(session)?.queue.interrupt();
-        Ok(())
-    })
+    pull::interrupt(|| Ok(session_of(session)?.queue.clone()))
 }
 
 /// A file descriptor that can be read from (poll it, never read it) as long as the session has an event to fetch. It belongs to the
 /// session. -1 if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn jump_session_wakeup_fd(session: *const jump_session) -> i32 {
-    guard_value(-1, || session_of(session)?.queue.descriptor())
+    pull::wakeup_fd(|| Ok(session_of(session)?.queue.clone()))
 }
 
 /// Ends the session in order, and waits until what was sent has arrived, at most 10 seconds. Calls that wait on other threads end.

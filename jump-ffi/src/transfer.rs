@@ -62,8 +62,8 @@ fn run_here(
     let (say, said) = sync_channel(1);
     let task = {
         let (session, say) = (session.clone(), say);
-        let runtime = session.context.runtime().clone();
-        runtime.spawn(async move {
+        let context = session.context.clone();
+        let moving = async move {
             let progress = |progress| {
                 let _: Result<(), TrySendError<Said>> = say.try_send(Said::Progress(progress));
             };
@@ -71,7 +71,9 @@ fn run_here(
                 .until_closed(Box::pin(transfer.run(&*shell, &progress)))
                 .await;
             deliver(say, Said::Done(done));
-        })
+        };
+        // If it ends in another way the last word is that nothing more is said.
+        context.run("move a file", moving, |_| ())
     };
     loop {
         match said.recv() {
@@ -107,13 +109,16 @@ fn run_apart(session: &Arc<SessionObject>, transfer: Transfer) -> Result<u64> {
     let one_of_many = session.one_more_transfer()?;
     let request = session.next_request();
     let (running, queue) = (session.clone(), session.queue.clone());
-    session.context.runtime().spawn(async move {
+    let told = queue.clone();
+    let moving = async move {
         let progress = |progress| queue.coalesce(Key::Progress(request), Event::progress(request, progress));
-        let done = running
-            .until_closed(Box::pin(transfer.run(&*shell, &progress)))
-            .await;
-        queue.add(Event::transferred(request, &done));
+        let done = running.until_closed(Box::pin(transfer.run(&*shell, &progress)));
+        let done = done.await;
         drop(one_of_many);
+        done
+    };
+    session.context.run("move a file", moving, move |moved| {
+        told.add(Event::transferred(request, &moved.and_then(|moved| moved)));
     });
     Ok(request)
 }

@@ -389,11 +389,16 @@ pub unsafe extern "C" fn jump_tunnel_listen(
         let address = options.address.unwrap_or(Ipv4Addr::LOCALHOST);
         let (sender, events) = mpsc::channel(EVENTS_WAITING);
         let listener = session.wait(LocalListener::bind(tunnel, address, forwards, Some(sender)))?;
+        let (queue, silent) = (session.queue.clone(), session.queue.clone());
         let telling = session
             .context
-            .runtime()
-            .spawn(tell(events, session.queue.clone()))
-            .abort_handle();
+            .run("tell of connections", tell(events, queue), move |ended| {
+                if let Err(error) = ended
+                    && error.kind() != ErrorKind::Closed
+                {
+                    silent.add(Event::connections_lost(&error));
+                }
+            });
         listener_out.give(Listener {
             listener,
             telling,

@@ -17,7 +17,7 @@ use jump_core::ErrorKind;
 use jump_core::protocol::{Backend, SessionEvent};
 use jump_core::session::{EndReason, RecordingMode};
 use jump_proto_ssh::SshBackend;
-use jump_testkit::fault_proxy::{FaultProxy, Side};
+use jump_testkit::fault_proxy::{Direction, FaultProxy, Flow, Side};
 use jump_testkit::sshd::Sshd;
 use jump_testkit::world::Site;
 use jump_testkit::{gate, ports};
@@ -305,4 +305,42 @@ async fn a_failed_recording_ends_the_session_if_its_mode_says_so() {
             );
         }
     }
+}
+
+/// The session has ended while its client asked for channels: that is no limit of the target.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_that_the_end_overtakes_is_told_the_reason_and_nothing_else() {
+    let sshd = Sshd::start().await.unwrap();
+    let proxy = FaultProxy::start(sshd.address()).await.unwrap();
+    let mut setup = Setup::for_sshd(&sshd);
+    setup.address = proxy.address();
+    let (session, running) = setup.session(right_password()).await;
+    // No answer of the target arrives from here on, so that the gate still waits for it when the session ends.
+    proxy.change(Direction::FromUpstream, |faults| faults.flow = Flow::Stall);
+    let before: usize = proxy
+        .captured()
+        .iter()
+        .filter(|captured| captured.direction == Direction::ToUpstream)
+        .map(|captured| captured.bytes.len())
+        .sum();
+    let opening = async {
+        let opens = (0..40).map(|_| session.exec(b"true", None));
+        futures_util::future::join_all(opens).await
+    };
+    let reason = EndReason::EndedBy("root".to_owned());
+    let ending = async {
+        let asked = proxy.wait_for_bytes(Direction::ToUpstream, before as u64 + 1, LONG);
+        asked.await.unwrap();
+        running.stop.stop(reason.clone());
+    };
+    let (opened, ()) = tokio::join!(opening, ending);
+    for outcome in opened {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
+        assert!(error.to_string().contains("root"), "{error}");
+    }
+    let late = session.exec(b"true", None).await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Closed, "{late}");
+    let (outcome, ..) = running.end().await;
+    assert_eq!(outcome.reason, reason);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jump_core::audit::MemoryAuditLog;
-use jump_core::broker::{Broker, Caller, SecondFactor, TicketChecker, Totp};
+use jump_core::broker::{Authenticator, Broker, Caller, SecondFactor, TicketChecker, Totp};
 use jump_core::control::{BrokerEndpoint, Edit, Invitation, ItemDraft, ItemView, RepRequest, Response};
 use jump_core::jumpoint::{self, Jumpoint, JumpointIdentity, NetworkPolicy};
 use jump_core::keys::{SealingKey, SealingPublicKey, SigningKey};
@@ -55,6 +55,8 @@ pub struct SiteOptions {
     pub second_factor: Option<Arc<dyn SecondFactor>>,
     /// The second factor that users enrol themselves.
     pub totp: Option<Arc<Totp>>,
+    /// Who says whose a proof is.
+    pub authenticator: Option<Arc<dyn Authenticator>>,
     /// Who carries notifications.
     pub notifiers: Vec<Arc<dyn Notifier>>,
 }
@@ -77,6 +79,7 @@ impl SiteOptions {
             tickets: None,
             second_factor: None,
             totp: None,
+            authenticator: None,
             notifiers: Vec::new(),
         }
     }
@@ -133,6 +136,7 @@ struct Restart {
     tickets: Option<Arc<dyn TicketChecker>>,
     second_factor: Option<Arc<dyn SecondFactor>>,
     totp: Option<Arc<Totp>>,
+    authenticator: Option<Arc<dyn Authenticator>>,
     notifiers: Vec<Arc<dyn Notifier>>,
 }
 
@@ -169,6 +173,9 @@ impl Restart {
         }
         if let Some(totp) = &self.totp {
             builder = builder.totp(totp.clone());
+        }
+        if let Some(authenticator) = &self.authenticator {
+            builder = builder.authenticator(authenticator.clone());
         }
         for notifier in &self.notifiers {
             builder = builder.notifier(notifier.clone());
@@ -243,6 +250,7 @@ impl RunningSite {
             tickets: options.tickets,
             second_factor: options.second_factor,
             totp: options.totp,
+            authenticator: options.authenticator,
             notifiers: options.notifiers,
         };
         let broker = restart.broker(&address, store.clone(), audit.clone()).await?;

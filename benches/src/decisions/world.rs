@@ -31,6 +31,11 @@ pub(crate) enum Rules {
 }
 
 pub(crate) fn build(facts: &Facts, rules: Rules) -> Result<World> {
+    World::restore(changes(facts, rules)?, 1)
+}
+
+/// What makes the site, in an order in which references lead backwards.
+pub(crate) fn changes(facts: &Facts, rules: Rules) -> Result<Vec<Change>> {
     let mut changes = vec![];
     session_policies(rules, &mut changes)?;
     for number in 0..ROLES {
@@ -66,7 +71,7 @@ pub(crate) fn build(facts: &Facts, rules: Rules) -> Result<World> {
     if rules == Rules::All {
         group_policies(facts, &mut changes)?;
     }
-    World::restore(changes, 1)
+    Ok(changes)
 }
 
 fn role_id(number: u32) -> Result<RoleId> {

@@ -1,6 +1,7 @@
 //! What the children do: one role per process.
 
 mod broker;
+mod driver;
 mod hop;
 mod jumpoint;
 mod proxy;
@@ -100,6 +101,7 @@ pub(crate) fn play(arguments: &[String]) -> ExitCode {
         ["target"] => target::run(),
         ["store-build", path] => store::build(path),
         ["store-ask", path, ask, seed, count] => store::ask(path, ask, seed, count),
+        ["driver", login, changes, folder, port] => driver::run(login, changes, folder, port),
         ["vnc-target", recording, times] => vnc_target::run(recording.as_ref(), times),
         ["vnc-replay", recording, seconds, picture @ ..] => vnc_replay(recording, seconds, picture),
         ["timed", command @ ..] => crate::timed::run(command),

@@ -1,5 +1,6 @@
 //! The subjects, one per file.
 
+pub(crate) mod bindings;
 pub(crate) mod decisions;
 pub(crate) mod idle;
 pub(crate) mod latency;
@@ -21,6 +22,7 @@ pub(crate) struct Amount {
     pub(crate) rounds: usize,
     pub(crate) mib: u64,
     pub(crate) sessions: usize,
+    pub(crate) commands: u64,
 }
 
 impl Amount {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use jump_core::protocol::Progress;
@@ -113,11 +114,7 @@ impl Shared {
             let _ = tell.call1(py, (progress.done, progress.total));
         }
         if let Some(outcome) = outcome {
-            let (value, error) = match shown(py, outcome) {
-                Ok(value) => (value, py.None()),
-                Err(error) => (py.None(), error.into_value(py).into_any()),
-            };
-            let _ = listener.done.call1(py, (value, error));
+            let _ = listener.done.call1(py, told(py, outcome));
         }
     }
 
@@ -138,6 +135,14 @@ fn shown(py: Python<'_>, outcome: Outcome) -> PyResult<Py<PyAny>> {
     match outcome {
         Ok(show) => show(py),
         Err(error) => Err(errors::to_python(py, &error)),
+    }
+}
+
+/// The value and `None`, or `None` and the exception.
+fn told(py: Python<'_>, outcome: Outcome) -> (Py<PyAny>, Py<PyAny>) {
+    match shown(py, outcome) {
+        Ok(value) => (value, py.None()),
+        Err(error) => (py.None(), error.into_value(py).into_any()),
     }
 }
 
@@ -205,15 +210,29 @@ impl Call {
         Self::new(engine, work, |py, ()| Ok(py.None()))
     }
 
-    fn begin(&self) -> bool {
-        let Some(work) = lock(&self.work).take() else {
+    /// Begins it, and gives whether it was not begun before. What can be done at once is done here: most reads, writes and looks find
+    /// what they need, and handing them to another thread and back would take longer than they do. `tell` is whom to tell of the end of
+    /// what takes longer.
+    fn begin(&self, py: Python<'_>, tell: impl FnOnce() -> Option<Listener>) -> bool {
+        let Some(mut work) = lock(&self.work).take() else {
             return false;
         };
-        let finishing = Finishing {
+        let mut finishing = Finishing {
             shared: self.shared.clone(),
             outcome: None,
         };
-        let task = self.engine.handle().spawn(finishing.after(work));
+        let handle = self.engine.handle();
+        let first = py.detach(|| {
+            let _inside = handle.enter();
+            // Nobody is woken by this look: the task that goes on looks again first.
+            work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        });
+        if let Poll::Ready(outcome) = first {
+            finishing.outcome = Some(outcome);
+            return true;
+        }
+        lock(&self.shared.state).listener = tell();
+        let task = handle.spawn(finishing.after(work));
         *lock(&self.running) = Some(task.abort_handle());
         true
     }
@@ -229,15 +248,24 @@ impl Drop for Call {
 
 #[pymethods]
 impl Call {
-    /// Begins it and returns at once. `done(value, error)` and `progress(done, total)` are called on a thread of the library.
+    /// Begins it and returns at once. If it is done by then, gives `(value, error)`; otherwise `done(value, error)` and
+    /// `progress(done, total)` are called on a thread of the library.
     #[pyo3(signature = (done, progress=None))]
-    fn start(&self, done: Py<PyAny>, progress: Option<Py<PyAny>>) -> PyResult<()> {
-        lock(&self.shared.state).listener = Some(Listener { done, progress });
-        if self.begin() {
-            Ok(())
-        } else {
-            Err(PyRuntimeError::new_err("this call was begun before"))
+    fn start(
+        &self,
+        py: Python<'_>,
+        done: Py<PyAny>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Option<(Py<PyAny>, Py<PyAny>)>> {
+        let mut listener = Some(Listener { done, progress });
+        if !self.begin(py, || listener.take()) {
+            return Err(PyRuntimeError::new_err("this call was begun before"));
         }
+        if listener.is_none() {
+            return Ok(None);
+        }
+        let outcome = lock(&self.shared.state).outcome.take();
+        Ok(outcome.map(|outcome| told(py, outcome)))
     }
 
     /// Begins it, if it was not begun, and waits for its end without the interpreter's lock. Ctrl-C and a `progress` that raises
@@ -251,7 +279,7 @@ impl Call {
         progress: Option<Bound<'_, PyAny>>,
         keep: bool,
     ) -> PyResult<Py<PyAny>> {
-        self.begin();
+        self.begin(py, || None);
         let deadline = timeout
             .and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok())
             .and_then(|patience| Instant::now().checked_add(patience));

@@ -11,6 +11,7 @@ mod call;
 mod engine;
 mod errors;
 mod login;
+mod plugs;
 mod rep;
 mod report;
 mod screen;
@@ -59,5 +60,6 @@ fn _jump(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(access::reason_words, module)?)?;
     module.add_function(wrap_pyfunction!(transfer::jump_methods, module)?)?;
     module.add_function(wrap_pyfunction!(login::enrol, module)?)?;
+    module.add_function(wrap_pyfunction!(login::log_in, module)?)?;
     Ok(())
 }

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use jump_core::control::Invitation;
+use jump_core::control::{BrokerEndpoint, Invitation};
 use jump_core::identity_file::LoginFile;
 use jump_core::model::Name;
 use jump_core::rep::{self, LoginIdentity};
+use jump_core::secret::Secret as CoreSecret;
 use jump_core::tunnel::TcpTransport;
 use pyo3::prelude::*;
 
@@ -68,6 +69,34 @@ pub(crate) fn enrol(py: Python<'_>, invitation: &Secret, label: &str) -> PyResul
             identity,
             broker: invitation.broker,
             user: enrolled.name,
+        }))
+    };
+    Ok(Call::new(&engine, work, |py, login| {
+        Ok(Py::new(py, login)?.into_any())
+    }))
+}
+
+/// Shows a broker a proof that its authenticator understands, and gives the login that it makes of it.
+#[pyfunction]
+pub(crate) fn log_in(
+    py: Python<'_>,
+    address: String,
+    key: &str,
+    proof: &Secret,
+    label: &str,
+) -> PyResult<Call> {
+    let key = raise(py, key.parse())?;
+    let label = raise(py, Name::new(label))?;
+    let proof = CoreSecret::new(proof.text().to_owned());
+    let engine = raise(py, Engine::start())?;
+    let work = async move {
+        let identity = LoginIdentity::generate()?;
+        let broker = BrokerEndpoint { address, key };
+        let user = Box::pin(rep::log_in(&TcpTransport, &broker, &proof, &identity, label)).await?;
+        Ok(Login(LoginFile {
+            identity,
+            broker,
+            user: user.name,
         }))
     };
     Ok(Call::new(&engine, work, |py, login| {

@@ -14,6 +14,11 @@ impl Secret {
     pub(crate) fn text(&self) -> &str {
         &self.0
     }
+
+    /// A copy of a text that the library holds.
+    pub(crate) fn holding(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
 }
 
 /// Says why a value that holds a secret is not pickled.

@@ -19,12 +19,14 @@ use jump_core::tunnel::{TcpTransport, Transport};
 use jump_core::{Error, ErrorKind, Result};
 use jump_store::SqliteStore;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::bridge;
 use crate::call::Call;
 use crate::engine::{Engine, lock};
 use crate::errors::raise;
+use crate::plugs::Plugs;
 use crate::rep::backends;
 use crate::secret::Secret;
 use crate::session::text;
@@ -153,13 +155,15 @@ fn stopped(error: tokio::task::JoinError) -> Error {
 impl Broker {
     /// Starts a broker that listens at an address; in memory if there is no folder.
     #[staticmethod]
-    #[pyo3(signature = (listen, folder, public_address))]
+    #[pyo3(signature = (listen, folder, public_address, plugs))]
     fn start(
         py: Python<'_>,
         listen: String,
         folder: Option<PathBuf>,
         public_address: Option<String>,
+        plugs: &Bound<'_, PyDict>,
     ) -> PyResult<Call> {
+        let plugs = Plugs::of(plugs)?;
         let (engine, tasks) = raise(
             py,
             Engine::start().and_then(|engine| Ok((engine, Engine::start()?))),
@@ -174,13 +178,11 @@ impl Broker {
             let address = public_address.unwrap_or_else(|| listener.address());
             let (key, audit) = (kept.key.public().to_string(), Arc::downgrade(&kept.audit));
             let recording_key = kept.recording_key.public();
-            let broker = CoreBroker::builder(kept.key, kept.store, kept.audit)
-                .settings(|settings| {
-                    settings.public_address.clone_from(&address);
-                    settings.recording_key = Some(recording_key);
-                })
-                .start()
-                .await?;
+            let builder = CoreBroker::builder(kept.key, kept.store, kept.audit).settings(|settings| {
+                settings.public_address.clone_from(&address);
+                settings.recording_key = Some(recording_key);
+            });
+            let broker = plugs.into_broker(builder).start().await?;
             let served = broker.clone();
             let serving = tokio::spawn(async move { served.serve(listener).await });
             Ok((broker, audit, address, key, Running::new(serving)))

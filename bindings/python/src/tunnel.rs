@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::task::Poll;
 
 use jump_core::model::{Hostname, TargetAddress};
 use jump_core::protocol::TunnelSession;
@@ -92,7 +93,10 @@ impl Tunnel {
         Ok(Call::new(&self.engine, open, |py, stream| {
             let (read, write) = tokio::io::split(stream);
             let halves = Halves {
-                read: Arc::new(Mutex::new(Kept::new(read, engine.clone()))),
+                read: Arc::new(Mutex::new(Reading {
+                    half: Kept::new(read, engine.clone()),
+                    failed: None,
+                })),
                 write: Arc::new(Mutex::new(Kept::new(write, engine.clone()))),
             };
             let stream = Stream {
@@ -153,9 +157,47 @@ pub(crate) struct Stream {
     engine: Arc<Engine>,
 }
 
+/// The half that is read from.
+struct Reading {
+    half: Kept<ReadHalf<BoxStream>>,
+    /// What went wrong behind the bytes that were given last.
+    failed: Option<Error>,
+}
+
+impl Reading {
+    /// Waits for bytes, and takes with them what else is there already, at most so many.
+    async fn read(&mut self, most: usize) -> Result<Vec<u8>> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let half = self.half.value_mut().ok_or_else(gone)?;
+        let mut bytes = Vec::with_capacity(most);
+        let mut read = half.read_buf(&mut bytes).await.map_err(failed)?;
+        while read > 0 && bytes.len() < most {
+            let mut more = std::pin::pin!(half.read_buf(&mut bytes));
+            read = match std::future::poll_fn(|cx| Poll::Ready(more_now(more.as_mut().poll(cx)))).await {
+                Ok(read) => read,
+                Err(error) => {
+                    self.failed = Some(failed(error));
+                    0
+                }
+            };
+        }
+        Ok(bytes)
+    }
+}
+
+/// How many more bytes came without waiting.
+fn more_now(poll: Poll<std::io::Result<usize>>) -> std::io::Result<usize> {
+    match poll {
+        Poll::Ready(read) => read,
+        Poll::Pending => Ok(0),
+    }
+}
+
 #[derive(Clone)]
 struct Halves {
-    read: Arc<Mutex<Kept<ReadHalf<BoxStream>>>>,
+    read: Arc<Mutex<Reading>>,
     write: Arc<Mutex<Kept<WriteHalf<BoxStream>>>>,
 }
 
@@ -178,13 +220,7 @@ impl Stream {
         let Halves { read, .. } = self.halves(py)?;
         let work = async move {
             let mut read = read.lock().await;
-            let mut bytes = Vec::with_capacity(most.clamp(1, MOST));
-            read.value_mut()
-                .ok_or_else(gone)?
-                .read_buf(&mut bytes)
-                .await
-                .map_err(failed)?;
-            Ok(bytes)
+            read.read(most.clamp(1, MOST)).await
         };
         Ok(Call::new(&self.engine, work, |py, bytes| {
             Ok(PyBytes::new(py, &bytes).into_any().unbind())

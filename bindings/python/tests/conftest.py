@@ -192,7 +192,7 @@ def ada(site: Site) -> Iterator[jump.sync.Rep]:
 
 def beating(blocking: Callable[[], object]) -> object:
     """Runs `blocking` while another thread counts, which it can only while nobody holds the interpreter's lock: switching by
-    time is off. What is too short for another thread to wake up is run again, up to a hundred times."""
+    time is off. What is too short for another thread to wake up is run again, as often as it takes it."""
     ticks, stop = 0, threading.Event()
 
     def count() -> None:
@@ -207,7 +207,7 @@ def beating(blocking: Callable[[], object]) -> object:
     thread = threading.Thread(target=count)
     thread.start()
     try:
-        for _ in range(100):
+        for _ in range(100_000):
             before = ticks
             value = blocking()
             if ticks > before:

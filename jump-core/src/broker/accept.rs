@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::caller::{Caller, RepLink};
 use super::transfer::Transfer;
-use super::{Broker, enrol, jumpoint_link, lock, refusals, request};
+use super::{Broker, authenticator, enrol, jumpoint_link, lock, refusals, request};
 use crate::audit::{Actor, AuditKind};
 use crate::control::{
     CONTROL_ALPN, Connection, FrameDecoder, Handler, Hello, HelloRole, MAX_FRAME,
@@ -142,6 +142,11 @@ impl Broker {
         let (accepted, name, jumpoint, actor) = match hello.role {
             HelloRole::Enrol { secret, enrol } => {
                 let enrolled = enrol::enrol(self, key, peer, &secret, enrol).await?;
+                write_message(stream, &Message::Enrolled(enrolled)).await?;
+                return Ok(None);
+            }
+            HelloRole::LogIn { proof, label } => {
+                let enrolled = authenticator::log_in(self, key, peer, &proof, label).await?;
                 write_message(stream, &Message::Enrolled(enrolled)).await?;
                 return Ok(None);
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::authenticator::{self, Authenticator};
 use super::checks::{SecondFactor, TicketChecker};
 use super::following::{self, Following};
 use super::invitations::Invitations;
@@ -121,6 +122,7 @@ pub struct BrokerBuilder {
     vault: Option<Arc<Vault>>,
     tickets: Option<Arc<dyn TicketChecker>>,
     second_factor: Option<Arc<dyn SecondFactor>>,
+    authenticator: Option<Arc<dyn Authenticator>>,
     totp: Option<Arc<Totp>>,
     notifiers: Vec<Arc<dyn Notifier>>,
 }
@@ -140,6 +142,7 @@ impl BrokerBuilder {
             vault: None,
             tickets: None,
             second_factor: None,
+            authenticator: None,
             totp: None,
             notifiers: Vec::new(),
         }
@@ -201,6 +204,13 @@ impl BrokerBuilder {
     pub fn totp(mut self, totp: Arc<Totp>) -> Self {
         self.totp = Some(totp.clone());
         self.second_factor(totp)
+    }
+
+    /// Lets users log in by what this authenticator accepts as a proof, beside invitations: see [`rep::log_in`](crate::rep::log_in).
+    #[must_use]
+    pub fn authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
+        self.authenticator = Some(authenticator);
+        self
     }
 
     /// Tells this notifier of what Jump Policies want others to know; each one is told.
@@ -273,6 +283,8 @@ impl BrokerBuilder {
             vault: self.vault,
             tickets: self.tickets,
             second_factor: self.second_factor,
+            authenticator: self.authenticator,
+            authenticating: tokio::sync::Semaphore::new(authenticator::AT_ONCE),
             totp: self.totp,
             notifying,
         };

@@ -8,6 +8,7 @@
 mod accept;
 mod accounting;
 mod approvals;
+mod authenticator;
 mod builder;
 mod caller;
 mod checks;
@@ -63,6 +64,8 @@ use crate::time::{Clock, Timestamp};
 use crate::tunnel::{Admission, Relay, Tls};
 use crate::vault::{CredentialProvider, Vault};
 
+pub(crate) use authenticator::LONGEST_PROOF;
+pub use authenticator::{Authenticator, LoginQuestion, Recognized};
 pub use builder::{BrokerBuilder, BrokerSettings};
 pub use caller::Caller;
 use caller::RepLink;
@@ -112,6 +115,9 @@ struct Inner {
     vault: Option<Arc<Vault>>,
     tickets: Option<Arc<dyn TicketChecker>>,
     second_factor: Option<Arc<dyn SecondFactor>>,
+    authenticator: Option<Arc<dyn Authenticator>>,
+    /// How many proofs it may be asked about at once.
+    authenticating: tokio::sync::Semaphore,
     /// The same, if users enrol it themselves.
     totp: Option<Arc<Totp>>,
     notifying: Notifying,

@@ -11,6 +11,7 @@ use super::message::{Enrol, Enrolled, Hello, HelloRole, Message, Secret, Welcome
 use super::{CONTROL_ALPN, ProtocolVersion};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::SigningKey;
+use crate::model::Name;
 use crate::time::Clock;
 use crate::tunnel::{Socket, Tls, TlsStream, Transport};
 
@@ -112,6 +113,16 @@ pub(crate) async fn enrol(
     match dial.hello(HelloRole::Enrol { secret, enrol }).await?.2 {
         Message::Enrolled(enrolled) => Ok(enrolled),
         Message::Refused(error) => Err(error.into_error("connect to the broker")),
+        _ => Err(unexpected()),
+    }
+}
+
+/// Has the broker's authenticator recognize `proof`, and `key` made a login by it.
+pub(crate) async fn log_in(dial: &Dial<'_>, proof: &str, label: Name) -> Result<Enrolled> {
+    let proof = Secret::from_text(proof);
+    match dial.hello(HelloRole::LogIn { proof, label }).await?.2 {
+        Message::Enrolled(enrolled) => Ok(enrolled),
+        Message::Refused(error) => Err(error.into_error("log in")),
         _ => Err(unexpected()),
     }
 }

@@ -83,6 +83,13 @@ pub enum HelloRole {
         /// The sessions it still runs.
         sessions: Vec<SessionId>,
     },
+    /// Somebody whom the embedder's authenticator is to recognize; the key becomes a login of the user whom it names.
+    LogIn {
+        /// What the authenticator understands.
+        proof: Secret,
+        /// What the login is, for people.
+        label: Name,
+    },
     /// Somebody with an invitation.
     Enrol {
         /// The invitation's secret, base64url.
@@ -104,6 +111,10 @@ impl Secret {
 
     pub(crate) fn from_text(text: &str) -> Self {
         Self(text.to_owned())
+    }
+
+    pub(crate) fn to_secret(&self) -> crate::secret::Secret<String> {
+        crate::secret::Secret::new(self.0.clone())
     }
 
     pub(crate) fn to_bytes(&self) -> Option<crate::secret::Secret<[u8; 32]>> {

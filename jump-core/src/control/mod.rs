@@ -25,7 +25,7 @@ mod version;
 mod view;
 
 pub(crate) use connection::{Connection, Handler, Heartbeat, read_message, write_message};
-pub(crate) use dial::{Answer, Dial, Dialled, enrol};
+pub(crate) use dial::{Answer, Dial, Dialled, enrol, log_in};
 pub use ending::{EndingRule, SessionEnding};
 pub use factor::{FactorAnswer, FactorRequest};
 pub use frame::{FrameDecoder, MAX_FRAME, MAX_FRAME_BEFORE_AUTHENTICATION, encode_frame};

@@ -28,7 +28,7 @@ mod stream;
 mod transfer;
 
 pub use client::{JumpOptions, JumpSession, OpenedSession, Rep, RepBuilder};
-pub use enrol::{LoginIdentity, enrol};
+pub use enrol::{LoginIdentity, enrol, log_in};
 pub use events::{SessionEvents, SessionNews};
 pub use report::Report;
 pub use stream::SessionStream;

@@ -475,17 +475,20 @@ typedef jump_status (*jump_answer_fn)(void *userdata, const char *question_json,
 #define JUMP_EVENT_TRANSFERRED 12
 
 /**
- * A program connected to a listener of the session; JSON: `from`, `to`, and `error` if it was refused.
+ * A program connected to a listener of the session; JSON: `from`, `to`, and `error` if it was refused. With `error` alone: the listener's
+ * connections cannot be told any more.
  */
 #define JUMP_EVENT_CONNECTION 13
 
 /**
- * The broker wrote an event to its audit log; JSON: `sequence`, `event`.
+ * The broker wrote an event to its audit log; JSON: `sequence`, `event`. With another status than `JUMP_OK`: its events cannot be told
+ * any more, and JSON has `error`; the broker and its log go on.
  */
 #define JUMP_EVENT_AUDIT 14
 
 /**
- * The connection to the broker is lost: the session may go on, but nobody tells why it will end.
+ * The connection to the broker is lost, and the status says how: `JUMP_ERR_CLOSED`, `JUMP_ERR_NETWORK` or `JUMP_ERR_TIMEOUT`. The session
+ * may go on, but nobody tells why it will end, nor that it did: reads do.
  */
 #define JUMP_EVENT_BROKER_LOST 15
 
@@ -681,6 +684,19 @@ jump_status jump_login_enrol(const jump_context *context,
                              const char *label,
                              jump_login **login_out,
                              jump_error **error_out);
+
+/**
+ * Turns a proof that the site's own system understands, such as a signed token, into a login of the user whom it names: see
+ * `jump_broker_options_set_logins`. `broker_json` is where the broker is and the key that it has to prove, as
+ * `jump_broker_endpoint_json` gives it; `label` says what the login is. Waits for the broker. `JUMP_ERR_UNAUTHENTICATED` if the proof is not
+ * accepted.
+ */
+jump_status jump_login_authenticate(const jump_context *context,
+                                    const char *broker_json,
+                                    const jump_secret *proof,
+                                    const char *label,
+                                    jump_login **login_out,
+                                    jump_error **error_out);
 
 /**
  * Writes a login to a file for its owner only, whole or not at all.
@@ -1178,6 +1194,20 @@ jump_status jump_broker_options_add_vault(const jump_broker_options *options,
                                           jump_error **error_out);
 
 /**
+ * Plugs in who vouches for logins: whoever proves to your own system who they are needs no invitation. `authenticate` is asked with JSON
+ * `proof` (what `jump_login_authenticate` was given: a secret of a stranger, 1 byte to 12 KiB), `key`, which the login will prove,
+ * `source` (an address, or `null`) and `label`. It answers `null` if the proof is nobody's; otherwise `{"user", "lifetime_seconds"}`
+ * and, if need be, `scope` (`sessions`, which it is otherwise, or `everything`) and `sources`, networks from which the login may be
+ * used. The user has to be there; `authenticate` may add it. An error, another answer, or none within 8 seconds is a no, and the stranger is
+ * told no more. At most 32 are asked about at once; count wrong ones yourself.
+ */
+jump_status jump_broker_options_set_logins(const jump_broker_options *options,
+                                           jump_answer_fn authenticate,
+                                           void *userdata,
+                                           void (*destroy)(void*),
+                                           jump_error **error_out);
+
+/**
  * Plugs in who checks second factors: `verify` is asked with JSON `user_id`, `code`, `at`, and answers `true` or `false`.
  */
 jump_status jump_broker_options_set_authenticator(const jump_broker_options *options,
@@ -1217,6 +1247,18 @@ jump_status jump_broker_options_set_store(const jump_broker_options *options,
                                           void *userdata,
                                           void (*destroy)(void*),
                                           jump_error **error_out);
+
+/**
+ * Plugs in who carries notifications, which Jump Policies ask for: `notify` is told one, as JSON `id`, `time`, `site`, `policy`, `event`
+ * (`session_started`, `session_ended`, `approval_requested`) and `detail`, and has delivered it when it gives `JUMP_OK`. It has 15
+ * seconds. What fails with an error that may pass (`JUMP_ERR_UNAVAILABLE`, `JUMP_ERR_TIMEOUT`, `JUMP_ERR_NETWORK`) is told again under the
+ * same id, later and later; what is given up is in the audit log. Sessions do not wait for it. Each of several is told everything.
+ */
+jump_status jump_broker_options_add_notifier(const jump_broker_options *options,
+                                             jump_answer_fn notify,
+                                             void *userdata,
+                                             void (*destroy)(void*),
+                                             jump_error **error_out);
 
 /**
  * Frees options. NULL is fine.

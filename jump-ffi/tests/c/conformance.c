@@ -320,6 +320,7 @@ static void is_ended(const jump_rep *rep, const char *how) {
     printf("session %s\n", jump_session_id(session));
     meanwhile(how);
     FAILS(JUMP_ERR_SESSION_ENDED, jump_shell_read(shell, 30000, &byte, 1, &length, NULL, &error));
+    FAILS(JUMP_ERR_SESSION_ENDED, jump_session_run(session, "true", NULL, NULL, NULL, &error));
     CHECK(end_of(session) == JUMP_ERR_SESSION_ENDED);
     CHECK(jump_shell_free(shell) == JUMP_OK);
     CHECK(jump_session_free(session) == JUMP_OK);

@@ -1,4 +1,5 @@
-/* A whole site in a C program: a broker whose store, audit log, vault and authenticator are callbacks, a Jumpoint, and a rep. The site
+/* A whole site in a C program: a broker whose store, audit log, vault, logins, second factor and notifications are callbacks, a
+ * Jumpoint, and a rep. The site
  * is there again after a restart from what the callbacks kept. Argument 3 is the port of an sshd. */
 
 #include <stdatomic.h>
@@ -23,7 +24,9 @@ struct kept {
     int calls, destroyed;
 };
 
-static struct kept store, events, vault, factor;
+static struct kept store, events, vault, factor, logins, notes;
+static jump_broker *site;
+static atomic_int notified;
 
 static jump_status append(void *userdata, const char *question_json, jump_buf **answer_out) {
     struct kept *kept = userdata;
@@ -65,6 +68,32 @@ static jump_status verify(void *userdata, const char *question_json, jump_buf **
     return say(strstr(question_json, "\"code\":\"123456\"") ? "true" : "false", answer_out);
 }
 
+/* Knows one token, and adds whose it is. */
+static jump_status authenticate(void *userdata, const char *question_json, jump_buf **answer_out) {
+    jump_buf *added = NULL;
+    ((struct kept *)userdata)->calls++;
+    if (strstr(question_json, "\"proof\":\"down\"")) {
+        return JUMP_ERR_UNAVAILABLE;
+    }
+    if (!strstr(question_json, "\"proof\":\"token-of-dave\"")) {
+        return say("null", answer_out);
+    }
+    CHECK(strstr(question_json, "\"source\":\"127.0.0.1\"") && strstr(question_json, "\"label\":\"tablet\""));
+    GOOD(jump_broker_request(site, "{\"ask\": \"edit\", \"edit\": \"add_user\", \"name\": \"dave\","
+                                   " \"administrator\": false, \"allowed_methods\": [], \"default_role\": null}",
+                             &added, &error));
+    jump_buf_free(added);
+    return say("{\"user\": \"dave\", \"lifetime_seconds\": 600, \"sources\": [\"127.0.0.0/8\"]}", answer_out);
+}
+
+/* Keeps a notification; the first is to be told again. */
+static jump_status notify(void *userdata, const char *question_json, jump_buf **answer_out) {
+    if (atomic_fetch_add(&notified, 1) == 0) {
+        return JUMP_ERR_UNAVAILABLE;
+    }
+    return append(userdata, question_json, answer_out);
+}
+
 static void destroy(void *userdata) { ((struct kept *)userdata)->destroyed++; }
 
 static jump_context *context;
@@ -77,8 +106,11 @@ static jump_broker *start(void) {
     GOOD(jump_broker_options_set_audit(options, append, &events, destroy, &error));
     GOOD(jump_broker_options_add_vault(options, candidates, reveal, &vault, destroy, &error));
     GOOD(jump_broker_options_set_authenticator(options, verify, &factor, destroy, &error));
+    GOOD(jump_broker_options_set_logins(options, authenticate, &logins, destroy, &error));
+    GOOD(jump_broker_options_add_notifier(options, notify, &notes, destroy, &error));
     GOOD(jump_broker_start(context, options, &broker, &error));
     jump_broker_options_free(options);
+    site = broker;
     return broker;
 }
 
@@ -86,6 +118,35 @@ static void edit(const jump_broker *broker, const char *what) {
     jump_buf *answer = NULL;
     GOOD(jump_broker_request(broker, what, &answer, &error));
     jump_buf_free(answer);
+}
+
+static jump_secret *secret_of(const char *text) {
+    jump_secret *secret = NULL;
+    GOOD(jump_secret_new((const uint8_t *)text, strlen(text), &secret, &error));
+    return secret;
+}
+
+/* Whoever shows a token that the program knows is logged in, and nobody else. */
+static void log_in(const jump_broker *broker) {
+    const char *endpoint = jump_broker_endpoint_json(broker);
+    jump_secret *right = secret_of("token-of-dave"), *wrong = secret_of("token-of-eve"), *down = secret_of("down");
+    jump_login *login = NULL;
+    jump_rep *rep = NULL;
+    jump_buf *answer = NULL;
+
+    FAILS(JUMP_ERR_UNAUTHENTICATED, jump_login_authenticate(context, endpoint, wrong, "tablet", &login, &error));
+    FAILS(JUMP_ERR_UNAUTHENTICATED, jump_login_authenticate(context, endpoint, down, "tablet", &login, &error));
+    FAILS(JUMP_ERR_INVALID_ARGUMENT, jump_login_authenticate(context, "{}", right, "tablet", &login, &error));
+    GOOD(jump_login_authenticate(context, endpoint, right, "tablet", &login, &error));
+    CHECK(strcmp(jump_login_user(login), "dave") == 0 && logins.calls == 3);
+    GOOD(jump_rep_connect(context, login, &rep, &error));
+    FAILS(JUMP_ERR_DENIED, jump_rep_request(rep, "{\"ask\": \"users\"}", &answer, &error));
+    CHECK(strstr(events.text, "token-of") == NULL && strstr(store.text, "token-of") == NULL);
+    jump_rep_free(rep);
+    jump_login_free(login);
+    jump_secret_free(right);
+    jump_secret_free(wrong);
+    jump_secret_free(down);
 }
 
 /* An invitation, as a secret. */
@@ -132,13 +193,16 @@ int main(int argc, char **argv) {
     edit(broker, "{\"ask\": \"edit\", \"edit\": \"add_member\", \"group\": \"home\", \"user\": \"carol\","
                  " \"role\": \"Administrator\"}");
     edit(broker, "{\"ask\": \"edit\", \"edit\": \"grant_jumpoint\", \"jumpoint\": \"here\", \"user\": \"carol\"}");
+    edit(broker, "{\"ask\": \"edit\", \"edit\": \"model\", \"object\": \"jump_policy\", \"verb\": \"add\", \"name\": \"told\","
+                 " \"patch\": {\"notification\": {\"session_start\": true, \"session_end\": true}}}");
     snprintf(item, sizeof item,
-             "{\"ask\": \"edit\", \"edit\": \"add_item\", \"name\": \"server\", \"group\": \"home\","
+             "{\"ask\": \"edit\", \"edit\": \"add_item\", \"jump_policy\": \"told\", \"name\": \"server\", \"group\": \"home\","
              " \"jumpoint\": \"here\", \"hostname\": \"127.0.0.1\", \"tag\": \"\", \"recording\": \"off\","
              " \"max_duration_seconds\": null, \"details\": {\"type\": \"shell_jump\", \"protocol\": \"ssh\", \"port\": %s,"
              " \"host_key\": {\"trust_first_use\": true}}}",
              argv[3]);
     edit(broker, item);
+    log_in(broker);
     secret = invite(broker, "{\"ask\": \"edit\", \"edit\": \"invite_login\", \"user\": \"carol\", \"scope\": \"everything\"}");
     GOOD(jump_login_enrol(context, secret, "the test", &login, &error));
     jump_secret_free(secret);
@@ -191,6 +255,11 @@ int main(int argc, char **argv) {
     CHECK(jump_event_status(event) == JUMP_ERR_SESSION_ENDED && strstr(jump_event_json(event), "the program") != NULL);
     jump_event_free(event);
     jump_session_free(session);
+    /* Told of both moments, and of the first once more because that had failed. */
+    while (atomic_load(&notified) < 3) {
+        GOOD(jump_rep_items(rep, NULL, &answer, &error));
+        jump_buf_free(answer);
+    }
     jump_rep_free(rep);
     CHECK(jump_jumpoint_stop(jumpoint) == JUMP_OK);
     GOOD(jump_jumpoint_next_event(jumpoint, 30000, &event, &error));
@@ -201,6 +270,8 @@ int main(int argc, char **argv) {
     jump_login_free(login);
     GOOD(jump_broker_stop(broker, &error));
     jump_broker_free(broker);
+    CHECK(strstr(notes.text, "\"event\":\"session_started\"") && strstr(notes.text, "\"event\":\"session_ended\""));
+    CHECK(strstr(notes.text, "\"policy\":\"told\"") != NULL);
 
     /* A new broker finds what the callbacks kept. */
     kept = store.filled;

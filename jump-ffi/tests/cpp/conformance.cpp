@@ -124,6 +124,7 @@ static void is_ended(const jump::rep &rep, std::string_view how) {
     meanwhile(how);
     std::uint8_t byte;
     CHECK(command.read(&byte, 1, 30s).status() == JUMP_ERR_SESSION_ENDED);
+    CHECK(session.run("true").status() == JUMP_ERR_SESSION_ENDED);
     CHECK(end_of(session) == JUMP_ERR_SESSION_ENDED);
 }
 

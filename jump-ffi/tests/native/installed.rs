@@ -22,8 +22,16 @@ endforeach()
 ";
 
 /// Where the tests of the whole workspace are built at once, films (jump-video) are built into the library, and with them an
-/// encoder in C++. A library that is built by itself has none.
-const CPP_OF_FILMS: &str = "-lstdc++";
+/// encoder in C++, and zlib takes the machine's own, if there is one. A library that is built by itself has neither.
+async fn of_the_workspace() -> Vec<&'static str> {
+    let mut zlib = command("pkg-config");
+    zlib.args(["--exists", "zlib"]);
+    if zlib.status().await.unwrap().success() {
+        vec!["-lstdc++", "-lz"]
+    } else {
+        vec!["-lstdc++"]
+    }
+}
 
 /// Installs the library of the tests below a folder, and writes a program that uses it.
 async fn installed(folder: &Folder) {
@@ -79,7 +87,7 @@ async fn pkg_config_finds_what_was_installed() {
     compile
         .arg(folder.join("program.c"))
         .args(link)
-        .arg(CPP_OF_FILMS)
+        .args(of_the_workspace().await)
         .arg("-o")
         .arg(folder.join("static"));
     output(compile).await;
@@ -98,7 +106,10 @@ async fn cmake_finds_what_was_installed() {
         .arg("-B")
         .arg(folder.join("build"))
         .arg(format!("-DCMAKE_PREFIX_PATH={}", folder.join("usr").display()))
-        .arg(format!("-DCMAKE_C_STANDARD_LIBRARIES={CPP_OF_FILMS}"));
+        .arg(format!(
+            "-DCMAKE_C_STANDARD_LIBRARIES={}",
+            of_the_workspace().await.join(" ")
+        ));
     output(configure).await;
     let mut build = command("cmake");
     build.arg("--build").arg(folder.join("build"));

@@ -75,6 +75,22 @@ async fn a_panic_ends_one_call_and_a_fork_is_noticed() {
     live.run(program.command(), &[]).await;
 }
 
+#[cfg(debug_assertions)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_a_task_ends_what_the_task_was_for() {
+    let program = Program::c("panics.c", Checks::AddressAndUndefined).await;
+    let live = Live::start().await;
+    live.run(program.command(), &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_whose_process_is_killed_is_told_to_whoever_waits() {
+    let program = Program::c("lost.c", Checks::AddressAndUndefined).await;
+    let live = Live::start().await;
+    let port = live.sshd.address().port().to_string();
+    live.run(program.command(), &[port.as_str()]).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_and_a_jumpoint_run_in_a_c_program_with_callbacks() {
     let program = Program::c("embedded.c", Checks::AddressAndUndefined).await;

@@ -40,12 +40,14 @@ const OPTIONAL: [&str; 21] = [
 ];
 
 /// Optional by that name elsewhere, but not here.
-const NEEDED: [(&str, &str); 8] = [
+const NEEDED: [(&str, &str); 10] = [
     ("jump_session_run", "command"),
     ("jump_shell_exit", "exit_code_out"),
     ("jump_broker_options_add_vault", "options"),
     ("jump_broker_options_set_authenticator", "options"),
     ("jump_broker_options_set_tickets", "options"),
+    ("jump_broker_options_set_logins", "options"),
+    ("jump_broker_options_add_notifier", "options"),
     ("jump_broker_options_set_audit", "options"),
     ("jump_broker_options_set_store", "options"),
     ("jump_shell_exec", "command"),

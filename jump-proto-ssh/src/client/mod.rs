@@ -90,6 +90,7 @@ impl SshSession {
         let opened = self.handle.channel_open_session().await;
         let channel = opened.map_err(|error| match error {
             russh::Error::ChannelOpenFailure(why) => {
+                // How many channels a target allows at once is its own matter, and sshd gives no better reason.
                 let message = format!("the other end refused it: {}", why.description());
                 Error::new(ErrorKind::ResourceLimit, "open a channel", message)
             }
@@ -109,7 +110,7 @@ impl SshSession {
         loop {
             match channel.wait().await {
                 Some(ChannelMsg::Success) => return Ok(()),
-                Some(ChannelMsg::Failure | ChannelMsg::Close) => {
+                Some(ChannelMsg::Failure) => {
                     self.notes.forget(channel.id());
                     let _ = channel.close().await;
                     return Err(if permitted {
@@ -117,6 +118,12 @@ impl SshSession {
                     } else {
                         Error::new(ErrorKind::Denied, what, "the grant does not permit it")
                     });
+                }
+                Some(ChannelMsg::Close) => {
+                    self.notes.forget(channel.id());
+                    let _ = channel.close().await;
+                    let message = "the other end closed the channel and gave no answer";
+                    return Err(Error::new(ErrorKind::Closed, what, message));
                 }
                 Some(_) => {}
                 None => return Err(self.notes.lost(what)),

@@ -10,9 +10,10 @@ use jump_core::protocol::SessionEvent;
 use jump_core::recording::{RecordKind, Recorder};
 use jump_core::session::SessionPermissions;
 use jump_core::{Error, ErrorKind, Result};
-use russh::{Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, client, server};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, client, server};
 use tokio::sync::{Mutex, Notify, watch};
 
+use super::asked::Unanswered;
 use super::face::{Destination, Open};
 use super::files::Files;
 use super::hold::Hold;
@@ -47,6 +48,7 @@ pub(super) struct Shared {
     pub(super) reporter: Reporter,
     pub(super) hold: Arc<Hold>,
     pub(super) backlog: Arc<Backlog>,
+    pub(super) unanswered: Arc<Unanswered>,
     /// What is still to be said of files whose channels are gone.
     pub(super) unfinished: std::sync::Mutex<Vec<SessionEvent>>,
     pub(super) from_rep: AtomicU64,
@@ -71,7 +73,7 @@ impl Shared {
 pub(super) async fn run(shared: Arc<Shared>, open: Open, number: u32) -> Result<()> {
     let Open {
         channel,
-        reply,
+        asked,
         destination,
         rep,
     } = open;
@@ -96,13 +98,11 @@ pub(super) async fn run(shared: Arc<Shared>, open: Open, number: u32) -> Result<
     let target = match opened {
         Ok(target) => target,
         Err(russh::Error::ChannelOpenFailure(why)) => {
-            reply.reject(why).await;
+            asked.reject(why).await;
             return Ok(());
         }
-        Err(_) => {
-            reply.reject(ChannelOpenFailure::ConnectFailed).await;
-            return Ok(());
-        }
+        // The target is gone: the session ends, and says why.
+        Err(_) => return Ok(()),
     };
     let id = channel.id().number();
     shared.hold.register(id);
@@ -123,7 +123,7 @@ pub(super) async fn run(shared: Arc<Shared>, open: Open, number: u32) -> Result<
         explained: AtomicBool::new(false),
         shared: &shared,
     };
-    reply.accept().await;
+    asked.accept().await;
     let done = bridge.carry(channel, target, record).await;
     drop(bridge);
     shared.hold.forget(id);

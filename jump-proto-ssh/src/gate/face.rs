@@ -14,6 +14,7 @@ use russh::server::{
 use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, Pty};
 use tokio::sync::{mpsc, oneshot};
 
+use super::asked::{Asked, Unanswered};
 use super::hold::Hold;
 use super::reporter::Reporter;
 use super::up_queue::Backlog;
@@ -38,10 +39,10 @@ pub(super) enum Destination {
     },
 }
 
-/// A channel that a rep wants to open. Dropping it refuses it.
+/// A channel that a rep wants to open.
 pub(super) struct Open {
     pub(super) channel: Channel<Msg>,
-    pub(super) reply: ChannelOpenHandle,
+    pub(super) asked: Asked,
     pub(super) destination: Destination,
     pub(super) rep: Handle,
 }
@@ -91,6 +92,7 @@ pub(super) struct Face {
     pub(super) backlog: Arc<Backlog>,
     /// Boxed, because a queue's room is allocated ahead and most sessions open few channels.
     pub(super) opens: mpsc::Sender<Box<Open>>,
+    pub(super) unanswered: Arc<Unanswered>,
     pub(super) logged_in: Option<oneshot::Sender<()>>,
     pub(super) greeting: Option<String>,
 }
@@ -103,12 +105,13 @@ impl Face {
         destination: Destination,
         rep: Handle,
     ) {
-        // If the gate is ending, the request is dropped, which refuses it.
+        // If the gate is ending, nobody takes it, and it stays without an answer.
+        let asked = Asked::new(reply, self.unanswered.clone());
         let _ = self
             .opens
             .send(Box::new(Open {
                 channel,
-                reply,
+                asked,
                 destination,
                 rep,
             }))

@@ -3,6 +3,7 @@
 //! The target comes first. Only when it has accepted the credential does the rep's client see an SSH server; if
 //! anything fails before, it is told why in one readable line.
 
+mod asked;
 mod auth;
 mod bridge;
 mod face;
@@ -112,6 +113,7 @@ impl Gate {
             reporter,
             hold: Arc::new(Hold::default()),
             backlog: Arc::new(Backlog::default()),
+            unanswered: Arc::default(),
             unfinished: Mutex::default(),
             from_rep: AtomicU64::new(0),
             from_target: AtomicU64::new(0),
@@ -174,6 +176,7 @@ impl Gate {
             reporter: self.shared.reporter.clone(),
             hold: self.shared.hold.clone(),
             backlog: self.shared.backlog.clone(),
+            unanswered: self.shared.unanswered.clone(),
             opens,
             logged_in: Some(logged_in),
             greeting,
@@ -222,7 +225,7 @@ impl Gate {
                 }
                 Some(open) = opens.recv() => {
                     if tasks.len() >= self.context.limits.channels {
-                        open.reply.reject(ChannelOpenFailure::ResourceShortage).await;
+                        open.asked.reject(ChannelOpenFailure::ResourceShortage).await;
                         self.shared.reporter.refused("more channels at once than the limit").await;
                     } else {
                         tasks.spawn(bridge::run(self.shared.clone(), *open, number));
@@ -247,10 +250,12 @@ impl Gate {
                 _ = timeout(DRAIN, drained) => {}
                 _ = self.context.stop.stopped() => {}
             }
-        } else {
+        }
+        // Before the target is cut: a channel that saw the cut would tell the rep that its program had ended.
+        tasks.shutdown().await;
+        if !reason.is_normal() {
             target.scissors.cut();
         }
-        tasks.shutdown().await;
         let Rep {
             mut running,
             scissors,

@@ -293,6 +293,14 @@ public:
             return jump_login_enrol(context.get(), invitation.get(), text, out, error);
         });
     }
+    /// Turns a proof that the site's own system understands into a login; `broker_json` is where the broker is and its key.
+    static result<login> authenticate(const context &context, std::string_view broker_json, const secret &proof,
+                                      std::string_view label) {
+        const detail::c_text broker(broker_json), text(label);
+        return detail::make<login, jump_login>([&](auto out, auto error) {
+            return jump_login_authenticate(context.get(), broker, proof.get(), text, out, error);
+        });
+    }
     result<void> save(std::string_view path) const {
         const detail::c_text text(path);
         return detail::done([&](auto error) { return jump_login_save(handle_.get(), text, error); });

@@ -28,6 +28,7 @@ __all__ = [
     "enrol",
     "error_kinds",
     "jump_methods",
+    "log_in",
     "reason_words",
 ]
 
@@ -36,6 +37,7 @@ __version__: str
 def error_kinds() -> list[tuple[int, str]]: ...
 def enrol(invitation: Secret, label: str) -> Call[Login]: ...
 def jump_methods() -> list[str]: ...
+def log_in(address: str, key: str, proof: Secret, label: str) -> Call[Login]: ...
 def reason_words(reasons: str) -> str: ...
 @final
 class Call(Generic[_T]):
@@ -45,7 +47,7 @@ class Call(Generic[_T]):
         self,
         done: Callable[[_T, BaseException | None], object],
         progress: Callable[[int, int | None], object] | None = None,
-    ) -> None: ...
+    ) -> tuple[_T, BaseException | None] | None: ...
     def wait(
         self,
         timeout: float | None = None,
@@ -181,7 +183,12 @@ class World:
 @final
 class Broker:
     @staticmethod
-    def start(listen: str, folder: _Path | None, public_address: str | None) -> Call[Broker]: ...
+    def start(
+        listen: str,
+        folder: _Path | None,
+        public_address: str | None,
+        plugs: dict[str, list[Callable[..., Any]]],
+    ) -> Call[Broker]: ...
     @property
     def address(self) -> str: ...
     @property

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Literal
 
 from . import _jump, _operations
+from ._plugs import (
+    Authenticator,
+    Check,
+    Notify,
+    SecondFactor,
+    TicketQuestion,
+    Vault,
+    functions,
+)
 from ._values import Path
 from ._wait import Opening, closed, drive, wait
 
@@ -30,15 +40,25 @@ class Broker:
         *,
         listen: str = "127.0.0.1:0",
         public_address: str | None = None,
+        authenticator: Authenticator | None = None,
+        vaults: Iterable[Vault] = (),
+        second_factor: SecondFactor | None = None,
+        tickets: Check[TicketQuestion] | None = None,
+        notifiers: Iterable[Notify] = (),
     ) -> Opening[Broker]:
         """Starts a broker: `async with jump.Broker.start("site") as broker`.
 
         The folder is laid out as that of `jump broker`; without one, everything is in memory and gone at the end. `listen` is an
         address and a port, 0 for any free one; `public_address` is where invitations send others, if that is elsewhere.
+
+        `authenticator` says whose a login is that shows a proof (`log_in`), `vaults` have credentials, `second_factor` and `tickets` check
+        what Jump Policies ask for, and `notifiers` are told what they want others to know.
         """
 
         async def opened() -> Broker:
-            return cls(await wait(_jump.Broker.start(listen, path(folder), public_address)))
+            loop = asyncio.get_running_loop()
+            plugs = functions(loop, authenticator, vaults, second_factor, tickets, notifiers)
+            return cls(await wait(_jump.Broker.start(listen, path(folder), public_address, plugs)))
 
         return Opening(opened)
 

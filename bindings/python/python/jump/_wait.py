@@ -28,6 +28,11 @@ def _settle(future: asyncio.Future[T], value: T, error: BaseException | None) ->
         future.set_exception(error)
 
 
+def _at_once(future: asyncio.Future[T], done: tuple[T, BaseException | None] | None) -> None:
+    if done is not None:
+        _settle(future, *done)
+
+
 def start(call: _jump.Call[T], progress: Progress | None = None) -> asyncio.Future[T]:
     """Begins a call; the future is done on this loop when the call is."""
     loop = asyncio.get_running_loop()
@@ -37,7 +42,7 @@ def start(call: _jump.Call[T], progress: Progress | None = None) -> asyncio.Futu
         loop.call_soon_threadsafe(_settle, future, value, error)
 
     if progress is None:
-        call.start(done)
+        _at_once(future, call.start(done))
         return future
 
     def tell(moved: int, total: int | None) -> None:
@@ -50,7 +55,8 @@ def start(call: _jump.Call[T], progress: Progress | None = None) -> asyncio.Futu
             call.cancel()
             future.set_exception(error)
 
-    call.start(done, lambda moved, total: loop.call_soon_threadsafe(tell, moved, total) and None)
+    told = call.start(done, lambda moved, total: loop.call_soon_threadsafe(tell, moved, total) and None)
+    _at_once(future, told)
     return future
 
 
@@ -77,6 +83,20 @@ async def drive(operation: Operation[T]) -> T:
         operation.close()
 
 
+async def _settled(future: asyncio.Future[Any]) -> None:
+    woken = asyncio.get_running_loop().create_future()
+
+    def wake(_: asyncio.Future[Any]) -> None:
+        if not woken.done():
+            woken.set_result(None)
+
+    future.add_done_callback(wake)
+    try:
+        await woken
+    finally:
+        future.remove_done_callback(wake)
+
+
 class Reader(Generic[T]):
     """Reads one after the other. A read whose task was cancelled goes on: the next one gets what it got, so nothing is lost."""
 
@@ -95,8 +115,9 @@ class Reader(Generic[T]):
                 self._call = self._begin()
                 self._future = start(self._call)
             future = self._future
-            # The wait can be cancelled without the read.
-            await asyncio.wait([future])
+            if not future.done():
+                # The wait can be cancelled without the read.
+                await _settled(future)
             self._future = None
             return future.result()
         finally:

@@ -3,7 +3,7 @@
 Every method waits where its namesake is awaited, without the interpreter's lock: other threads run on, and Ctrl-C ends the wait.
 """
 
-from ._rep import Rep, connect, enrol
+from ._rep import Rep, connect, enrol, log_in
 from ._screen import Clipboard, Keyboard, Mouse, Screen
 from ._session import Session
 from ._shell import Process, Shell
@@ -26,4 +26,5 @@ __all__ = [
     "Tunnel",
     "connect",
     "enrol",
+    "log_in",
 ]

@@ -64,6 +64,16 @@ def enrol(invitation: _jump.Secret, *, label: str | None = None) -> _jump.Login:
     return _jump.enrol(invitation, machine_name() if label is None else label).wait()
 
 
+def log_in(
+    proof: _jump.Secret, *, address: str, key: str, label: str | None = None
+) -> _jump.Login:
+    """Shows a broker a proof that its program understands, such as a signed token, and gives the login that it makes of it.
+
+    `address` and `key` are the broker's (`Broker.address`, `Broker.key`); `label` as in `enrol`.
+    """
+    return _jump.log_in(address, key, proof, machine_name() if label is None else label).wait()
+
+
 class Rep:
     """A connection to a broker as a user. Everything that the user may do can be asked for at once, from many threads."""
 

@@ -9,6 +9,15 @@ from typing import Any, Literal
 
 from .. import _jump, _operations
 from .._site import add_user, path
+from .._plugs import (
+    Authenticator,
+    Check,
+    Notify,
+    SecondFactor,
+    TicketQuestion,
+    Vault,
+    functions,
+)
 from .._values import Path
 from ._wait import drive
 
@@ -27,11 +36,19 @@ class Broker:
         *,
         listen: str = "127.0.0.1:0",
         public_address: str | None = None,
+        authenticator: Authenticator | None = None,
+        vaults: Iterable[Vault] = (),
+        second_factor: SecondFactor | None = None,
+        tickets: Check[TicketQuestion] | None = None,
+        notifiers: Iterable[Notify] = (),
     ) -> Broker:
         """Starts a broker: `with jump.sync.Broker.start("site") as broker`.
 
         The folder is laid out as that of `jump broker`; without one, everything is in memory and gone at the end. `listen` is an
         address and a port, 0 for any free one; `public_address` is where invitations send others, if that is elsewhere.
+
+        `authenticator` says whose a login is that shows a proof (`log_in`), `vaults` have credentials, `second_factor` and `tickets` check
+        what Jump Policies ask for, and `notifiers` are told what they want others to know.
 
         >>> import jump.sync
         >>> with jump.sync.Broker.start() as broker:
@@ -42,7 +59,8 @@ class Broker:
         carol
         """
 
-        return cls(_jump.Broker.start(listen, path(folder), public_address).wait())
+        plugs = functions(None, authenticator, vaults, second_factor, tickets, notifiers)
+        return cls(_jump.Broker.start(listen, path(folder), public_address, plugs).wait())
 
     @property
     def address(self) -> str:
