@@ -1,1 +1,5 @@
 //! Local and Remote RDP: the Remote Desktop Protocol (MS-RDPBCGR), on the IronRDP crates.
+//!
+//! [`wire`] has the messages that a gate looks at, without I/O.
+
+pub mod wire;
