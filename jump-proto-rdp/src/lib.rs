@@ -2,4 +2,6 @@
 //!
 //! [`wire`] has the messages that a gate looks at, without I/O.
 
+pub mod inner;
+pub mod tls;
 pub mod wire;
