@@ -75,7 +75,14 @@ fn s38_no_dependency_is_below_its_security_floor() {
 fn built() -> Vec<String> {
     let mut tree = std::process::Command::new(env!("CARGO"));
     tree.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    tree.args(["tree", "--locked", "--workspace", "--all-features", "--target", "all"]);
+    tree.args([
+        "tree",
+        "--locked",
+        "--workspace",
+        "--all-features",
+        "--target",
+        "all",
+    ]);
     tree.args(["--edges", "normal,build", "--prefix", "none", "--format", "{p}"]);
     let output = tree.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

@@ -2,6 +2,9 @@
 //!
 //! [`wire`] has the messages that a gate looks at, without I/O.
 
+pub mod gate;
 pub mod inner;
 pub mod tls;
 pub mod wire;
+
+pub use gate::{RdpRecord, Refused};

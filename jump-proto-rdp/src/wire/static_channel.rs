@@ -55,6 +55,13 @@ pub struct Whole {
 }
 
 impl Chunks {
+    /// Nothing has come.
+    pub const EMPTY: Self = Self {
+        held: Vec::new(),
+        length: 0,
+        total: 0,
+    };
+
     /// Takes the next chunk: a whole message of MCS whose data is in `data`. The channel's message, if it is whole now.
     ///
     /// # Errors
