@@ -1,9 +1,11 @@
 //! Local and Remote RDP: the Remote Desktop Protocol (MS-RDPBCGR), on the IronRDP crates.
 //!
-//! [`wire`] has the messages that a gate looks at, without I/O.
+//! [`gate`] is the Jumpoint's half; [`wire`] has the messages that it looks at, without I/O. [`recording`] turns the recording of a
+//! session into pictures.
 
 pub mod gate;
 pub mod inner;
+pub mod recording;
 pub mod tls;
 pub mod wire;
 

@@ -132,8 +132,8 @@ async fn serve(client: Client, target: Target, context: GateContext) -> Outcome 
         tokio::select! {
             biased;
             reason = stop.stopped() => reason,
-            reason = up.run(from_rep, &mut to_target) => reason,
-            reason = down.run(from_target, &mut to_rep) => reason,
+            reason = up.run(from_rep, client.early, &mut to_target) => reason,
+            reason = down.run(from_target, target.early, &mut to_rep) => reason,
         }
     };
     // A client that was given half of a message could not read what follows.

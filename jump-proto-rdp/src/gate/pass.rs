@@ -122,9 +122,9 @@ impl<'a> Up<'a> {
     pub(super) async fn run(
         mut self,
         mut rep: ReadHalf<BoxStream>,
+        mut buffer: BytesMut,
         target: &mut WriteHalf<BoxStream>,
     ) -> EndReason {
-        let mut buffer = BytesMut::new();
         loop {
             if let Err(reason) = self.pass(&mut buffer, target).await {
                 return reason;
@@ -223,9 +223,9 @@ impl<'a> Down<'a> {
     pub(super) async fn run(
         &mut self,
         mut target: ReadHalf<BoxStream>,
+        mut buffer: BytesMut,
         rep: &mut WriteHalf<BoxStream>,
     ) -> EndReason {
-        let mut buffer = BytesMut::new();
         loop {
             if let Err(reason) = self.pass(&mut buffer, rep).await {
                 return reason;

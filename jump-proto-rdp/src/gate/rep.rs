@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use ironrdp_pdu::nego::{
     ConnectionConfirm, ConnectionRequest, FailureCode, NegoRequestData, ResponseFlags, SecurityProtocol,
 };
@@ -27,6 +28,8 @@ const PATIENCE: Duration = Duration::from_millis(750);
 /// A client that may begin.
 pub(super) struct Client {
     pub(super) stream: BoxStream,
+    /// What it sent beyond its login.
+    pub(super) early: BytesMut,
     /// What it asked for.
     pub(super) requested: SecurityProtocol,
 }
@@ -35,6 +38,20 @@ async fn request(rep: BoxStream) -> Result<(Leg, ConnectionRequest)> {
     let mut leg = Leg::new(rep, ErrorKind::Network, GREET);
     let X224(request) = leg.read_pdu::<X224<ConnectionRequest>>().await?;
     Ok((leg, request))
+}
+
+/// TLS alone, or NLA for a client that offers nothing less, or that says by its cookie (MS-RDPBCGR §2.2.1.1) that it logs in as who
+/// is let in that way: some offer TLS beside NLA and refuse it.
+fn select(requested: SecurityProtocol, with_nla: bool) -> Option<SecurityProtocol> {
+    let mut offered = [
+        SecurityProtocol::SSL,
+        SecurityProtocol::HYBRID_EX,
+        SecurityProtocol::HYBRID,
+    ];
+    if with_nla {
+        offered.rotate_left(1);
+    }
+    offered.into_iter().find(|one| requested.contains(*one))
 }
 
 /// Lets the client in. Our own has no encryption within the session's; a native one gets TLS with a certificate of this session
@@ -46,12 +63,9 @@ async fn request(rep: BoxStream) -> Result<(Leg, ConnectionRequest)> {
 pub(super) async fn let_in(rep: BoxStream, flags: ResponseFlags) -> Result<Client> {
     let (mut leg, request) = request(rep).await?;
     let requested = request.protocol;
-    let offered = [
-        SecurityProtocol::SSL,
-        SecurityProtocol::HYBRID_EX,
-        SecurityProtocol::HYBRID,
-    ];
-    let Some(selected) = offered.into_iter().find(|one| requested.contains(*one)) else {
+    let named =
+        |name| matches!(&request.nego_data, Some(NegoRequestData::Cookie(cookie)) if cookie.0 == name);
+    let Some(selected) = select(requested, named(credssp::THROW_AWAY.0)) else {
         let code = FailureCode::SSL_REQUIRED_BY_SERVER;
         leg.write_pdu(&X224(ConnectionConfirm::Failure { code })).await?;
         return Err(Error::new(
@@ -67,11 +81,10 @@ pub(super) async fn let_in(rep: BoxStream, flags: ResponseFlags) -> Result<Clien
         protocol: selected,
     };
     leg.write_pdu(&X224(confirm)).await?;
-    let ours =
-        matches!(&request.nego_data, Some(NegoRequestData::Cookie(cookie)) if cookie.0 == inner::COOKIE);
-    if ours && selected == SecurityProtocol::SSL {
+    if named(inner::COOKIE) && selected == SecurityProtocol::SSL {
         return Ok(Client {
-            stream: leg.into_stream()?,
+            stream: leg.stream,
+            early: leg.read,
             requested,
         });
     }
@@ -86,7 +99,8 @@ pub(super) async fn let_in(rep: BoxStream, flags: ResponseFlags) -> Result<Clien
         credssp::let_in(&mut leg, public_key, early).await?;
     }
     Ok(Client {
-        stream: leg.into_stream()?,
+        stream: leg.stream,
+        early: leg.read,
         requested,
     })
 }

@@ -1,5 +1,6 @@
 //! The leg toward the target, until it has let us in.
 
+use bytes::BytesMut;
 use ironrdp_pdu::nego::{
     ConnectionConfirm, ConnectionRequest, FailureCode, NegoRequestData, RequestFlags, ResponseFlags,
     SecurityProtocol,
@@ -25,6 +26,8 @@ const NLA: SecurityProtocol = SecurityProtocol::HYBRID.union(SecurityProtocol::H
 /// A target that has let us in, or will with the Client Info PDU.
 pub(super) struct Target {
     pub(super) stream: BoxStream,
+    /// What it sent beyond its login.
+    pub(super) early: BytesMut,
     /// What it can do beyond the first RDP (MS-RDPBCGR §2.2.1.2.1).
     pub(super) flags: ResponseFlags,
     pub(super) selected: SecurityProtocol,
@@ -116,7 +119,8 @@ pub(super) async fn connect(
             .await;
     }
     Ok(Target {
-        stream: leg.into_stream()?,
+        stream: leg.stream,
+        early: leg.read,
         flags,
         selected,
         login,

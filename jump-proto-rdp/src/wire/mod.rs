@@ -16,6 +16,7 @@ pub mod error_info;
 pub mod fast_path;
 mod gcc;
 mod head;
+pub mod input;
 mod mcs;
 pub mod security;
 pub mod share;

@@ -1,7 +1,7 @@
 //! X screens: one that a server shows, and one that a client draws on.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jump_core::Result;
 use jump_testkit::folder::Folder;
@@ -49,7 +49,7 @@ impl Shadow {
     async fn run(
         screen: &VncServer,
         folder: &Folder,
-        sam: &PathBuf,
+        sam: &Path,
         security: Security,
     ) -> (SocketAddr, Process) {
         loop {

@@ -9,5 +9,9 @@
 )]
 
 mod desktop;
+mod ends;
 mod harness;
+mod logins;
 mod native;
+mod recorded;
+mod wiretap;

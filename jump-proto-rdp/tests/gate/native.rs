@@ -9,7 +9,7 @@ use super::desktop::{Desk, Security, Shadow, Terminal};
 use super::harness::{Item, login, soon};
 
 /// Whether most of the picture has this colour; RemoteFX loses a little.
-fn mostly(picture: &Picture, [red, green, blue]: [u8; 3]) -> bool {
+pub(crate) fn mostly(picture: &Picture, [red, green, blue]: [u8; 3]) -> bool {
     let near = |one: u8, other: u8| one.abs_diff(other) < 12;
     let same = picture
         .pixels
