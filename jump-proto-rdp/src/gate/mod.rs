@@ -32,6 +32,7 @@ use self::pass::{Down, Up};
 use self::rep::Client;
 use self::target::Target;
 pub use record::{RdpRecord, Refused};
+pub use rep::refuse;
 
 /// How long a side may take to hear that the session ends.
 const GOODBYE: Duration = Duration::from_millis(250);

@@ -129,8 +129,8 @@ fn certificate() -> Result<(Arc<ServerConfig>, Vec<u8>)> {
 }
 
 /// Tells a client that it is not let in. RDP has no words for why before its settings (MS-RDPBCGR §2.2.1.2.2); the session's
-/// outcome has them.
-pub(super) async fn refuse(rep: BoxStream) {
+/// outcome has them. Takes less than a second; one that says nothing hears nothing.
+pub async fn refuse(rep: BoxStream) {
     let telling = async {
         let (mut leg, _) = request(rep).await?;
         let code = FailureCode::SSL_CERT_NOT_ON_SERVER;

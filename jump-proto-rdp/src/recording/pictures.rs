@@ -9,7 +9,7 @@ use super::OPERATION;
 
 const WRITE: &str = "write the picture";
 
-fn not_written(error: ::png::EncodingError) -> Error {
+pub(super) fn not_written(error: ::png::EncodingError) -> Error {
     match error {
         ::png::EncodingError::IoError(error) => Error::from_io(ErrorKind::Storage, WRITE, error),
         error => Error::new(ErrorKind::Unsupported, WRITE, error.to_string()),
@@ -28,18 +28,19 @@ pub fn png(picture: &Picture, out: impl Write) -> Result<()> {
     let mut writer = encoder.write_header().map_err(not_written)?;
     let mut stream = writer.stream_writer().map_err(not_written)?;
     for row in rows(picture) {
-        let rgb: Vec<u8> = row
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .flat_map(|[r, g, b, _]| [*r, *g, *b])
-            .collect();
+        let rgb = rgb(row);
         stream
             .write_all(&rgb)
             .map_err(|error| Error::from_io(ErrorKind::Storage, WRITE, error))?;
     }
     stream.finish().map_err(not_written)?;
     writer.finish().map_err(not_written)
+}
+
+/// Red, green and blue of pixels.
+pub(super) fn rgb(pixels: &[u8]) -> Vec<u8> {
+    let pixels = pixels.as_chunks::<4>().0;
+    pixels.iter().flat_map(|[r, g, b, _]| [*r, *g, *b]).collect()
 }
 
 pub(super) fn rows(picture: &Picture) -> impl Iterator<Item = &[u8]> {
