@@ -7,8 +7,8 @@ use ironrdp_connector::credssp::CredsspSequence;
 use ironrdp_connector::sspi::credssp::TsRequest;
 use ironrdp_connector::sspi::generator::GeneratorState;
 use ironrdp_connector::{
-    ClientConnector, ClientConnectorState, ConnectionOutcome, ConnectionResult, ConnectorError, Credentials,
-    Sequence, ServerName,
+    ClientConnector, ClientConnectorState, ConnectionOutcome, ConnectionResult, ConnectorError,
+    ConnectorErrorKind, Credentials, Sequence, ServerName,
 };
 use ironrdp_core::{MonotonicInstant, WriteBuf, decode};
 use ironrdp_pdu::mcs::ConnectResponse;
@@ -44,6 +44,7 @@ pub(super) async fn connect(
         connector: super::config::connector(options, clipboard)?,
         framed: Framed::new(stream),
         requested: None,
+        inner: options.inner,
         began: Instant::now(),
     };
     let connected = handshake.run(options).await;
@@ -67,6 +68,7 @@ struct Handshake {
     framed: Framed,
     /// What the X.224 request asked for.
     requested: Option<SecurityProtocol>,
+    inner: bool,
     began: Instant,
 }
 
@@ -117,7 +119,7 @@ impl Handshake {
                 let waited_for_choice = self.note_request();
                 let stepped = self.connector.step(&message, at, &mut output);
                 if waited_for_choice {
-                    stepped.map_err(|error| choice_failed(&error))?;
+                    stepped.map_err(|error| self.choice_failed(&error))?;
                     return self.framed.write(output.filled()).await;
                 }
                 stepped
@@ -161,6 +163,16 @@ impl Handshake {
                 "the server was not asked for the logins that were asked for: somebody is in between",
             )),
             _ => Ok(()),
+        }
+    }
+
+    /// A server that wants another login than it may have, or a gate that lets nobody in: why is in the session's outcome.
+    fn choice_failed(&self, error: &ConnectorError) -> Error {
+        let plain = error::connector(error, OPERATION);
+        match error.kind() {
+            _ if self.inner => failed(ErrorKind::Closed, "the gate did not let the client in"),
+            ConnectorErrorKind::Reason(_) => failed(ErrorKind::TargetAuthentication, plain.context()),
+            _ => plain,
         }
     }
 
@@ -236,16 +248,5 @@ fn process(
             ErrorKind::Unsupported,
             "the login needs a Kerberos server, and none is configured",
         )),
-    }
-}
-
-/// A server that wants another login than it may have.
-fn choice_failed(error: &ConnectorError) -> Error {
-    let plain = error::connector(error, OPERATION);
-    match error.kind() {
-        ironrdp_connector::ConnectorErrorKind::Reason(_) => {
-            failed(ErrorKind::TargetAuthentication, plain.context())
-        }
-        _ => plain,
     }
 }

@@ -18,6 +18,8 @@ use crate::values::one_of;
 pub(super) struct RdpArguments {
     #[command(flatten)]
     envelope: Envelope,
+    #[command(flatten)]
+    pub(super) credential: PasswordArguments,
     /// The target's port
     #[arg(long, default_value_t = 3389, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
