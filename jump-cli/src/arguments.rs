@@ -6,8 +6,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::command::{
     approvals, audit, broker, click, cp, demo, diff, export, group_policies, groups, items, jumpoint,
-    jumpoints, login, play, policies, proxy, relay, report, roles, screenshot, session_policies, sessions,
-    simulate, site, ssh, ssh_config, teams, tunnel, type_text, up, users, vault, vnc, why,
+    jumpoints, login, play, policies, proxy, rdp, relay, report, roles, screenshot, session_policies,
+    sessions, simulate, site, ssh, ssh_config, teams, tunnel, type_text, up, users, vault, vnc, why,
 };
 use crate::error::EXIT_CODES;
 
@@ -105,6 +105,8 @@ pub(crate) enum Command {
     Tunnel(tunnel::Arguments),
     /// Open a local port for VNC viewers on an item, and start the viewer that is installed
     Vnc(vnc::Arguments),
+    /// Open a local port for RDP clients on an item, and start the client that is installed
+    Rdp(rdp::Arguments),
     /// Take a picture of an item's screen, as PNG
     Screenshot(screenshot::Arguments),
     /// Type a text, or press keys, on an item's screen

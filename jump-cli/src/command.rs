@@ -20,6 +20,7 @@ pub(crate) mod objects;
 pub(crate) mod play;
 pub(crate) mod policies;
 pub(crate) mod proxy;
+pub(crate) mod rdp;
 pub(crate) mod recordings;
 pub(crate) mod relay;
 pub(crate) mod report;
@@ -91,6 +92,7 @@ pub(crate) async fn run(arguments: arguments::Arguments, output: &Output) -> Res
         Command::SshConfig(arguments) => Box::pin(ssh_config::run(context, arguments)).await,
         Command::Tunnel(arguments) => Box::pin(tunnel::run(context, arguments)).await,
         Command::Vnc(arguments) => Box::pin(vnc::run(context, arguments)).await,
+        Command::Rdp(arguments) => Box::pin(rdp::run(context, arguments)).await,
         Command::Screenshot(arguments) => Box::pin(screenshot::run(context, arguments)).await,
         Command::Type(arguments) => Box::pin(type_text::run(context, arguments)).await,
         Command::Click(arguments) => Box::pin(click::run(context, arguments)).await,

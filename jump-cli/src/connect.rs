@@ -6,6 +6,7 @@ use jump_core::ErrorKind;
 use jump_core::model::{Field, Remark};
 use jump_core::protocol::Registry;
 use jump_core::rep::{JumpOptions, Rep};
+use jump_proto_rdp::RdpBackend;
 use jump_proto_ssh::SshBackend;
 use jump_proto_tunnel::TunnelBackend;
 use jump_proto_vnc::VncBackend;
@@ -51,6 +52,7 @@ pub(crate) fn backends() -> Registry {
         .with(Arc::new(SshBackend::new()))
         .with(Arc::new(TunnelBackend::new()))
         .with(Arc::new(VncBackend::new()))
+        .with(Arc::new(RdpBackend::new()))
 }
 
 /// The profile's login.

@@ -211,6 +211,7 @@ fn types() -> Vec<(ItemDetails, Vec<(&'static str, RolePermission)>)> {
             (r#"{"quality":"low"}"#, EditBehavior),
             (r#"{"console":true}"#, EditBehavior),
             (r#"{"ignore_untrusted":true}"#, EditIdentity),
+            (r#"{"require_nla":true}"#, EditIdentity),
             (r#"{"rdp_username":"u"}"#, EditIdentity),
             (r#"{"domain":"CORP"}"#, EditIdentity),
             (

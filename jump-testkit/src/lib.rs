@@ -17,6 +17,7 @@ pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod random_world;
+pub mod rdp;
 pub mod running_site;
 pub mod seeded;
 pub mod sshd;

@@ -49,6 +49,12 @@ impl PasswordArguments {
         let secret = CredentialSecret::Password(password);
         Ok(Some(Credential { username, secret }))
     }
+
+    /// The same where only a user can log in.
+    pub(crate) async fn read_of_user(&self) -> Result<Option<Credential>, Failure> {
+        let credential = self.read().await?;
+        credential.map(of_user).transpose()
+    }
 }
 
 /// A user name, and where its password or private key is read from.
@@ -132,6 +138,7 @@ pub(crate) fn binding(item: &ItemView) -> Result<CredentialBinding, Failure> {
     let port = match &item.details {
         ItemDetails::ShellJump(shell) => shell.port,
         ItemDetails::LocalVnc(vnc) | ItemDetails::RemoteVnc(vnc) => vnc.port,
+        ItemDetails::LocalRdp(rdp) | ItemDetails::RemoteRdp(rdp) => rdp.port,
         _ => return Err(usage("this type of item uses no credential")),
     };
     let target = TargetAddress::new(Hostname::new(&item.hostname)?, port)?;

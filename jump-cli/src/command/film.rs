@@ -41,10 +41,24 @@ pub(crate) fn write(
     out: &mut dyn Write,
     output: &Output,
 ) -> Result<(), Failure> {
-    use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
     use jump_proto_vnc::recording::mp4;
 
-    use super::screen::{clock, tell_ending};
+    let bar = bar(output);
+    let made = mp4(|| recording.reader(), most_per_second, out, &mut |done, all| {
+        shown(&bar, done, all);
+    });
+    bar.finish_and_clear();
+    let made = made?;
+    super::screen::tell_ending(&made.survey, output);
+    let pair = |size: jump_proto_vnc::wire::Size| (size.width.into(), size.height.into());
+    tell_size(pair(made.survey.largest), pair(made.size), output);
+    Ok(())
+}
+
+/// A bar that says how much of a film is written.
+#[cfg(feature = "h264")]
+pub(super) fn bar(output: &Output) -> indicatif::ProgressBar {
+    use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
     let bar = if output.json() {
         ProgressBar::hidden()
@@ -53,23 +67,26 @@ pub(crate) fn write(
     };
     let style = ProgressStyle::with_template("{bar:30} {percent}% of {msg} {eta}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+#[cfg(feature = "h264")]
+pub(super) fn shown(bar: &indicatif::ProgressBar, done: std::time::Duration, all: std::time::Duration) {
     let milliseconds = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let made = mp4(|| recording.reader(), most_per_second, out, &mut |done, all| {
-        if bar.length().is_none() {
-            bar.set_length(milliseconds(all));
-            bar.set_message(clock(all));
-        }
-        bar.set_position(milliseconds(done));
-    });
-    bar.finish_and_clear();
-    let made = made?;
-    tell_ending(&made.survey, output);
-    let (was, is) = (made.survey.largest, made.size);
+    if bar.length().is_none() {
+        bar.set_length(milliseconds(all));
+        bar.set_message(super::screen::clock(all));
+    }
+    bar.set_position(milliseconds(done));
+}
+
+/// Says that a film is smaller than the screen was.
+#[cfg(feature = "h264")]
+pub(super) fn tell_size(was: (u32, u32), is: (u32, u32), output: &Output) {
     if is != was {
         output.complain(&format_args!(
             "jump: the screen had {}x{} pixels, more than a film may have: it was made {}x{}",
-            was.width, was.height, is.width, is.height
+            was.0, was.1, is.0, is.1
         ));
     }
-    Ok(())
 }

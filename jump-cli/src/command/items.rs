@@ -182,6 +182,9 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             let secret = match &kind {
                 Add::Shell(arguments) => arguments.credential.read_of_user().await?,
                 Add::LocalVnc(arguments) | Add::RemoteVnc(arguments) => arguments.credential.read().await?,
+                Add::LocalRdp(arguments) | Add::RemoteRdp(arguments) => {
+                    arguments.credential.read_of_user().await?
+                }
                 _ => None,
             };
             let rep = connect(&context.home).await?;

@@ -16,8 +16,9 @@ use super::Context;
 use crate::error::{Failure, usage};
 use crate::site::SiteFolder;
 
-/// The protocol's key in recordings of a screen.
+/// The protocols' keys in recordings of a screen.
 const VNC: &str = "vnc";
+const RDP: &str = "rdp";
 
 #[derive(Debug, Args)]
 pub(crate) struct RecordingArguments {
@@ -97,7 +98,7 @@ impl Recording {
     pub(crate) fn open(path: PathBuf, key: SealingKey) -> Result<Self, Failure> {
         let reader = read(&path, &key)?;
         let info = reader.info().clone();
-        let screen = info.protocol == VNC;
+        let screen = matches!(info.protocol.as_str(), VNC | RDP);
         if !screen && info.protocol != jump_core::protocol::Backend::protocol(&SshBackend::new()) {
             let message = format!(
                 "a recording of protocol `{}` shows nothing on a screen",
@@ -118,6 +119,11 @@ impl Recording {
             screen,
             watchable,
         })
+    }
+
+    /// Whether it is of a screen by RDP.
+    pub(crate) fn is_rdp(&self) -> bool {
+        self.info.protocol == RDP
     }
 
     /// The records, from the beginning.

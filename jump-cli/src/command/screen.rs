@@ -1,5 +1,7 @@
 //! Recordings of a screen: what `jump play` and `jump export` do with them.
 
+mod rdp;
+
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
@@ -49,12 +51,12 @@ pub(crate) fn export(
     out: &mut dyn Write,
     output: &Output,
 ) -> Result<(), Failure> {
+    if recording.is_rdp() {
+        return rdp::export(recording, wish, out, output);
+    }
     let open = || recording.reader();
     match wish.format {
-        Format::Asciicast => {
-            return Err(usage("a screen has no text that a cast could show")
-                .hint("use --format png, sheet, apng, mp4 or text"));
-        }
+        Format::Asciicast => return Err(no_cast()),
         Format::Png => png(&moment(recording, wish.at, output)?, out)?,
         Format::Sheet => {
             let made = sheet(open, SHEET)?;
@@ -66,6 +68,26 @@ pub(crate) fn export(
         Format::Text => text(recording, wish.input, out)?,
     }
     Ok(())
+}
+
+fn no_cast() -> Failure {
+    usage("a screen has no text that a cast could show").hint("use --format png, sheet, apng, mp4 or text")
+}
+
+fn beyond(last: Duration, at: Duration) -> Failure {
+    usage(format!(
+        "the recording is {} long, so nothing is known of {}",
+        clock(last),
+        clock(at)
+    ))
+}
+
+fn unpainted(at: Option<Duration>) -> Failure {
+    let message = match at {
+        Some(at) => format!("nothing was painted until {}", clock(at)),
+        None => "nothing was painted: there is no picture to show".to_owned(),
+    };
+    Error::new(ErrorKind::NotFound, "export a recording", message).into()
 }
 
 /// What was seen at a moment, with the pointer. The recording is decoded up to there, once.
@@ -81,19 +103,10 @@ fn moment(recording: &Recording, at: Option<Duration>, output: &Output) -> Resul
     if let Some(at) = at.filter(|at| *at > last)
         && player.next_at()?.is_none()
     {
-        let message = format!(
-            "the recording is {} long, so nothing is known of {}",
-            clock(last),
-            clock(at)
-        );
-        return Err(usage(message));
+        return Err(beyond(last, at));
     }
     if !painted {
-        let message = match at {
-            Some(at) => format!("nothing was painted until {}", clock(at)),
-            None => "nothing was painted: there is no picture to show".to_owned(),
-        };
-        return Err(Error::new(ErrorKind::NotFound, "export a recording", message).into());
+        return Err(unpainted(at));
     }
     if at.is_none()
         && let Some(ending) = player.play_to(last, &mut |_, _| {})?
@@ -157,6 +170,9 @@ fn words(event: &ScreenEvent, input: bool) -> Option<String> {
 
 /// Shows an overview in a terminal with colours, and says what there is in any other.
 pub(crate) fn play(recording: &Recording, plain: bool, output: &Output) -> Result<(), Failure> {
+    if recording.is_rdp() {
+        return rdp::play(recording, plain, output);
+    }
     let found = survey(recording.reader()?)?;
     output.say(format_args!(
         "{} long, {} updates, screen of at most {}x{}",
@@ -251,14 +267,20 @@ pub(super) fn tell_ending(found: &Survey, output: &Output) {
 fn warn(ending: Ending, last: Duration, output: &Output) {
     match ending {
         Ending::Clean => {}
-        Ending::Unclean => {
-            output.complain(&"jump: the recording has no end: it was cut off, or is being written")
-        }
-        Ending::Lost { bytes } => output.complain(&format_args!(
-            "jump: {bytes} bytes were lost while recording: what came after {} cannot be shown",
-            clock(last)
-        )),
+        Ending::Unclean => tell_unclean(output),
+        Ending::Lost { bytes } => tell_lost(bytes, last, output),
     }
+}
+
+fn tell_unclean(output: &Output) {
+    output.complain(&"jump: the recording has no end: it was cut off, or is being written");
+}
+
+fn tell_lost(bytes: u64, last: Duration, output: &Output) {
+    output.complain(&format_args!(
+        "jump: {bytes} bytes were lost while recording: what came after {} cannot be shown",
+        clock(last)
+    ));
 }
 
 /// A time since the recording began, as minutes, seconds and milliseconds.

@@ -1,6 +1,6 @@
 //! `jump vnc`: a local port for VNC viewers, and the viewer that is installed.
 
-mod connection;
+pub(super) mod connection;
 mod viewer;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,7 +12,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use jump_core::model::ItemDetails;
 use jump_core::text::Escaped;
 use jump_core::{Error, ErrorKind, Result as JumpResult};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Child;
 use tokio::sync::watch;
 
@@ -25,7 +25,7 @@ use crate::stop::Stop;
 use viewer::Viewer;
 
 /// The most viewers at once; more wait until one has left.
-const VIEWERS: usize = 16;
+pub(super) const VIEWERS: usize = 16;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
 
 /// A port on loopback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Listen(SocketAddr);
+pub(super) struct Listen(SocketAddr);
 
 impl FromStr for Listen {
     type Err = &'static str;
@@ -76,9 +76,9 @@ impl FromStr for Listen {
 }
 
 /// How the connection of a viewer ended.
-struct Ended {
-    from: SocketAddr,
-    how: JumpResult<()>,
+pub(super) struct Ended {
+    pub(super) from: SocketAddr,
+    pub(super) how: JumpResult<()>,
 }
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
@@ -115,7 +115,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
                 let (rep, stopped, id, options) = (rep.clone(), stopped.clone(), &id, &options);
                 sessions.push(async move {
                     let started = |session: &str| tell_start(&output, from, session);
-                    let how = connection::serve(rep, id, options, local, stopped, started).await;
+                    let how = connection::serve(rep, id, options, local, stopped, started, tell_why).await;
                     Ended { from, how }
                 });
             }
@@ -145,7 +145,12 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     Ok(())
 }
 
-async fn listen(at: Listen) -> Result<(TcpListener, SocketAddr), Failure> {
+/// A viewer that does not want to know is gone.
+async fn tell_why(local: TcpStream, why: &Error) {
+    let _ = connection::refuse(local, why).await;
+}
+
+pub(super) async fn listen(at: Listen) -> Result<(TcpListener, SocketAddr), Failure> {
     let listener = TcpListener::bind(at.0).await;
     let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (address, listener) = bound.map_err(|error| {
@@ -156,21 +161,21 @@ async fn listen(at: Listen) -> Result<(TcpListener, SocketAddr), Failure> {
 }
 
 /// Waits until the viewer that was started is gone; for ever if there is none. Cancel-safe.
-async fn exited(viewer: &mut Option<Child>) -> Option<ExitStatus> {
+pub(super) async fn exited(viewer: &mut Option<Child>) -> Option<ExitStatus> {
     match viewer {
         Some(viewer) => viewer.wait().await.ok(),
         None => std::future::pending().await,
     }
 }
 
-fn not_shown(status: ExitStatus) -> Failure {
+pub(super) fn not_shown(status: ExitStatus) -> Failure {
     let message = format!("it ended before it connected ({status})");
     Failure::from(Error::new(ErrorKind::Unavailable, "start the viewer", message))
         .hint("name another with --viewer, or connect one of your own: --no-viewer")
 }
 
 /// A reader of ours that is gone is noticed at the next line.
-fn tell_start(output: &Output, from: SocketAddr, session: &str) {
+pub(super) fn tell_start(output: &Output, from: SocketAddr, session: &str) {
     let _ = output.say(format_args!("A viewer is connected: session {session}."));
     let _ = output.value(&serde_json::json!({ "opened": { "from": from, "session": session } }));
 }
@@ -179,7 +184,7 @@ fn tell_start(output: &Output, from: SocketAddr, session: &str) {
 ///
 /// # Errors
 /// What went wrong, if no other viewer is connected: the next one would meet the same.
-fn tell_end(output: &Output, ended: Ended, others: bool) -> Result<(), Failure> {
+pub(super) fn tell_end(output: &Output, ended: Ended, others: bool) -> Result<(), Failure> {
     let Ended { from, how } = ended;
     match how {
         Ok(()) => {

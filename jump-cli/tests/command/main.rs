@@ -22,6 +22,7 @@ mod outside;
 mod play;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod rdp;
 mod reports;
 mod retention;
 mod screens;

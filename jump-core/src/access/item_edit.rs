@@ -191,6 +191,7 @@ fn rdp(before: &Rdp, after: &Rdp) -> Changed {
         quality,
         console,
         ignore_untrusted,
+        require_nla,
         rdp_username,
         domain,
         secure_app,
@@ -201,6 +202,7 @@ fn rdp(before: &Rdp, after: &Rdp) -> Changed {
         // A RemoteApp keeps a rep away from the desktop: what is started is a part of what is reached.
         identity: *port != after.port
             || *ignore_untrusted != after.ignore_untrusted
+            || *require_nla != after.require_nla
             || *rdp_username != after.rdp_username
             || *domain != after.domain
             || *secure_app != after.secure_app

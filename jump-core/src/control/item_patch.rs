@@ -101,6 +101,9 @@ pub struct DetailsPatch {
     /// RDP: whether a certificate that cannot be verified is accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ignore_untrusted: Option<bool>,
+    /// RDP: whether the target has to authenticate the login first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub require_nla: Option<bool>,
     /// RDP's user name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rdp_username: Option<Field>,
@@ -224,6 +227,7 @@ impl DetailsPatch {
         set(&mut rdp.quality, &mut self.quality);
         set(&mut rdp.console, &mut self.console);
         set(&mut rdp.ignore_untrusted, &mut self.ignore_untrusted);
+        set(&mut rdp.require_nla, &mut self.require_nla);
         set(&mut rdp.rdp_username, &mut self.rdp_username);
         set(&mut rdp.domain, &mut self.domain);
         set(&mut rdp.secure_app, &mut self.secure_app);

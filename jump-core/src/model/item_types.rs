@@ -64,8 +64,12 @@ pub struct Rdp {
     pub quality: RdpQuality,
     /// The console session, not a new one.
     pub console: bool,
-    /// Whether a certificate that cannot be verified is accepted; off by default.
+    /// With none pinned: whether the first certificate that is seen, which nobody verifies, is accepted and pinned; off by
+    /// default.
     pub ignore_untrusted: bool,
+    /// Whether the target has to authenticate the login before it shows anything (NLA: CredSSP, MS-CSSP); off by default.
+    #[serde(skip_serializing_if = "is_default")]
+    pub require_nla: bool,
     /// The user name where no credential is injected, at most 128 characters.
     pub rdp_username: Field,
     /// The domain, at most 64 characters.
@@ -86,6 +90,7 @@ impl Default for Rdp {
             quality: RdpQuality::default(),
             console: false,
             ignore_untrusted: false,
+            require_nla: false,
             rdp_username: Field::default(),
             domain: Field::default(),
             secure_app: SecureApp::None,
@@ -108,6 +113,14 @@ impl Rdp {
             return Err(wrong("remote_app_name is 1 to 512 characters"));
         }
         certificates(&self.pinned_certificates)
+    }
+
+    /// Pins a certificate that was seen first.
+    ///
+    /// # Errors
+    /// As for [`Vnc::pin`].
+    pub(super) fn pin(&mut self, sha256: &Field) -> Result<()> {
+        pin(&mut self.pinned_certificates, self.ignore_untrusted, sha256)
     }
 }
 
@@ -219,24 +232,31 @@ impl Vnc {
     /// [`ErrorKind::HostKey`] if another one is pinned or none is to be accepted by itself; [`ErrorKind::InvalidArgument`]
     /// if it is no fingerprint.
     pub(super) fn pin(&mut self, sha256: &Field) -> Result<()> {
-        certificates(std::slice::from_ref(sha256))?;
-        if self
-            .pinned_certificates
-            .iter()
-            .any(|pin| pin.as_str().eq_ignore_ascii_case(sha256.as_str()))
-        {
-            return Ok(());
-        }
-        if !self.pinned_certificates.is_empty() || !self.trust_first_certificate {
-            return Err(Error::new(
-                ErrorKind::HostKey,
-                "pin a certificate",
-                "the item does not accept a new certificate",
-            ));
-        }
-        self.pinned_certificates.push(sha256.clone());
-        Ok(())
+        pin(
+            &mut self.pinned_certificates,
+            self.trust_first_certificate,
+            sha256,
+        )
     }
+}
+
+fn pin(pinned: &mut Vec<Field>, accepts_first: bool, sha256: &Field) -> Result<()> {
+    certificates(std::slice::from_ref(sha256))?;
+    if pinned
+        .iter()
+        .any(|pin| pin.as_str().eq_ignore_ascii_case(sha256.as_str()))
+    {
+        return Ok(());
+    }
+    if !pinned.is_empty() || !accepts_first {
+        return Err(Error::new(
+            ErrorKind::HostKey,
+            "pin a certificate",
+            "the item does not accept a new certificate",
+        ));
+    }
+    pinned.push(sha256.clone());
+    Ok(())
 }
 
 fn certificates(pinned: &[Field]) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, JumpointId, SessionId, UserId};
 use crate::keys::{PublicKey, Signature, SigningKey, base64_bytes};
 use crate::model::{
-    CertificatePolicy, CommandFilter, HostKeyPolicy, ItemDetails, JumpItem, PathLimits, TargetAddress,
+    CertificatePolicy, CommandFilter, Field, HostKeyPolicy, ItemDetails, JumpItem, PathLimits, TargetAddress,
 };
 use crate::time::{SignedDuration, Timestamp};
 
@@ -37,9 +37,28 @@ pub struct GrantTarget {
     /// Seconds between keep-alive packets to the target; 0 is off.
     #[serde(default)]
     pub keep_alive_seconds: u16,
-    /// The certificates or keys that a VNC target may show, and its weakest login.
+    /// The certificates or keys that a VNC or RDP target may show, and a VNC target's weakest login.
     #[serde(default, skip_serializing_if = "CertificatePolicy::is_default")]
     pub certificates: CertificatePolicy,
+    /// How an RDP target is logged in to.
+    #[serde(default, skip_serializing_if = "RdpLogin::is_default")]
+    pub rdp: RdpLogin,
+}
+
+/// How an RDP target is logged in to, in a grant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RdpLogin {
+    /// The domain; empty if the user's name says it, or there is none.
+    pub domain: Field,
+    /// Whether the target has to authenticate the login before it shows anything.
+    pub require_nla: bool,
+}
+
+impl RdpLogin {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What was granted. A `Grant` in hand was made from an allowed decision, or came from a checked [`SignedGrant`].
@@ -106,7 +125,19 @@ impl Grant {
                 trust_first_use: vnc.trust_first_certificate,
                 minimum_security: vnc.minimum_security,
             },
+            ItemDetails::LocalRdp(rdp) | ItemDetails::RemoteRdp(rdp) => CertificatePolicy {
+                pinned: rdp.pinned_certificates.clone(),
+                trust_first_use: rdp.ignore_untrusted,
+                ..CertificatePolicy::default()
+            },
             _ => CertificatePolicy::default(),
+        };
+        let rdp = match &item.details {
+            ItemDetails::LocalRdp(rdp) | ItemDetails::RemoteRdp(rdp) => RdpLogin {
+                domain: rdp.domain.clone(),
+                require_nla: rdp.require_nla,
+            },
+            _ => RdpLogin::default(),
         };
         let obligations = allowed.obligations();
         Ok(Self {
@@ -123,6 +154,7 @@ impl Grant {
                 host_key,
                 keep_alive_seconds,
                 certificates,
+                rdp,
             },
             permissions: obligations.permissions,
             commands: obligations.commands.clone(),

@@ -11,6 +11,6 @@ mod permissions;
 pub use credential::{Credential, CredentialBinding, CredentialSecret, SealedCredential};
 pub use end::{EndReason, Stop, StopHandle};
 pub(crate) use grant::{CLOCK_LEEWAY, UsedGrants};
-pub use grant::{Grant, GrantId, GrantTarget, SignedGrant};
+pub use grant::{Grant, GrantId, GrantTarget, RdpLogin, SignedGrant};
 pub(crate) use permissions::PermissionBits;
 pub use permissions::{RecordingMode, SessionPermission, SessionPermissions};

@@ -182,6 +182,7 @@ fn details() -> Vec<ItemDetails> {
         quality: RdpQuality::Lossless,
         console: true,
         ignore_untrusted: true,
+        require_nla: false,
         rdp_username: Field::new(long(128)).unwrap(),
         domain: Field::new(long(64)).unwrap(),
         secure_app: SecureApp::RemoteApp {

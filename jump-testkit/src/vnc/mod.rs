@@ -25,6 +25,7 @@ mod wayvnc;
 mod xwd;
 
 pub use makes::{QemuLogin, X11vncLogin};
+pub(crate) use screen::output;
 pub use screen::{Picture, Shown};
 pub use wayvnc::WayvncLogin;
 
@@ -167,7 +168,7 @@ impl Drop for VncServer {
 }
 
 /// The display that an X server says it has taken, on a line of its own.
-async fn display_of(process: &mut Process) -> Result<u32> {
+pub(crate) async fn display_of(process: &mut Process) -> Result<u32> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         let said = process.output();
@@ -182,7 +183,7 @@ async fn display_of(process: &mut Process) -> Result<u32> {
     Err(Error::new(ErrorKind::Unavailable, "start an X server", message))
 }
 
-async fn listens(address: SocketAddr, process: &mut Process) -> bool {
+pub(crate) async fn listens(address: SocketAddr, process: &mut Process) -> bool {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if process.wait(Duration::from_millis(5)).await.is_ok() {

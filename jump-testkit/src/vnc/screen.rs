@@ -91,6 +91,16 @@ impl Picture {
         (picture.pixels.len() == width * height).then_some(picture)
     }
 
+    /// Reads what `xwd` wrote; `None` if that is no picture of a known kind.
+    pub(crate) fn from_xwd(dump: &[u8]) -> Option<Self> {
+        xwd::read(dump)
+    }
+
+    /// As `xwud` shows it on a screen as deep as that of which `dump` is.
+    pub(crate) fn to_xwd(&self, dump: &[u8]) -> Vec<u8> {
+        xwd::write(self, xwd::depth(dump).unwrap_or(24))
+    }
+
     fn to_ppm(&self) -> Vec<u8> {
         let mut bytes = format!("P6\n{} {}\n255\n", self.width, self.height).into_bytes();
         bytes.extend(
@@ -151,7 +161,7 @@ impl VncServer {
     pub async fn show(&self, picture: &Picture) -> Result<(Shown, Picture)> {
         let process = match &self.shows {
             Shows::Display => {
-                let file = self.file("picture.xwd", &xwd::write(picture))?;
+                let file = self.file("picture.xwd", &xwd::write(picture, 24))?;
                 self.start("xwud", &["-geometry", "+0+0", "-in", &file.display().to_string()])?
             }
             Shows::Wayland(_) => {
@@ -246,7 +256,7 @@ impl VncServer {
 }
 
 /// Runs a program to its end; what it wrote.
-pub(super) async fn output(mut run: Command) -> Result<Vec<u8>> {
+pub(crate) async fn output(mut run: Command) -> Result<Vec<u8>> {
     let output = run
         .output()
         .await
@@ -266,7 +276,7 @@ mod tests {
     fn a_picture_written_is_the_one_that_is_read() {
         let picture = Picture::of_all_kinds(133, 71);
         assert_eq!(Picture::from_ppm(&picture.to_ppm()), Some(picture.clone()));
-        assert_eq!(xwd::read(&xwd::write(&picture)), Some(picture));
+        assert_eq!(xwd::read(&xwd::write(&picture, 24)), Some(picture));
         assert_eq!(Picture::from_ppm(b"P6\n2 1\n255\nabc"), None);
         assert_eq!(xwd::read(b"no dump"), None);
     }

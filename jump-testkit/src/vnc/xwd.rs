@@ -61,15 +61,20 @@ fn colour(map: &[[u8; 12]], pixel: usize) -> Option<[u8; 3]> {
     Some(channels.map(|channel| scaled(u16::from_be_bytes(channel).into(), 65535)))
 }
 
-/// A dump of a true-colour picture of depth 24, for `xwud` to show.
-pub(super) fn write(picture: &Picture) -> Vec<u8> {
+/// The depth of a dump, in bits; `None` if this is none.
+pub(super) fn depth(bytes: &[u8]) -> Option<usize> {
+    Some(number(bytes.get(12..)?.first_chunk()?))
+}
+
+/// A dump of a true-colour picture of depth 24 or 32, for `xwud` to show on a screen of that depth.
+pub(super) fn write(picture: &Picture, depth: usize) -> Vec<u8> {
     let name = b"jump\0";
     let (width, height) = (picture.width, picture.height);
     let fields = [
         100 + name.len(),
         7,
         2,
-        24,
+        depth,
         width,
         height,
         0,
@@ -101,7 +106,7 @@ pub(super) fn write(picture: &Picture) -> Vec<u8> {
         picture
             .pixels
             .iter()
-            .flat_map(|[red, green, blue, _]| [*blue, *green, *red, 0]),
+            .flat_map(|[red, green, blue, _]| [*blue, *green, *red, 255]),
     );
     bytes
 }

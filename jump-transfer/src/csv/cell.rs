@@ -257,6 +257,7 @@ fn rdp_cell(rdp: &Rdp, column: Column) -> String {
         Column::Quality => word(&rdp.quality),
         Column::Console => rdp.console.to_string(),
         Column::IgnoreUntrusted => rdp.ignore_untrusted.to_string(),
+        Column::RequireNla => rdp.require_nla.to_string(),
         Column::RdpUsername => rdp.rdp_username.to_string(),
         Column::Domain => rdp.domain.to_string(),
         Column::SecureAppType => if app.is_some() { "remote_app" } else { "none" }.to_owned(),
@@ -478,6 +479,7 @@ fn set_rdp(rdp: &mut Rdp, column: Column, text: &str) -> Result<(), String> {
         }
         Column::Console => rdp.console = switch(text)?,
         Column::IgnoreUntrusted => rdp.ignore_untrusted = switch(text)?,
+        Column::RequireNla => rdp.require_nla = switch(text)?,
         Column::RdpUsername => rdp.rdp_username = field(text)?,
         Column::Domain => rdp.domain = field(text)?,
         Column::SecureAppType => match (text, &rdp.secure_app) {

@@ -58,6 +58,7 @@ columns! {
     Quality = "quality", "`low`, `performance`, `performance_quality`, `quality`, `best_performance` (default) or `lossless`";
     Console = "console", "the console session, not a new one: `true` or `false` (default)";
     IgnoreUntrusted = "ignore_untrusted", "whether a certificate that cannot be verified is accepted: `true` or `false` (default)";
+    RequireNla = "require_nla", "whether the target has to authenticate the login first (NLA): `true` or `false` (default)";
     RdpUsername = "rdp_username", "the user name where no credential is injected, 0 to 128 characters";
     Domain = "domain", "0 to 64 characters";
     SecureAppType = "secure_app_type", "`none` (default) or `remote_app`";
@@ -136,6 +137,7 @@ pub fn columns(method: JumpMethod) -> Vec<Column> {
             Column::Quality,
             Column::Console,
             Column::IgnoreUntrusted,
+            Column::RequireNla,
             Column::RdpUsername,
             Column::Domain,
             Column::SecureAppType,

@@ -187,6 +187,9 @@ pub struct Rdp {
     /// Whether a certificate that cannot be verified is accepted.
     #[serde(skip_serializing_if = "is_default")]
     pub ignore_untrusted: bool,
+    /// Whether the target has to authenticate the login first (NLA).
+    #[serde(skip_serializing_if = "is_default")]
+    pub require_nla: bool,
     /// The user name where no credential is injected.
     #[serde(skip_serializing_if = "is_default")]
     pub rdp_username: Field,
@@ -208,6 +211,7 @@ impl Default for Rdp {
             quality: RdpQuality::default(),
             console: false,
             ignore_untrusted: false,
+            require_nla: false,
             rdp_username: Field::default(),
             domain: Field::default(),
             secure_app: SecureApp::None,

@@ -101,6 +101,9 @@ pub(super) struct Fields {
     /// Whether a certificate that cannot be verified is accepted
     #[arg(long, value_name = "YES|NO", value_parser = yes_or_no(), help_heading = "RDP")]
     ignore_untrusted: Option<bool>,
+    /// Whether the target has to authenticate the login first (NLA)
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no(), help_heading = "RDP")]
+    require_nla: Option<bool>,
     /// The user name where no credential is injected
     #[arg(long, value_name = "NAME", help_heading = "RDP")]
     rdp_username: Option<Field>,
@@ -194,6 +197,7 @@ impl Fields {
             quality: self.quality,
             console: self.console,
             ignore_untrusted: self.ignore_untrusted,
+            require_nla: self.require_nla,
             rdp_username: self.rdp_username,
             domain: self.domain,
             secure_app,

@@ -18,6 +18,8 @@ use crate::values::one_of;
 pub(super) struct RdpArguments {
     #[command(flatten)]
     envelope: Envelope,
+    #[command(flatten)]
+    pub(super) credential: PasswordArguments,
     /// The target's port
     #[arg(long, default_value_t = 3389, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
@@ -30,6 +32,9 @@ pub(super) struct RdpArguments {
     /// Accept a certificate that cannot be verified
     #[arg(long)]
     ignore_untrusted: bool,
+    /// Log in only to a target that authenticates the login first (NLA)
+    #[arg(long)]
+    require_nla: bool,
     /// The user name where no credential is injected
     #[arg(long, value_name = "NAME")]
     rdp_username: Option<Field>,
@@ -61,6 +66,7 @@ impl RdpArguments {
             quality: self.quality,
             console: self.console,
             ignore_untrusted: self.ignore_untrusted,
+            require_nla: self.require_nla,
             rdp_username: self.rdp_username.clone().unwrap_or_default(),
             domain: self.domain.clone().unwrap_or_default(),
             secure_app,

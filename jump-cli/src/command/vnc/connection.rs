@@ -26,17 +26,19 @@ const REFUSAL: Duration = Duration::from_secs(5);
 /// What a viewer says before it can be told why: its version, and at most a choice (RFC 6143 §7.1.1, §7.1.2).
 const FIRST_WORDS: usize = 64;
 
-/// Serves a viewer until it leaves, the session ends or `stopping` says so. `started` is told of the session.
+/// Serves a viewer until it leaves, the session ends or `stopping` says so. `started` is told of the session, `refuse` tells the
+/// viewer in its own protocol why there is none.
 ///
 /// # Errors
 /// Why there was no session, or what ended it, if that was not the viewer.
-pub(super) async fn serve(
+pub(in crate::command) async fn serve(
     rep: Rep,
     item: &str,
     options: &JumpOptions,
-    mut local: TcpStream,
+    local: TcpStream,
     mut stopping: watch::Receiver<bool>,
     started: impl FnOnce(&str),
+    refuse: impl AsyncFnOnce(TcpStream, &Error),
 ) -> Result<()> {
     // Latency only: a viewer is served without it, too.
     let _ = local.set_nodelay(true);
@@ -49,7 +51,7 @@ pub(super) async fn serve(
         Ok(opened) => opened,
         Err(error) => {
             // A viewer that does not want to know is gone.
-            let _ = tokio::time::timeout(REFUSAL, refuse(&mut local, &error)).await;
+            let _ = tokio::time::timeout(REFUSAL, refuse(local, &error)).await;
             return Err(error);
         }
     };
@@ -71,7 +73,7 @@ pub(super) async fn serve(
 }
 
 /// Says in the viewer's own protocol why there is no session, so that it can show it.
-async fn refuse(local: &mut TcpStream, why: &Error) -> io::Result<()> {
+pub(super) async fn refuse(mut local: TcpStream, why: &Error) -> io::Result<()> {
     let mut handshake = ServerHandshake::new(ServerLogin::Refuse(sentence(why)));
     let mut received = Vec::new();
     loop {

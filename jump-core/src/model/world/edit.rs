@@ -633,13 +633,16 @@ impl World {
     fn pin_certificate(&mut self, id: ItemId, sha256: &Field) -> Result<()> {
         let entry = self.items.get_mut(id).ok_or_else(|| missing("item", id))?;
         let mut item = JumpItem::clone(&entry.item);
-        let (ItemDetails::LocalVnc(vnc) | ItemDetails::RemoteVnc(vnc)) = &mut item.details else {
-            return Err(wrong(
-                ErrorKind::InvalidArgument,
-                format!("item {id} pins no certificate by itself"),
-            ));
-        };
-        vnc.pin(sha256)?;
+        match &mut item.details {
+            ItemDetails::LocalVnc(vnc) | ItemDetails::RemoteVnc(vnc) => vnc.pin(sha256)?,
+            ItemDetails::LocalRdp(rdp) | ItemDetails::RemoteRdp(rdp) => rdp.pin(sha256)?,
+            _ => {
+                return Err(wrong(
+                    ErrorKind::InvalidArgument,
+                    format!("item {id} pins no certificate by itself"),
+                ));
+            }
+        }
         *entry = ItemEntry::new(Arc::new(item));
         Ok(())
     }

@@ -1,0 +1,155 @@
+//! `jump rdp`: a local port for RDP clients, and the client that is installed.
+
+mod viewer;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use jump_core::model::ItemDetails;
+use jump_core::text::Escaped;
+use jump_core::{Error, ErrorKind};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::Context;
+use super::vnc::connection;
+use super::vnc::{Ended, Listen, VIEWERS, exited, listen, not_shown, tell_end, tell_start};
+use crate::connect::{SessionArguments, connect};
+use crate::error::{Failure, usage};
+use crate::screen::screen_item;
+use crate::stop::Stop;
+use viewer::Viewer;
+
+const EXAMPLES: &str = "\
+Examples:
+  jump rdp server                            starts the client that is installed
+  jump rdp server --viewer remmina
+  jump rdp server --no-viewer --listen 3390 --file server.rdp
+                                             then open server.rdp, or: xfreerdp /v:127.0.0.1:3390
+
+A client needs no password; one that insists on a login before it shows anything takes `jump` with the password `jump`.
+Each connection to the port is a session of its own, opened when a client connects. Everybody who can use this
+machine's loopback can connect while the command runs.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The item's name, GROUP/NAME or id
+    item: String,
+    #[command(flatten)]
+    session: SessionArguments,
+    /// Where to listen for clients, on loopback; port 0 is any free port
+    #[arg(long, value_name = "[ADDR:]PORT", default_value = "0")]
+    listen: Listen,
+    /// The client to start, by its name or path [default: the first that is installed]
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "no_viewer")]
+    viewer: Option<Viewer>,
+    /// Start no client: connect one of your own
+    #[arg(long)]
+    no_viewer: bool,
+    /// Write a connection file for other clients, such as that of Windows
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
+    let output = *context.output;
+    let rep = connect(&context.home).await?;
+    let item = screen_item(&rep, &arguments.item).await?;
+    if !matches!(item.details, ItemDetails::LocalRdp(_) | ItemDetails::RemoteRdp(_)) {
+        return Err(usage("this item speaks no RDP"));
+    }
+    let (id, options) = (item.id.to_string(), arguments.session.options());
+    let mut stop = Stop::listen()?;
+    let (listener, address) = listen(arguments.listen).await?;
+    if let Some(path) = &arguments.file {
+        std::fs::write(path, connection_file(address)).map_err(|error| {
+            let message = path.display().to_string();
+            Error::new(ErrorKind::Storage, "write the connection file", message).with_source(error)
+        })?;
+    }
+    output.say(format_args!("{address} leads to {}", Escaped(&item.name)))?;
+    output.value(&serde_json::json!({ "listening": address, "item": item.name }))?;
+    let mut viewer = match &arguments.viewer {
+        Some(viewer) => Some(viewer.start(address)?),
+        None if arguments.no_viewer => None,
+        None => viewer::start_any(address),
+    };
+    let starts = viewer.is_some();
+    if !starts {
+        output.say("Connect an RDP client to it; it needs no password. Ctrl-C ends it.")?;
+    }
+
+    let (stopping, stopped) = watch::channel(false);
+    let mut sessions = FuturesUnordered::new();
+    let mut seen = false;
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if sessions.len() < VIEWERS => {
+                // A client that is gone already needs nothing.
+                let Ok((local, from)) = accepted else { continue };
+                seen = true;
+                let (rep, stopped, id, options) = (rep.clone(), stopped.clone(), &id, &options);
+                sessions.push(async move {
+                    let started = |session: &str| tell_start(&output, from, session);
+                    let how = connection::serve(rep, id, options, local, stopped, started, refuse).await;
+                    Ended { from, how }
+                });
+            }
+            Some(ended) = sessions.next() => {
+                let others = !sessions.is_empty();
+                tell_end(&output, ended, others)?;
+                if starts && viewer.is_none() && !others {
+                    return Ok(());
+                }
+            }
+            status = exited(&mut viewer) => {
+                viewer = None;
+                match status {
+                    Some(status) if !seen && !status.success() => return Err(not_shown(status)),
+                    // A client of which one runs already hands over to that one and is done.
+                    _ if !seen => {}
+                    _ if sessions.is_empty() => return Ok(()),
+                    _ => {}
+                }
+            }
+            () = stop.told() => break,
+        }
+    }
+    // Every session is closed in order; what they end with is Ctrl-C.
+    let _ = stopping.send(true);
+    while sessions.next().await.is_some() {}
+    Ok(())
+}
+
+/// RDP has no words for why there is no session: the client hears that there is none, and the user reads why here.
+async fn refuse(local: TcpStream, _: &Error) {
+    jump_proto_rdp::gate::refuse(Box::new(local)).await;
+}
+
+/// What clients read that open a file (the settings are those of Windows' own client).
+fn connection_file(address: SocketAddr) -> String {
+    format!(
+        "full address:s:{address}\r\n\
+         username:s:rep\r\n\
+         authentication level:i:0\r\n\
+         enablecredsspsupport:i:0\r\n\
+         prompt for credentials:i:0\r\n\
+         negotiate security layer:i:1\r\n\
+         autoreconnection enabled:i:0\r\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_connection_file_leads_to_the_port_and_holds_no_password() {
+        let file = connection_file("127.0.0.1:3390".parse().unwrap());
+        assert!(file.starts_with("full address:s:127.0.0.1:3390\r\n"));
+        assert!(file.ends_with("\r\n") && !file.contains("password"));
+    }
+}

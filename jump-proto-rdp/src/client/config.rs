@@ -1,0 +1,139 @@
+//! What the client tells a server about itself (MS-RDPBCGR §2.2.1.3, §2.2.1.11, §2.2.7).
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use ironrdp_cliprdr::CliprdrClient;
+use ironrdp_connector::{BitmapConfig, ClientConnector, Config, Credentials, DesktopSize};
+use ironrdp_displaycontrol::client::DisplayControlClient;
+use ironrdp_dvc::DrdynvcClient;
+use ironrdp_egfx::client::{GraphicsPipelineClient, GraphicsPipelineHandler};
+use ironrdp_egfx::pdu::{CapabilitiesV8Flags, CapabilitiesV81Flags, CapabilitySet};
+use ironrdp_pdu::gcc::{ConnectionType, KeyboardType};
+use ironrdp_pdu::nego::NegoRequestData;
+use ironrdp_pdu::rdp::capability_sets::{MajorPlatformType, RailSupportLevel, client_codecs_capabilities};
+use ironrdp_pdu::rdp::client_info::{PerformanceFlags, TimezoneInfo};
+use jump_core::{Error, ErrorKind, Result};
+
+use super::clipboard::Backend;
+use super::options::{RdpClientOptions, RdpSecurity};
+use crate::inner;
+
+/// A build from which on servers tell a client that its screen has another size; xrdp wants more than 419.
+const BUILD: u32 = 18363;
+/// US English (MS-RDPBCGR §2.2.1.3.2, `keyboardLayout`): what keys type is known for this one.
+const US_KEYBOARD: u32 = 0x409;
+
+/// What the graphics pipeline may send (MS-RDPEGFX §2.2.3): everything but H.264.
+struct Graphics;
+
+impl GraphicsPipelineHandler for Graphics {
+    fn capabilities(&self) -> Vec<CapabilitySet> {
+        vec![
+            CapabilitySet::V8_1 {
+                flags: CapabilitiesV81Flags::SMALL_CACHE,
+            },
+            CapabilitySet::V8 {
+                flags: CapabilitiesV8Flags::SMALL_CACHE,
+            },
+        ]
+    }
+}
+
+/// The connection sequence with all of its channels. The clipboard's is there if one of its directions is permitted.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`] for a size that no screen has.
+pub(super) fn connector(options: &RdpClientOptions, clipboard: Backend) -> Result<ClientConnector> {
+    let dynamic = DrdynvcClient::new().with_dynamic_channel(DisplayControlClient::new(|_| Ok(Vec::new())));
+    let dynamic = if options.lossless {
+        dynamic
+    } else {
+        dynamic.with_dynamic_channel(GraphicsPipelineClient::new(Box::new(Graphics), None))
+    };
+    // Servers are told nobody's address.
+    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let connector = ClientConnector::new(config(options)?, nowhere).with_static_channel(dynamic);
+    let permissions = options.permissions;
+    Ok(
+        if permissions.clipboard_to_target || permissions.clipboard_from_target {
+            connector.with_static_channel(CliprdrClient::new(Box::new(clipboard)))
+        } else {
+            connector
+        },
+    )
+}
+
+fn config(options: &RdpClientOptions) -> Result<Config> {
+    let wrong = |message: String| Error::new(ErrorKind::InvalidArgument, super::OPERATION, message);
+    let (width, height) = options.size;
+    if !(200..=8192).contains(&width) || !(200..=8192).contains(&height) {
+        return Err(wrong("a screen has 200 to 8192 pixels either way".to_owned()));
+    }
+    let codecs = if options.lossless {
+        "remotefx:off"
+    } else {
+        "remotefx:on"
+    };
+    let (username, password, domain) = match &options.login {
+        Some(login) => (
+            login.user.clone(),
+            login.password.expose().clone(),
+            Some(login.domain.clone()).filter(|domain| !domain.is_empty()),
+        ),
+        None => (String::new(), String::new(), None),
+    };
+    Ok(Config {
+        desktop_size: DesktopSize { width, height },
+        monitor_layout: None,
+        desktop_scale_factor: 0,
+        desktop_physical_size: None,
+        desktop_orientation: None,
+        device_scale_factor: None,
+        monitor_extended_layout: None,
+        relative_mouse_input: false,
+        enable_tls: options.inner || options.security != RdpSecurity::Nla,
+        enable_credssp: !options.inner && options.security != RdpSecurity::Tls,
+        enable_standard_rdp_security: false,
+        credentials: Credentials::UsernamePassword { username, password },
+        domain,
+        client_build: BUILD,
+        client_name: "jump".to_owned(),
+        keyboard_type: KeyboardType::IBM_ENHANCED,
+        keyboard_subtype: 0,
+        keyboard_functional_keys_count: 12,
+        keyboard_layout: US_KEYBOARD,
+        connection_type: ConnectionType::Lan,
+        ime_file_name: String::new(),
+        bitmap: Some(BitmapConfig {
+            lossy_compression: !options.lossless,
+            color_depth: 32,
+            codecs: client_codecs_capabilities(&[codecs]).map_err(wrong)?,
+        }),
+        dig_product_id: String::new(),
+        client_dir: String::new(),
+        alternate_shell: String::new(),
+        work_dir: String::new(),
+        remote_application_mode: false,
+        rail_support_level: RailSupportLevel::empty(),
+        platform: MajorPlatformType::UNSPECIFIED,
+        hardware_id: None,
+        // Who logs in is told within TLS only: the cookie before it can be read by anybody.
+        request_data: Some(NegoRequestData::cookie(if options.inner {
+            inner::COOKIE.to_owned()
+        } else {
+            "jump".to_owned()
+        })),
+        autologon: true,
+        enable_audio_playback: false,
+        enable_audio_capture: false,
+        performance_flags: PerformanceFlags::default(),
+        license_cache: None,
+        timezone_info: TimezoneInfo::default(),
+        // What is compressed may be a bomb.
+        compression_type: None,
+        enable_server_pointer: true,
+        pointer_software_rendering: false,
+        multitransport_flags: None,
+        support_dyn_vc_gfx_protocol: !options.lossless,
+    })
+}

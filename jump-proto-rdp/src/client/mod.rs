@@ -1,0 +1,261 @@
+//! A viewer without a window: connects to an RDP server, or to a gate, and gives a [`ScreenSession`].
+//!
+//! IronRDP speaks the protocol; one task owns the stream, decodes, and copies what changed into a picture that callers share
+//! without copying. Of everything that happens it keeps only the newest, so that a slow reader costs no memory. What callers
+//! send waits in a queue of 64 KiB; who sends more waits, too.
+//!
+//! Painting waits while a frame is held, and a frame that is asked for waits while painting does: let one go before asking for
+//! the next, or for a screenshot.
+//!
+//! Pictures come as bitmaps, RemoteFX or by the graphics pipeline (MS-RDPEGFX) without H.264. A server that sends its clients
+//! elsewhere is not followed.
+
+mod budget;
+mod clipboard;
+mod config;
+mod coverage;
+mod cursor;
+mod damage;
+mod events;
+mod framed;
+mod handshake;
+mod input;
+mod keys;
+mod options;
+mod outbox;
+mod pace;
+mod picture;
+mod receive;
+mod session;
+mod shared;
+mod size;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use ironrdp_core::encode_vec;
+use ironrdp_dvc::DrdynvcClient;
+use ironrdp_graphics::image_processing::PixelFormat;
+use ironrdp_pdu::mcs::{DisconnectProviderUltimatum, DisconnectReason};
+use ironrdp_pdu::x224::X224;
+use ironrdp_session::ActiveStageBuilder;
+use ironrdp_session::image::DecodedImage;
+use jump_core::protocol::{ConnectOptions, ScreenSession, Session};
+use jump_core::stream::BoxStream;
+use jump_core::{Error, ErrorKind, Result};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::Mutex;
+
+use self::budget::Budget;
+use self::clipboard::{Backend, Clipboard};
+use self::handshake::Connected;
+use self::input::Channel;
+pub use self::options::{RdpClientOptions, RdpLogin, RdpSecurity};
+use self::pace::ResizePace;
+use self::picture::Picture;
+use self::receive::{Receiver, Redraw};
+use self::session::RdpSession;
+use self::shared::{End, Shared};
+use self::size::Size;
+pub use self::size::{MAX_PIXELS, MAX_SIDE};
+
+const OPERATION: &str = "connect to the RDP server";
+/// How long what the server sent before it closed may take, once nothing can be sent to it any more.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How long what is still to be sent may take when a session is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Connects to RDP servers.
+///
+/// ```no_run
+/// use jump_core::model::{CertificatePolicy, Field};
+/// use jump_core::protocol::{Keysym, ScreenSession};
+/// use jump_core::secret::Secret;
+/// use jump_proto_rdp::client::{RdpClient, RdpClientOptions, RdpLogin, RdpSecurity};
+/// use jump_proto_rdp::tls::ServerCertificate;
+///
+/// # async fn example(sha256: &str) -> jump_core::Result<()> {
+/// # let failed = |error| jump_core::Error::from_io(jump_core::ErrorKind::Network, "connect", error);
+/// let stream = tokio::net::TcpStream::connect("192.0.2.7:3389").await.map_err(failed)?;
+/// let certificates = CertificatePolicy {
+///     pinned: vec![Field::new(sha256)?],
+///     ..CertificatePolicy::default()
+/// };
+/// let options = RdpClientOptions::default()
+///     .security(RdpSecurity::Nla)
+///     .certificate(ServerCertificate::by_policy(certificates))
+///     .login(RdpLogin {
+///         user: "administrator".to_owned(),
+///         domain: String::new(),
+///         password: Secret::new("secret12".to_owned()),
+///     });
+/// let session = RdpClient::connect(Box::new(stream), options).await?;
+///
+/// let picture = session.screenshot().await?;
+/// println!("{} × {} pixels", picture.width, picture.height);
+/// for pressed in [true, false] {
+///     session.key(Keysym::of('a'), pressed).await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct RdpClient;
+
+impl RdpClient {
+    /// Logs in to whoever is at the other end of `stream`, and starts the session. Call it within a tokio runtime.
+    /// Not cancel-safe: dropping the future closes the stream.
+    ///
+    /// With TLS alone a server does not say whether it accepted the password: what it shows then is its own login.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TargetAuthentication`] if the server does not accept the login or does not have the security that is
+    /// asked for, [`ErrorKind::HostKey`] if its certificate is not allowed, [`ErrorKind::InvalidArgument`],
+    /// [`ErrorKind::Unsupported`], [`ErrorKind::Protocol`], [`ErrorKind::ResourceLimit`], [`ErrorKind::Network`],
+    /// [`ErrorKind::Timeout`].
+    pub async fn connect(stream: BoxStream, options: RdpClientOptions) -> Result<Box<dyn ScreenSession>> {
+        let clipboard = Backend::default();
+        let connecting = handshake::connect(stream, &options, clipboard.clone());
+        let connected = tokio::time::timeout(options.handshake_timeout, Box::pin(connecting))
+            .await
+            .map_err(|_| {
+                let message = "the server did not finish its handshake in time";
+                Error::new(ErrorKind::Timeout, OPERATION, message)
+            })??;
+        start(connected, &options, clipboard)
+    }
+}
+
+/// Starts the client half over a stream whose other end is authenticated already, where a gate of ours is: neither TLS nor a
+/// login is done in it. Not cancel-safe: dropping the future closes the stream.
+///
+/// # Errors
+/// As for [`RdpClient::connect`].
+pub(crate) async fn connect(stream: BoxStream, options: ConnectOptions) -> Result<Session> {
+    let options = RdpClientOptions::default()
+        .inner()
+        .permissions(options.grant.permissions())
+        .handshake_timeout(options.handshake_timeout);
+    Ok(Session::Screen(RdpClient::connect(stream, options).await?))
+}
+
+/// Starts the task that owns the stream.
+fn start(
+    connected: Connected,
+    options: &RdpClientOptions,
+    backend: Backend,
+) -> Result<Box<dyn ScreenSession>> {
+    let Connected { stream, result } = connected;
+    let size = Size::of_screen(result.desktop_size.width, result.desktop_size.height, OPERATION)?;
+    let channel = Channel {
+        user: result.user_channel_id,
+        io: result.io_channel_id,
+        share: result.share_id,
+        flags: result.input_flags,
+    };
+    let shared = Arc::new(Shared::new(Picture::new(size)?, channel));
+    if options.permissions.keyboard_mouse {
+        let mut state = shared.lock();
+        let bytes = state.input.without_locks()?;
+        state.outbox.push(&bytes);
+    }
+    let dynamic = result.static_channels.get_channel_id_by_type::<DrdynvcClient>();
+    let redraw = Redraw {
+        refresh: result.refresh_rect_support,
+        suppress: result.suppress_output_support,
+    };
+    let stage = ActiveStageBuilder {
+        static_channels: result.static_channels,
+        user_channel_id: result.user_channel_id,
+        io_channel_id: result.io_channel_id,
+        message_channel_id: result.message_channel_id,
+        share_id: result.share_id,
+        compression_type: result.compression_type,
+        enable_server_pointer: result.enable_server_pointer,
+        pointer_software_rendering: result.pointer_software_rendering,
+    }
+    .build();
+    let (read, write) = tokio::io::split(stream);
+    let receiver = Receiver {
+        stream: read,
+        shared: shared.clone(),
+        buffer: BytesMut::new(),
+        stage,
+        image: DecodedImage::new(PixelFormat::RgbA32, size.width, size.height),
+        factory: result.activation_factory,
+        activating: None,
+        clipboard: Clipboard {
+            backend,
+            permissions: options.permissions,
+            text: None,
+            untold: false,
+        },
+        dynamic,
+        budget: Budget::default(),
+        resizes: ResizePace::new(),
+        redraw,
+        began: Instant::now(),
+    };
+    let task = tokio::spawn(run(receiver, write, shared.clone()));
+    let goodbye = X224(DisconnectProviderUltimatum::from_reason(
+        DisconnectReason::UserRequested,
+    ));
+    let goodbye = encode_vec(&goodbye)
+        .map_err(|error| Error::new(ErrorKind::Internal, OPERATION, error.report().to_string()))?;
+    Ok(Box::new(RdpSession {
+        shared,
+        permissions: options.permissions,
+        task: task.abort_handle(),
+        goodbye,
+        resizing: Mutex::new(()),
+    }))
+}
+
+/// Receives and sends until the session ends.
+async fn run<S: AsyncRead + AsyncWrite>(
+    receiver: Receiver<ReadHalf<S>>,
+    write: WriteHalf<S>,
+    shared: Arc<Shared>,
+) {
+    let receiving = receiver.run();
+    tokio::pin!(receiving);
+    let too_long = async {
+        shared
+            .until(&shared.outgoing, |state| state.closing.then_some(()))
+            .await;
+        tokio::time::sleep(CLOSE_TIMEOUT).await;
+    };
+    let ended = tokio::select! {
+        ended = &mut receiving => ended,
+        () = too_long => Ok(End::Closed),
+        sent = send(write, &shared) => match sent {
+            Ok(()) => Ok(End::Closed),
+            // Why the server closed is what it sent last, if anything.
+            Err(error) => match tokio::time::timeout(LAST_WORDS, receiving).await {
+                Ok(Err(reason)) => Err(reason),
+                Ok(Ok(end)) => Ok(end),
+                Err(_) => Err(error),
+            },
+        },
+    };
+    shared.finish(ended.unwrap_or_else(|error| End::Failed(Arc::new(error))));
+}
+
+/// Sends what waits, until the session is to be closed and everything was sent.
+async fn send(mut stream: impl AsyncWrite + Unpin, shared: &Shared) -> Result<()> {
+    let failed = |error| Error::from_io(ErrorKind::Network, "send to the RDP server", error);
+    loop {
+        let next = shared.until(&shared.outgoing, |state| {
+            let waiting = state.outbox.take();
+            (!waiting.is_empty() || state.closing).then_some(waiting)
+        });
+        let bytes = next.await;
+        if bytes.is_empty() {
+            return stream.shutdown().await.map_err(failed);
+        }
+        shared.room.send_replace(());
+        stream.write_all(&bytes).await.map_err(failed)?;
+        stream.flush().await.map_err(failed)?;
+    }
+}

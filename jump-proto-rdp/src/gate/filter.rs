@@ -1,0 +1,442 @@
+//! One verdict per message in both directions, without I/O.
+
+mod dynamic;
+
+use bytes::BytesMut;
+use jump_core::session::SessionPermissions;
+use zeroize::Zeroizing;
+
+use self::dynamic::DynamicChannels;
+use super::channels;
+use super::record::Refused;
+use crate::wire::client_info::{self, Login};
+use crate::wire::connect::{self, ListedChannel, ServerSettings};
+use crate::wire::security::{self, ServerMessage};
+use crate::wire::share::{self, Control, number};
+use crate::wire::{
+    Data, Domain, Head, RdpError, RdpResult, capabilities, domain, error_info, fast_path, send_data_request,
+    static_channel,
+};
+
+/// Who logs in to the target.
+#[derive(Debug)]
+pub struct TargetLogin {
+    /// The domain; may be empty.
+    pub domain: String,
+    /// The user's name.
+    pub user: String,
+    /// The password; empty if the target has it from CredSSP.
+    pub password: Zeroizing<String>,
+}
+
+/// What a [`Filter`] is told.
+#[derive(Debug)]
+pub struct FilterOptions {
+    /// What may happen.
+    pub permissions: SessionPermissions,
+    /// What the target selected (MS-RDPBCGR §2.2.1.2.1, `selectedProtocol`).
+    pub selected: u32,
+    /// What the rep's client asked for (MS-RDPBCGR §2.2.1.1.1, `requestedProtocols`).
+    pub requested: u32,
+    /// Who logs in; the rep's own login passes if nobody is named.
+    pub login: Option<TargetLogin>,
+}
+
+/// What is passed on of a message.
+#[derive(Debug)]
+pub enum Forward {
+    /// Nothing: it was dropped, or its rest has not come.
+    Nothing,
+    /// This.
+    Bytes(BytesMut),
+    /// This, which holds a password.
+    Login {
+        /// What the target gets.
+        bytes: Zeroizing<Vec<u8>>,
+        /// The same without the password, as it is recorded.
+        recorded: Vec<u8>,
+    },
+}
+
+/// A channel that was not let through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedChannel {
+    /// Its name, as the peer says it.
+    pub name: String,
+    /// What it is.
+    pub what: Refused,
+}
+
+/// What becomes of a message.
+#[derive(Debug)]
+pub struct Verdict {
+    /// What is passed on.
+    pub forward: Forward,
+    /// What the target is told in the rep's place.
+    pub answer: Vec<u8>,
+    /// Why it was not passed on.
+    pub dropped: Option<Refused>,
+    /// Channels that were refused by it.
+    pub channels: Vec<RefusedChannel>,
+}
+
+impl Verdict {
+    fn pass(message: BytesMut) -> Self {
+        Self {
+            forward: Forward::Bytes(message),
+            answer: Vec::new(),
+            dropped: None,
+            channels: Vec::new(),
+        }
+    }
+
+    const fn nothing(dropped: Option<Refused>) -> Self {
+        Self {
+            forward: Forward::Nothing,
+            answer: Vec::new(),
+            dropped,
+            channels: Vec::new(),
+        }
+    }
+}
+
+/// What is on a channel of MCS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Io,
+    Message,
+    Dynamic,
+    Static,
+    Refused(Refused),
+}
+
+/// Where the connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// Before the client's settings.
+    Begin,
+    /// Before the server's.
+    Asked,
+    /// Before the login.
+    Connected,
+    /// After it.
+    LoggedIn,
+}
+
+/// Judges the messages of one connection, from the MCS Connect Initial PDU on (MS-RDPBCGR §1.3.1.1).
+#[derive(Debug)]
+pub struct Filter {
+    options: FilterOptions,
+    phase: Phase,
+    listed: Vec<ListedChannel>,
+    settings: Option<ServerSettings>,
+    user: u16,
+    error_info: bool,
+    share: Option<u32>,
+    dynamic: DynamicChannels,
+}
+
+impl Filter {
+    /// For a connection of which nothing has passed.
+    #[must_use]
+    pub fn new(options: FilterOptions) -> Self {
+        let dynamic = DynamicChannels::new(options.permissions);
+        Self {
+            options,
+            phase: Phase::Begin,
+            listed: Vec::new(),
+            settings: None,
+            user: 0,
+            error_info: false,
+            share: None,
+            dynamic,
+        }
+    }
+
+    fn kind(&self, channel: u16) -> RdpResult<Kind> {
+        let settings = self
+            .settings
+            .as_ref()
+            .ok_or(RdpError::Protocol("data before there are channels"))?;
+        if channel == settings.io {
+            return Ok(Kind::Io);
+        }
+        if Some(channel) == settings.message {
+            return Ok(Kind::Message);
+        }
+        let listed = settings
+            .channels
+            .iter()
+            .position(|id| *id == channel && channel != 0)
+            .and_then(|index| self.listed.get(index))
+            .ok_or(RdpError::Protocol("data on an unknown channel"))?;
+        Ok(
+            match channels::of_static(&listed.name, &self.options.permissions) {
+                Ok(()) if !listed.kept => Kind::Refused(Refused::Channel),
+                Ok(()) if listed.name == "drdynvc" => Kind::Dynamic,
+                Ok(()) => Kind::Static,
+                Err(refused) => Kind::Refused(refused),
+            },
+        )
+    }
+
+    /// Judges a whole message of the client.
+    ///
+    /// # Errors
+    /// What the client did wrong; the session has to end.
+    pub fn client(&mut self, mut message: BytesMut) -> RdpResult<Verdict> {
+        if whole(&message)?.fast_path {
+            fast_path::check_input(&message)?;
+            if self.share.is_none() {
+                return Err(RdpError::Protocol("input before there is a screen"));
+            }
+            return Ok(if self.options.permissions.keyboard_mouse {
+                Verdict::pass(message)
+            } else {
+                Verdict::nothing(Some(Refused::KeyboardMouse))
+            });
+        }
+        match domain(&message)? {
+            Domain::ConnectInitial(at) if self.phase == Phase::Begin => {
+                let permissions = self.options.permissions;
+                let settings = connect::change_client(&mut message, at, self.options.selected, |name| {
+                    channels::of_static(name, &permissions).is_ok()
+                })?;
+                let refused = settings
+                    .channels
+                    .iter()
+                    .filter(|channel| !channel.kept)
+                    .map(|channel| RefusedChannel {
+                        name: channel.name.clone(),
+                        what: channels::of_static(&channel.name, &permissions)
+                            .err()
+                            .unwrap_or(Refused::Channel),
+                    })
+                    .collect();
+                self.listed = settings.channels;
+                self.error_info = settings.error_info;
+                self.phase = Phase::Asked;
+                Ok(Verdict {
+                    channels: refused,
+                    ..Verdict::pass(message)
+                })
+            }
+            Domain::ErectDomain | Domain::AttachUserRequest | Domain::JoinRequest(_) | Domain::Disconnect
+                if self.phase >= Phase::Connected =>
+            {
+                Ok(Verdict::pass(message))
+            }
+            Domain::SendDataRequest(data) => self.client_data(message, data),
+            _ => Err(RdpError::Protocol("the client is out of order")),
+        }
+    }
+
+    fn client_data(&mut self, mut message: BytesMut, data: Data) -> RdpResult<Verdict> {
+        if data.user != self.user {
+            return Err(RdpError::Protocol("the client speaks for another user"));
+        }
+        let kind = self.kind(data.channel)?;
+        let content = message.get_mut(data.range.clone()).unwrap_or_default();
+        match kind {
+            Kind::Io if self.phase == Phase::Connected => {
+                if !client_info::is_client_info(content) {
+                    return Err(RdpError::Protocol("the client does not log in"));
+                }
+                let login = self.options.login.as_ref().map(|login| Login {
+                    domain: &login.domain,
+                    user: &login.user,
+                    password: &login.password,
+                });
+                let changed = client_info::change(content, login.as_ref())?;
+                // Nobody needs the password again.
+                self.options.login = None;
+                self.phase = Phase::LoggedIn;
+                Ok(Verdict {
+                    forward: Forward::Login {
+                        bytes: Zeroizing::new(send_data_request(self.user, data.channel, &changed.data)?),
+                        recorded: send_data_request(self.user, data.channel, &changed.recorded)?,
+                    },
+                    ..Verdict::nothing(None)
+                })
+            }
+            Kind::Io if self.share.is_none() => {
+                if security::is_licensing(content) {
+                    Ok(Verdict::pass(message))
+                } else {
+                    Err(RdpError::Protocol("the client neither licenses nor waits"))
+                }
+            }
+            Kind::Io => {
+                let refused = self.client_parts(content)?;
+                Ok(match refused {
+                    Some(what) => Verdict::nothing(Some(what)),
+                    None => Verdict::pass(message),
+                })
+            }
+            Kind::Message => {
+                security::check_client_message(content)?;
+                Ok(Verdict::pass(message))
+            }
+            Kind::Dynamic => self.dynamic.client(&message, data.range),
+            Kind::Static => {
+                static_channel::check(content)?;
+                Ok(Verdict::pass(message))
+            }
+            Kind::Refused(what) => Ok(Verdict::nothing(Some(what))),
+        }
+    }
+
+    /// Whether any of the PDUs may not pass.
+    fn client_parts(&self, content: &mut [u8]) -> RdpResult<Option<Refused>> {
+        let mut refused = None;
+        for part in share::parts(content)? {
+            match part.control {
+                Control::ConfirmActive => {
+                    capabilities::clamp_client(content.get_mut(part.range).unwrap_or_default())?;
+                }
+                Control::Data(number::INPUT) if !self.options.permissions.keyboard_mouse => {
+                    refused = Some(Refused::KeyboardMouse);
+                }
+                Control::Data(
+                    number::INPUT
+                    | number::CONTROL
+                    | number::SYNCHRONIZE
+                    | number::FONT_LIST
+                    | number::PERSISTENT_KEYS
+                    | number::REFRESH
+                    | number::SUPPRESS_OUTPUT
+                    | number::SHUTDOWN_REQUEST
+                    | number::FRAME_ACKNOWLEDGE
+                    | number::BITMAP_CACHE_ERROR
+                    | number::OFFSCREEN_CACHE_ERROR,
+                ) => {}
+                _ => return Err(RdpError::Protocol("an unknown message of the client")),
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Judges a whole message of the server.
+    ///
+    /// # Errors
+    /// What the server did wrong; [`RdpError::Unsupported`] if it sends the client to another server. The session has to end.
+    pub fn server(&mut self, mut message: BytesMut) -> RdpResult<Verdict> {
+        if whole(&message)?.fast_path {
+            fast_path::check_output(&message)?;
+            return if self.share.is_some() {
+                Ok(Verdict::pass(message))
+            } else {
+                Err(RdpError::Protocol("graphics before there is a screen"))
+            };
+        }
+        match domain(&message)? {
+            Domain::ConnectResponse(at) if self.phase == Phase::Asked => {
+                let settings =
+                    connect::change_server(&mut message, at, self.options.requested, self.listed.len())?;
+                self.settings = Some(settings);
+                self.phase = Phase::Connected;
+                Ok(Verdict::pass(message))
+            }
+            Domain::AttachUserConfirm(user) if self.phase == Phase::Connected => {
+                self.user = user;
+                Ok(Verdict::pass(message))
+            }
+            Domain::JoinConfirm | Domain::Disconnect if self.phase >= Phase::Connected => {
+                Ok(Verdict::pass(message))
+            }
+            Domain::SendDataIndication(data) => self.server_data(message, data),
+            _ => Err(RdpError::Protocol("the server is out of order")),
+        }
+    }
+
+    fn server_data(&mut self, mut message: BytesMut, data: Data) -> RdpResult<Verdict> {
+        let kind = self.kind(data.channel)?;
+        let content = message.get_mut(data.range.clone()).unwrap_or_default();
+        match kind {
+            Kind::Io => {
+                let licensing = self.share.is_none() && security::is_licensing(content);
+                if !licensing {
+                    self.server_parts(content)?;
+                }
+                Ok(Verdict::pass(message))
+            }
+            Kind::Message => match security::server_message(content)? {
+                ServerMessage::Measure => Ok(Verdict::pass(message)),
+                ServerMessage::Transport(request) => {
+                    let answer = security::no_transport(request);
+                    Ok(Verdict {
+                        answer: send_data_request(self.user, data.channel, &answer)?,
+                        ..Verdict::nothing(None)
+                    })
+                }
+            },
+            Kind::Dynamic => self.dynamic.server(&message, data.range, self.user, data.channel),
+            Kind::Static => {
+                static_channel::check(content)?;
+                Ok(Verdict::pass(message))
+            }
+            Kind::Refused(what) => Ok(Verdict::nothing(Some(what))),
+        }
+    }
+
+    fn server_parts(&mut self, content: &mut [u8]) -> RdpResult<()> {
+        for part in share::parts(content)? {
+            let pdu = content.get_mut(part.range).unwrap_or_default();
+            match part.control {
+                Control::DemandActive => {
+                    if self.phase != Phase::LoggedIn {
+                        return Err(RdpError::Protocol("the server shows a screen before the login"));
+                    }
+                    self.share = Some(capabilities::clamp_server(pdu)?.share);
+                }
+                Control::Redirection => {
+                    return Err(RdpError::Unsupported(
+                        "the target sends the session to another server",
+                    ));
+                }
+                Control::Data(number::SAVE_SESSION_INFO) => {
+                    share::blank_cookie(pdu)?;
+                }
+                Control::DeactivateAll
+                | Control::Data(
+                    number::UPDATE
+                    | number::CONTROL
+                    | number::POINTER
+                    | number::SYNCHRONIZE
+                    | number::PLAY_SOUND
+                    | number::SHUTDOWN_DENIED
+                    | number::FONT_MAP
+                    | number::KEYBOARD_INDICATORS
+                    | number::KEYBOARD_IME
+                    | number::SET_ERROR_INFO
+                    | number::ARC_STATUS
+                    | number::STATUS_INFO
+                    | number::MONITOR_LAYOUT,
+                ) => {}
+                _ => return Err(RdpError::Protocol("an unknown message of the server")),
+            }
+        }
+        Ok(())
+    }
+
+    /// What the client is told at the end; nothing if it could not read it now.
+    #[must_use]
+    pub fn goodbye(&self, reason: &jump_core::session::EndReason) -> Vec<u8> {
+        let (Some(code), Some(share), Some(settings)) =
+            (error_info::code(reason), self.share, self.settings.as_ref())
+        else {
+            return Vec::new();
+        };
+        if !self.error_info {
+            return Vec::new();
+        }
+        error_info::goodbye(self.user, settings.io, share, code).unwrap_or_default()
+    }
+}
+
+/// Checks that this is one message and no more.
+fn whole(message: &[u8]) -> RdpResult<Head> {
+    Head::read(message)?
+        .filter(|head| head.length == message.len())
+        .ok_or(RdpError::Protocol("a message is not whole"))
+}

@@ -1,0 +1,138 @@
+//! TLS towards a server, by our own policy: its certificate is pinned, or signed by an authority that was named, or, where an
+//! item allows it, the first that is seen. Nothing writes the keys of a connection anywhere, and no connection is resumed,
+//! because CredSSP binds itself to the certificate that was shown (MS-CSSP §3.1.5).
+
+mod certificate;
+mod verify;
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use jump_core::model::CertificatePolicy;
+use jump_core::stream::BoxStream;
+use jump_core::{Error, ErrorKind, Result};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::{Resumption, WebPkiServerVerifier};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use self::verify::{Judge, Verifier};
+
+const OPERATION: &str = "start TLS with the RDP server";
+
+/// Which certificate a server may show.
+#[derive(Clone, Debug)]
+pub struct ServerCertificate {
+    judge: Judge,
+    name: Option<ServerName<'static>>,
+}
+
+impl ServerCertificate {
+    /// One that the policy pins, or the first that is seen where the policy accepts that. Names, dates and authorities are not
+    /// looked at: the fingerprint is that certificate and no other.
+    #[must_use]
+    pub const fn by_policy(policy: CertificatePolicy) -> Self {
+        Self {
+            judge: Judge::Policy(policy),
+            name: None,
+        }
+    }
+
+    /// One for `name` (a host name or an IP address) that one of these authorities, in PEM, has signed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if there is no certificate in `authorities`, or `name` is no name.
+    pub fn signed_by(authorities: &str, name: &str) -> Result<Self> {
+        let wrong = |what: &str| Error::new(ErrorKind::InvalidArgument, "trust an RDP server", what);
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
+            let certificate = certificate.map_err(|_| wrong("an authority is not a certificate in PEM"))?;
+            roots
+                .add(certificate)
+                .map_err(|_| wrong("an authority's certificate cannot be used"))?;
+        }
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|_| wrong("there is no authority's certificate"))?;
+        let name = ServerName::try_from(name.to_owned())
+            .map_err(|_| wrong("the server's name is no host name and no IP address"))?;
+        Ok(Self {
+            judge: Judge::Authorities(verifier),
+            name: Some(name),
+        })
+    }
+}
+
+/// What a server has shown, and was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// SHA-256 of its certificate.
+    pub sha256: [u8; 32],
+    /// None was pinned, and the policy accepts the first: it is to be pinned now.
+    pub first_seen: bool,
+    /// Its public key, the contents of the BIT STRING `subjectPublicKey` (RFC 5280 §4.1.2.7), to which CredSSP binds itself
+    /// (MS-CSSP §3.1.5).
+    pub public_key: Vec<u8>,
+}
+
+/// A TLS handshake that failed.
+#[derive(Debug)]
+pub struct TlsFailure {
+    /// Why.
+    pub error: Error,
+    /// SHA-256 of the certificate, if that was the reason.
+    pub refused: Option<[u8; 32]>,
+}
+
+impl From<TlsFailure> for Error {
+    fn from(failure: TlsFailure) -> Self {
+        failure.error
+    }
+}
+
+/// Does the TLS handshake as a client. Not cancel-safe: dropping the future closes the stream.
+///
+/// # Errors
+/// [`ErrorKind::HostKey`] if the certificate is not allowed, [`ErrorKind::Protocol`] if it cannot be read or the server does
+/// not speak TLS 1.2 or 1.3, [`ErrorKind::Network`].
+pub async fn start(
+    stream: BoxStream,
+    certificate: &ServerCertificate,
+) -> Result<(TlsStream<BoxStream>, Shown), TlsFailure> {
+    let verifier = Verifier::new(certificate.judge.clone());
+    let config = config(&verifier, certificate.name.is_some())?;
+    // Looked at only where authorities are asked.
+    let name = certificate
+        .name
+        .clone()
+        .unwrap_or_else(|| ServerName::from(Ipv4Addr::LOCALHOST));
+    match TlsConnector::from(config).connect(name, stream).await {
+        Ok(stream) => {
+            let shown = verifier.accepted()?;
+            Ok((stream, shown))
+        }
+        Err(error) => Err(verifier.failure(error)),
+    }
+}
+
+fn config(verifier: &Arc<Verifier>, with_name: bool) -> Result<Arc<ClientConfig>, TlsFailure> {
+    let mut config = ClientConfig::builder_with_provider(verifier.provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::new(ErrorKind::Internal, OPERATION, "no version").with_source(error))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier.clone())
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    config.enable_sni = with_name;
+    Ok(Arc::new(config))
+}
+
+impl From<Error> for TlsFailure {
+    fn from(error: Error) -> Self {
+        Self { error, refused: None }
+    }
+}

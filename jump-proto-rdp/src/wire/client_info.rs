@@ -1,0 +1,162 @@
+//! The Client Info PDU (MS-RDPBCGR §2.2.1.11), in which a client logs in. The only message whose length a gate changes.
+
+use zeroize::Zeroizing;
+
+use super::bytes::{le16, le32, part};
+use super::{RdpError, RdpResult};
+
+/// `SEC_INFO_PKT` in the security header.
+const SEC_INFO_PKT: u16 = 0x40;
+/// The longest of its texts (MS-RDPBCGR §2.2.1.11.1.1).
+const LONGEST_TEXT: usize = 512;
+
+// Flags (MS-RDPBCGR §2.2.1.11.1.1).
+const AUTOLOGON: u32 = 0x8;
+const UNICODE: u32 = 0x10;
+/// Compression and its kind; a RemoteApp; the rep's microphone; a password that is a smart card's.
+const CLEARED: u32 = 0x80 | 0x1e00 | 0x8000 | 0x20_0000 | 0x4_0000;
+
+/// Where in the data of the message the lengths and the texts are.
+const LENGTHS: usize = 12;
+const TEXTS: usize = 22;
+/// `TS_TIME_ZONE_INFORMATION` and the two numbers behind it (MS-RDPBCGR §2.2.1.11.1.1.1).
+const ZONE_AND_FLAGS: usize = 172 + 8;
+
+/// Who logs in.
+#[derive(Debug)]
+pub struct Login<'a> {
+    /// The domain; may be empty.
+    pub domain: &'a str,
+    /// The user's name on the target.
+    pub user: &'a str,
+    /// The password; empty where the target has it from CredSSP.
+    pub password: &'a str,
+}
+
+/// The same message twice.
+#[derive(Debug)]
+pub struct Changed {
+    /// As the target gets it.
+    pub data: Zeroizing<Vec<u8>>,
+    /// Without a password, as it is recorded.
+    pub recorded: Vec<u8>,
+}
+
+/// Whether this is a Client Info PDU, by its security header.
+#[must_use]
+pub fn is_client_info(data: &[u8]) -> bool {
+    le16(data, 0).is_ok_and(|flags| flags & SEC_INFO_PKT != 0)
+}
+
+/// Puts a login in the place of the client's; without one the client's own stays, and is not recorded.
+///
+/// What else the message says of the rep's machine (its address and folder) is left out, as is a cookie to join a session of
+/// before (MS-RDPBCGR §5.5). Compression is not agreed on, so that every message can be judged.
+///
+/// # Errors
+/// [`RdpError::Protocol`] if it cannot be read, [`RdpError::Limit`] for longer texts than there may be,
+/// [`RdpError::Unsupported`] for a login that is not ASCII and a client without Unicode.
+pub fn change(data: &[u8], login: Option<&Login<'_>>) -> RdpResult<Changed> {
+    let flags = le32(data, 8)?;
+    let unicode = flags & UNICODE != 0;
+    let end = if unicode { 2 } else { 1 };
+    let mut texts: [&[u8]; 5] = [&[]; 5];
+    let mut at = TEXTS;
+    for (index, text) in texts.iter_mut().enumerate() {
+        let length: usize = le16(data, LENGTHS + index * 2)?.into();
+        if length > LONGEST_TEXT {
+            return Err(RdpError::Limit("a text of the client's login is too long"));
+        }
+        *text = part(data, at..at + length)?;
+        at += length + end;
+    }
+    let [own_domain, own_user, own_password, shell, folder] = texts;
+    let rest = data
+        .get(at..)
+        .ok_or(RdpError::Protocol("the client's login is cut"))?;
+    let rest = extended(rest)?;
+    let encoded = |text: &str| encode(text, unicode);
+    let own = |text: &[u8]| Zeroizing::new(text.to_vec());
+    let (domain, user, password, set) = match login {
+        Some(login) => (
+            encoded(login.domain)?,
+            encoded(login.user)?,
+            encoded(login.password)?,
+            AUTOLOGON,
+        ),
+        None => (own(own_domain), own(own_user), own(own_password), 0),
+    };
+    let write = |password: &[u8]| {
+        let texts: [&[u8]; 5] = [&domain, &user, password, shell, folder];
+        let room = TEXTS + rest.len() + texts.iter().map(|text| text.len() + end).sum::<usize>();
+        let mut written = Zeroizing::new(Vec::with_capacity(room));
+        written.extend_from_slice(part(data, 0..8)?);
+        written.extend_from_slice(&(flags & !CLEARED | set).to_le_bytes());
+        for text in texts {
+            let length = u16::try_from(text.len()).map_err(|_| RdpError::Limit("a login is too long"))?;
+            written.extend_from_slice(&length.to_le_bytes());
+        }
+        for text in texts {
+            written.extend_from_slice(text);
+            written.extend_from_slice(part(&[0; 2], 0..end)?);
+        }
+        written.extend_from_slice(&rest);
+        Ok(written)
+    };
+    Ok(Changed {
+        data: write(&password)?,
+        recorded: write(&[])?.to_vec(),
+    })
+}
+
+fn encode(text: &str, unicode: bool) -> RdpResult<Zeroizing<Vec<u8>>> {
+    let bytes: Zeroizing<Vec<u8>> = if unicode {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() * 2));
+        for unit in text.encode_utf16() {
+            bytes.extend_from_slice(&unit.to_le_bytes());
+        }
+        bytes
+    } else if text.is_ascii() {
+        Zeroizing::new(text.as_bytes().to_vec())
+    } else {
+        return Err(RdpError::Unsupported(
+            "the client has no unicode, and the login needs it",
+        ));
+    };
+    if bytes.len() > LONGEST_TEXT {
+        return Err(RdpError::Limit("the item's login is too long for rdp"));
+    }
+    Ok(bytes)
+}
+
+/// The extended information (MS-RDPBCGR §2.2.1.11.1.1.1) without address, folder and cookie. All of it is optional from its
+/// end.
+fn extended(rest: &[u8]) -> RdpResult<Vec<u8>> {
+    if rest.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut kept = Vec::with_capacity(rest.len());
+    kept.extend_from_slice(part(rest, 0..2)?);
+    let mut at = 2;
+    // Both lengths are with the end of the text.
+    for _ in 0..2 {
+        let length: usize = le16(rest, at)?.into();
+        part(rest, at..at + 2 + length)?;
+        at += 2 + length;
+        kept.extend_from_slice(&[2, 0, 0, 0]);
+    }
+    let Ok(fixed) = part(rest, at..at + ZONE_AND_FLAGS) else {
+        kept.extend_from_slice(rest.get(at..).unwrap_or_default());
+        return Ok(kept);
+    };
+    kept.extend_from_slice(fixed);
+    at += ZONE_AND_FLAGS;
+    if at == rest.len() {
+        return Ok(kept);
+    }
+    let cookie: usize = le16(rest, at)?.into();
+    part(rest, at + 2..at + 2 + cookie)?;
+    kept.extend_from_slice(&[0, 0]);
+    kept.extend_from_slice(rest.get(at + 2 + cookie..).unwrap_or_default());
+    Ok(kept)
+}

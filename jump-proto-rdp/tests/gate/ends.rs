@@ -1,0 +1,104 @@
+//! How sessions end, and that it is said.
+
+use jump_core::protocol::SessionEvent;
+use jump_core::session::{EndReason, SessionPermission};
+use jump_proto_rdp::{RdpRecord, Refused};
+use jump_testkit::sshd::{PASSWORD, USER};
+
+use super::desktop::{Desk, Security, Shadow};
+use super::harness::{Item, LONG, login, soon};
+use super::native::mostly;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_hears_why_its_session_ends() {
+    let shadow = Shadow::start(Security::Nla).await;
+    shadow
+        .screen
+        .run("xsetroot", &["-solid", "#c06020"])
+        .await
+        .unwrap();
+    let desk = Desk::new().await;
+    for (reason, words) in [
+        (EndReason::Idle, "ERRINFO_IDLE_TIMEOUT"),
+        (
+            EndReason::EndedBy("carol".to_owned()),
+            "ERRINFO_RPC_INITIATED_DISCONNECT",
+        ),
+    ] {
+        let (address, gate) = Item::new(shadow.address).port(login(USER, PASSWORD)).await;
+        let mut client = desk.xfreerdp(address, &["/u:rep", "/p:x"]);
+        let shown = desk
+            .screen
+            .until_shown(|picture| mostly(picture, [0xc0, 0x60, 0x20]))
+            .await;
+        assert!(shown.is_ok(), "{}", client.output());
+        let gate = soon(gate).await.unwrap();
+        gate.stop.stop(reason.clone());
+        client.wait(LONG).await.unwrap();
+        assert!(client.output().contains(words), "{}", client.output());
+        let (outcome, _) = gate.end().await;
+        assert_eq!(outcome.reason, reason);
+        assert!(
+            outcome.bytes_from_target > 1_000 && outcome.bytes_from_rep > 100,
+            "{outcome:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn channels_without_a_permission_are_refused_and_it_is_recorded() {
+    let shadow = Shadow::start(Security::Nla).await;
+    shadow
+        .screen
+        .run("xsetroot", &["-solid", "#c06020"])
+        .await
+        .unwrap();
+    let desk = Desk::new().await;
+    let item = Item::new(shadow.address).denied(&[
+        SessionPermission::ClipboardToTarget,
+        SessionPermission::FileDownload,
+    ]);
+    let (address, gate) = item.port(login(USER, PASSWORD)).await;
+    let drive = format!("/drive:home,{}", std::env::temp_dir().display());
+    let arguments = ["/u:rep", "/p:x", "+clipboard", "/sound", "/microphone", &drive];
+    let client = desk.xfreerdp(address, &arguments);
+    let shown = desk
+        .screen
+        .until_shown(|picture| mostly(picture, [0xc0, 0x60, 0x20]))
+        .await;
+    assert!(shown.is_ok(), "{}", client.output());
+    let gate = soon(gate).await.unwrap();
+    drop(client);
+    let records = gate.records.clone();
+    let (_, events) = gate.end().await;
+    let refused: Vec<(String, Refused)> = records
+        .lock()
+        .unwrap()
+        .iter()
+        .filter_map(|record| match RdpRecord::read(&record.payload)? {
+            RdpRecord::ChannelRefused { name, what } => Some((name, what)),
+            _ => None,
+        })
+        .collect();
+    for expected in [
+        ("cliprdr", Refused::Clipboard),
+        ("rdpdr", Refused::Devices),
+        ("AUDIO_INPUT", Refused::Channel),
+    ] {
+        let expected = (expected.0.to_owned(), expected.1);
+        assert!(refused.contains(&expected), "{expected:?}: {refused:?}");
+    }
+    assert!(
+        refused
+            .iter()
+            .all(|(name, _)| name != "rdpsnd" && name != "drdynvc")
+    );
+    let told = |words: &str| {
+        let words = words.to_owned();
+        events.contains(&SessionEvent::RequestRefused { what: words })
+    };
+    assert!(
+        told("the clipboard") && told("the rep's drives and devices"),
+        "{events:?}"
+    );
+}

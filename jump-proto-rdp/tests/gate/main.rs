@@ -1,0 +1,17 @@
+//! The gate between real clients and real servers.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a step that fails is a test that fails"
+)]
+
+mod desktop;
+mod ends;
+mod harness;
+mod logins;
+mod native;
+mod recorded;
+mod wiretap;
