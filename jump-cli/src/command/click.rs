@@ -7,7 +7,7 @@ use jump_core::protocol::PointerButtons;
 use jump_core::text::Escaped;
 
 use super::Context;
-use crate::connect::SessionArguments;
+use crate::connect::ScreenArguments;
 use crate::error::Failure;
 use crate::screen::with_screen;
 
@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "X,Y")]
     place: Place,
     #[command(flatten)]
-    session: SessionArguments,
+    session: ScreenArguments,
     /// The button
     #[arg(long, value_enum, default_value = "left")]
     button: Button,
