@@ -25,14 +25,15 @@ pub(crate) struct Arguments {
     /// The pixel, from the left and from the top: 0,0 is the upper left corner
     #[arg(value_name = "X,Y")]
     place: Place,
-    #[command(flatten)]
-    session: ScreenArguments,
     /// The button
     #[arg(long, value_enum, default_value = "left")]
     button: Button,
     /// Click twice
     #[arg(long)]
     double: bool,
+    // Last: its heading would go on above what follows.
+    #[command(flatten)]
+    session: ScreenArguments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

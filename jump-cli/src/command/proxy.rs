@@ -27,11 +27,12 @@ const GOODBYE: Duration = Duration::from_millis(250);
 pub(crate) struct Arguments {
     /// The item's name, GROUP/NAME or id
     item: String,
-    #[command(flatten)]
-    session: ScreenArguments,
     /// Of a tunnel item with several ports: which one
     #[arg(long)]
     port: Option<u16>,
+    // Last: its heading would go on above what follows.
+    #[command(flatten)]
+    session: ScreenArguments,
 }
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {

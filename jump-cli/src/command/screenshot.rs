@@ -28,11 +28,12 @@ Examples:
 pub(crate) struct Arguments {
     /// The item's name, GROUP/NAME or id
     item: String,
-    #[command(flatten)]
-    session: ScreenArguments,
     /// The PNG file to write, `-` for standard output [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    // Last: its heading would go on above what follows.
+    #[command(flatten)]
+    session: ScreenArguments,
 }
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {

@@ -19,11 +19,12 @@ pub(crate) struct Arguments {
     item: String,
     /// What to type, `-` to read it from standard input: for what others on this machine must not see
     text: String,
-    #[command(flatten)]
-    session: ScreenArguments,
     /// Type braces as they are
     #[arg(long)]
     literal: bool,
+    // Last: its heading would go on above what follows.
+    #[command(flatten)]
+    session: ScreenArguments,
 }
 
 fn help() -> String {

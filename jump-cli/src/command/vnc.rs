@@ -42,8 +42,6 @@ machine's loopback can connect while the command runs.";
 pub(crate) struct Arguments {
     /// The item's name, GROUP/NAME or id
     item: String,
-    #[command(flatten)]
-    session: ScreenArguments,
     /// Where to listen for viewers, on loopback; port 0 is any free port
     #[arg(long, value_name = "[ADDR:]PORT", default_value = "0")]
     listen: Listen,
@@ -53,6 +51,9 @@ pub(crate) struct Arguments {
     /// Start no viewer: connect one of your own
     #[arg(long)]
     no_viewer: bool,
+    // Last: its heading would go on above what follows.
+    #[command(flatten)]
+    session: ScreenArguments,
 }
 
 /// A port on loopback.
