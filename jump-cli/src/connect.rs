@@ -1,11 +1,13 @@
 //! From a profile to a connected rep.
 
+mod local;
+
 use std::sync::Arc;
 
 use jump_core::ErrorKind;
 use jump_core::model::{Field, Remark};
 use jump_core::protocol::Registry;
-use jump_core::rep::{JumpOptions, Rep};
+use jump_core::rep::{JumpOptions, LocalJumps, Rep};
 use jump_proto_rdp::RdpBackend;
 use jump_proto_ssh::SshBackend;
 use jump_proto_tunnel::TunnelBackend;
@@ -13,6 +15,8 @@ use jump_proto_vnc::VncBackend;
 
 use crate::error::Failure;
 use crate::state::{Home, LoginFile};
+
+pub(crate) use local::{ScreenArguments, settle};
 
 /// What a session may be asked for with.
 #[derive(Debug, Default, clap::Args)]
@@ -76,12 +80,18 @@ pub(crate) fn login(home: &Home) -> Result<LoginFile, Failure> {
 
 /// Connects to the broker with the profile's login.
 pub(crate) async fn connect(home: &Home) -> Result<Rep, Failure> {
+    connect_with(home, None).await
+}
+
+/// The same; `local` says how local items are served, if they are.
+async fn connect_with(home: &Home, local: Option<LocalJumps>) -> Result<Rep, Failure> {
     let login = login(home)?;
     let address = login.broker.address.clone();
-    let connecting = Rep::builder(login.identity, login.broker)
-        .backends(backends())
-        .connect();
-    Box::pin(connecting).await.map_err(|error| match error.kind() {
+    let mut rep = Rep::builder(login.identity, login.broker).backends(backends());
+    if let Some(local) = local {
+        rep = rep.local_jumps(local);
+    }
+    Box::pin(rep.connect()).await.map_err(|error| match error.kind() {
         ErrorKind::Unavailable | ErrorKind::Timeout => Failure::from(error).hint(format!(
             "is the broker at {address} running, and reachable from here?"
         )),

@@ -14,7 +14,7 @@ use jump_core::text::Escaped;
 use jump_core::{Error, ErrorKind, Result};
 
 use crate::command::Context;
-use crate::connect::{SessionArguments, connect};
+use crate::connect::{ScreenArguments, settle};
 use crate::error::{Failure, surprised, usage};
 use crate::stop::Stop;
 use crate::warnings;
@@ -31,16 +31,28 @@ const LAST_WORDS: Duration = Duration::from_secs(20);
 pub(crate) async fn with_screen<T>(
     context: &Context<'_>,
     item: &str,
-    arguments: SessionArguments,
+    arguments: ScreenArguments,
     work: impl AsyncFnOnce(&dyn ScreenSession, &ProgressBar) -> Result<T>,
 ) -> std::result::Result<T, Failure> {
-    let rep = connect(&context.home).await?;
-    let item = screen_item(&rep, item).await?;
+    let rep = arguments.connect(&context.home).await?;
+    let done = on_screen(&rep, context, item, arguments, work).await;
+    settle(&rep).await;
+    done
+}
+
+async fn on_screen<T>(
+    rep: &Rep,
+    context: &Context<'_>,
+    item: &str,
+    arguments: ScreenArguments,
+    work: impl AsyncFnOnce(&dyn ScreenSession, &ProgressBar) -> Result<T>,
+) -> std::result::Result<T, Failure> {
+    let item = screen_item(rep, item).await?;
+    let (id, options) = (item.id.to_string(), arguments.options(&item).await?);
     let progress = progress(context.output.json());
     progress.set_message(format!("opening a session on {}", Escaped(&item.name)));
     // From here on there is somebody to say goodbye to.
     let mut stop = Stop::listen()?;
-    let (id, options) = (item.id.to_string(), arguments.options());
     let opened = tokio::select! {
         opened = Box::pin(rep.open_session(&id, &options)) => opened?,
         () = stop.told() => return Err(interrupted()),

@@ -28,6 +28,7 @@ pub mod recording;
 pub mod rep;
 pub mod report;
 pub mod secret;
+mod serving;
 pub mod session;
 pub mod store;
 pub mod stream;

@@ -271,7 +271,7 @@ impl Recorded {
             user_name: "ada".to_owned(),
             item: ItemId::new(1).unwrap(),
             item_name: "web".to_owned(),
-            jumpoint,
+            place: jumpoint.into(),
             protocol: "ssh".to_owned(),
             broker: None,
             started: Timestamp::now() - days(50),

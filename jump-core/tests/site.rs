@@ -829,6 +829,7 @@ async fn v11_what_is_hidden_and_what_does_not_exist_look_the_same() {
         session_key: jump_core::keys::SigningKey::generate().unwrap().public(),
         credential: None,
         supplied: Default::default(),
+        gates: false,
     };
     // Two hidden items of one name are no more than none.
     assert_eq!(answer(jump("twin")).await, answer(jump("nothing")).await);

@@ -158,7 +158,11 @@ fn version_1(path: &Path) {
         "INSERT INTO tokens (hash, expires, body) VALUES (?1, 1893456000000000000, ?2)",
         &[&token().hash.0, &body],
     );
-    let body = serde_json::to_string(&session(3)).unwrap();
+    let body = json!({
+        "id": session(3).id, "user": 1, "user_name": "alice", "item": 1, "item_name": "shell", "jumpoint": 1,
+        "protocol": "ssh", "started": "2026-01-02T03:04:05.000000003Z", "state": {"state": "active"},
+    })
+    .to_string();
     put(
         "INSERT INTO sessions (id, started, active, body) VALUES (?1, ?2, 1, ?3)",
         &[

@@ -1,7 +1,7 @@
 //! A whole site that runs in the test's own process: broker, relay, one Jumpoint, and reps on demand.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use jump_core::model::{
 };
 use jump_core::notify::Notifier;
 use jump_core::protocol::Registry;
-use jump_core::rep::{self, LoginIdentity, Rep};
+use jump_core::rep::{self, LocalJumps, LoginIdentity, Rep, RepBuilder};
 use jump_core::secret::Secret;
 use jump_core::session::{Credential, CredentialBinding, RecordingMode, SessionPermissions};
 use jump_core::store::{MemoryStore, Store};
@@ -411,6 +411,18 @@ impl RunningSite {
         Ok(())
     }
 
+    /// Adds a user with all methods, no Jumpoint and no group.
+    pub async fn add_user_without_jumpoint(&self, name: &str, administrator: bool) -> Result<()> {
+        self.edit(Edit::AddUser {
+            name: UserName::new(name)?,
+            administrator,
+            allowed_methods: JumpMethods::all(),
+            default_role: None,
+        })
+        .await
+        .map(|_| ())
+    }
+
     /// An invitation for a login of a user.
     pub async fn invite(&self, user: &str, scope: LoginScope) -> Result<Invitation> {
         match self
@@ -441,11 +453,30 @@ impl RunningSite {
 
     /// Connects with a login.
     pub async fn connect(&self, identity: LoginIdentity, backends: Registry) -> Result<Rep> {
-        Rep::builder(identity, self.endpoint.clone())
-            .transport(self.transport.clone())
-            .backends(backends)
-            .connect()
-            .await
+        self.rep(identity).backends(backends).connect().await
+    }
+
+    /// A rep with this login, still to be put together.
+    #[must_use]
+    pub fn rep(&self, identity: LoginIdentity) -> RepBuilder {
+        Rep::builder(identity, self.endpoint.clone()).transport(self.transport.clone())
+    }
+
+    /// Enrols a login of the user and connects; this machine's addresses may be reached by what it serves itself.
+    pub async fn login_local(
+        &self,
+        user: &str,
+        backends: Registry,
+        recordings: Option<&Path>,
+    ) -> Result<Rep> {
+        let loopback = "127.0.0.0/8".parse().map_err(|_| unexpected())?;
+        let policy = NetworkPolicy::new().allowing([loopback]);
+        let mut local = LocalJumps::new(backends.clone()).network_policy(policy);
+        if let Some(folder) = recordings {
+            local = local.recordings(folder);
+        }
+        let rep = self.rep(self.enrol(user).await?).backends(backends);
+        rep.local_jumps(local).connect().await
     }
 
     /// Adds a Shell Jump item in group `web`.
@@ -495,7 +526,7 @@ impl RunningSite {
             .await
     }
 
-    /// Adds an item in group `web`.
+    /// Adds an item in group `web`, behind the Jumpoint if its type needs one.
     pub async fn add_item(
         &self,
         name: &str,
@@ -509,7 +540,10 @@ impl RunningSite {
             session_policy: None,
             name: Name::new(name)?,
             group: Name::new("web")?,
-            jumpoint: Some(Name::new("berlin")?),
+            jumpoint: match details.method().needs_jumpoint() {
+                true => Some(Name::new("berlin")?),
+                false => None,
+            },
             hostname: Hostname::new(target.ip().to_string())?,
             tag: Default::default(),
             comments: Default::default(),

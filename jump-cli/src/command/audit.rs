@@ -207,6 +207,7 @@ fn line(entry: &LogEntry) -> Result<String, Failure> {
     let who = match &event.actor {
         Actor::User { name, .. } => name.clone(),
         Actor::Jumpoint { jumpoint } => format!("jumpoint {jumpoint}"),
+        Actor::Rep { name, .. } => format!("{name} (reported by the rep)"),
         Actor::System => "system".to_owned(),
         Actor::Unknown => "unknown".to_owned(),
     };

@@ -7,7 +7,7 @@ use jump_core::protocol::PointerButtons;
 use jump_core::text::Escaped;
 
 use super::Context;
-use crate::connect::SessionArguments;
+use crate::connect::ScreenArguments;
 use crate::error::Failure;
 use crate::screen::with_screen;
 
@@ -25,14 +25,15 @@ pub(crate) struct Arguments {
     /// The pixel, from the left and from the top: 0,0 is the upper left corner
     #[arg(value_name = "X,Y")]
     place: Place,
-    #[command(flatten)]
-    session: SessionArguments,
     /// The button
     #[arg(long, value_enum, default_value = "left")]
     button: Button,
     /// Click twice
     #[arg(long)]
     double: bool,
+    // Last: its heading would go on above what follows.
+    #[command(flatten)]
+    session: ScreenArguments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::error::{Failure, usage};
 use crate::secret_input;
 
 /// A user name, and where its password is read from.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct PasswordArguments {
     /// The user name on the target; many VNC servers have a password only
     #[arg(long, value_name = "NAME")]
@@ -29,6 +29,16 @@ pub(crate) struct PasswordArguments {
 }
 
 impl PasswordArguments {
+    /// Whether none of them was given.
+    pub(crate) const fn are_none(&self) -> bool {
+        self.user.is_none() && !self.ask_password && !self.password_stdin
+    }
+
+    /// Whether the password is read from standard input.
+    pub(crate) const fn reads_stdin(&self) -> bool {
+        self.password_stdin
+    }
+
     /// The credential; `None` if the user gave none.
     pub(crate) async fn read(&self) -> Result<Option<Credential>, Failure> {
         let username = self.user.clone().unwrap_or_default();
@@ -116,6 +126,9 @@ pub(crate) async fn set(rep: &Rep, item: &ItemView, credential: Credential) -> R
         ItemDetails::LocalVnc(_) | ItemDetails::RemoteVnc(_) => credential,
         _ => of_user(credential)?,
     };
+    if !item.details.method().needs_jumpoint() {
+        return Err(nothing_injects());
+    }
     let key = item.sealing_key.ok_or_else(|| {
         let message = format!(
             "jumpoint \"{}\" has not enrolled yet, so there is no key to seal to",
@@ -144,11 +157,15 @@ pub(crate) fn binding(item: &ItemView) -> Result<CredentialBinding, Failure> {
     let target = TargetAddress::new(Hostname::new(&item.hostname)?, port)?;
     Ok(CredentialBinding {
         item: item.id,
-        jumpoint: item
-            .jumpoint_id
-            .ok_or_else(|| usage("this item goes through no jumpoint, so nothing injects a credential"))?,
+        jumpoint: item.jumpoint_id.ok_or_else(nothing_injects)?,
         target,
     })
+}
+
+/// Why an item that goes through no Jumpoint keeps no credential.
+pub(crate) fn nothing_injects() -> Failure {
+    usage("this item goes through no jumpoint, so nothing injects a credential")
+        .hint("whoever opens it gives the password: jump vnc ITEM --ask-password")
 }
 
 /// The credential with a password.

@@ -178,13 +178,19 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             output.value(&serde_json::json!({ "removed": item }))
         }
         Verb::Add(kind) => {
+            let injects = match &kind {
+                Add::LocalVnc(arguments) => !arguments.credential.are_none(),
+                Add::LocalRdp(arguments) => !arguments.credential.are_none(),
+                _ => false,
+            };
+            if injects {
+                return Err(credential::nothing_injects());
+            }
             // Asked for first: nothing is half done if the user thinks better of it.
             let secret = match &kind {
                 Add::Shell(arguments) => arguments.credential.read_of_user().await?,
-                Add::LocalVnc(arguments) | Add::RemoteVnc(arguments) => arguments.credential.read().await?,
-                Add::LocalRdp(arguments) | Add::RemoteRdp(arguments) => {
-                    arguments.credential.read_of_user().await?
-                }
+                Add::RemoteVnc(arguments) => arguments.credential.read().await?,
+                Add::RemoteRdp(arguments) => arguments.credential.read_of_user().await?,
                 _ => None,
             };
             let rep = connect(&context.home).await?;
@@ -352,7 +358,11 @@ fn list(output: &Output, items: &[ItemView], filtered: bool) -> Result<(), Failu
             },
             Column {
                 name: "ONLINE",
-                text: |item| yes_no(item.online),
+                // Whoever opens an item without a Jumpoint finds out.
+                text: |item| {
+                    item.jumpoint_id
+                        .map_or_else(|| "-".to_owned(), |_| yes_no(item.online))
+                },
             },
             Column {
                 name: "CREDENTIAL",

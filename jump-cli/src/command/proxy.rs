@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::Context;
 use jump_core::rep::{JumpOptions, JumpSession};
 
-use crate::connect::{SessionArguments, connect};
+use crate::connect::{ScreenArguments, settle};
 use crate::error::{Failure, surprised, usage};
 use crate::stdio::{SessionSide, Stdio};
 use crate::stop::Stop;
@@ -27,17 +27,28 @@ const GOODBYE: Duration = Duration::from_millis(250);
 pub(crate) struct Arguments {
     /// The item's name, GROUP/NAME or id
     item: String,
-    #[command(flatten)]
-    session: SessionArguments,
     /// Of a tunnel item with several ports: which one
     #[arg(long)]
     port: Option<u16>,
+    // Last: its heading would go on above what follows.
+    #[command(flatten)]
+    session: ScreenArguments,
 }
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
-    let rep = connect(&context.home).await?;
+    if arguments.session.reads_stdin() {
+        return Err(usage("standard input is the session's: use --ask-password"));
+    }
+    let rep = arguments.session.connect(&context.home).await?;
+    let done = proxy(&rep, arguments).await;
+    settle(&rep).await;
+    done
+}
+
+async fn proxy(rep: &Rep, arguments: Arguments) -> Result<(), Failure> {
     let item = rep.item(&arguments.item).await?;
     let id = item.id.to_string();
+    let options = arguments.session.options(&item).await?;
     match &item.details {
         ItemDetails::ProtocolTunnel(tunnel) => {
             let ports: Vec<u16> = tunnel.forwards.iter().map(|forward| forward.remote).collect();
@@ -47,9 +58,9 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
                 (None, _) => return Err(usage(format!("say which port with --port: {ports:?}"))),
             };
             let target = TargetAddress::new(jump_core::model::Hostname::new(&item.hostname)?, port)?;
-            through_tunnel(&rep, &id, &target, &arguments.session.options()).await
+            through_tunnel(rep, &id, &target, &options).await
         }
-        _ => shell(&rep, &id, &arguments.session.options()).await,
+        _ => shell(rep, &id, &options).await,
     }
 }
 

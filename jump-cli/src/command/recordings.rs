@@ -15,6 +15,7 @@ use jump_proto_ssh::recording::{ChannelKind, ChannelSummary, channels};
 use super::Context;
 use crate::error::{Failure, usage};
 use crate::site::SiteFolder;
+use crate::state::Home;
 
 /// The protocols' keys in recordings of a screen.
 const VNC: &str = "vnc";
@@ -51,7 +52,7 @@ impl RecordingArguments {
     /// Finds and opens the recording, and reads what is in it.
     pub(crate) fn open(&self, context: &Context<'_>) -> Result<Recording, Failure> {
         let site = SiteFolder::new(self.data.clone().unwrap_or_else(|| context.home.site()));
-        let path = self.find(&site, &context.home.jumpoint())?;
+        let path = self.find(&site, &context.home)?;
         let key_path = self.key.clone().unwrap_or_else(|| site.recording_key_path());
         let key = SiteFolder::read_recording_key(&key_path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => {
@@ -72,7 +73,7 @@ impl RecordingArguments {
         Ok(recording)
     }
 
-    fn find(&self, site: &SiteFolder, jumpoint: &Path) -> Result<PathBuf, Failure> {
+    fn find(&self, site: &SiteFolder, home: &Home) -> Result<PathBuf, Failure> {
         let given = PathBuf::from(&self.recording);
         if given.is_file() {
             return Ok(given);
@@ -82,13 +83,14 @@ impl RecordingArguments {
         let Ok(session) = self.recording.parse::<SessionId>() else {
             return Err(missing(format!("there is no file {}", given.display())));
         };
-        [site.recordings(), jumpoint.join("recordings")]
+        let jumpoint = home.jumpoint().join("recordings");
+        [site.recordings(), jumpoint, home.recordings()]
             .iter()
             .map(|folder| folder.join(format!("{session}.jrec")))
             .find(|path| path.is_file())
             .ok_or_else(|| {
                 missing(format!("session {session} has no recording on this machine"))
-                    .hint("it is where the session's jumpoint runs, in its folder `recordings`")
+                    .hint("it is where the session's jumpoint runs, in its folder `recordings`, or with who opened a local item")
             })
     }
 }

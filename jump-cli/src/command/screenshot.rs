@@ -9,7 +9,7 @@ use jump_core::text::Escaped;
 use jump_core::{Error, ErrorKind};
 
 use super::Context;
-use crate::connect::SessionArguments;
+use crate::connect::ScreenArguments;
 use crate::error::{Failure, usage};
 use crate::output::not_written;
 use crate::screen::{picture, with_screen};
@@ -28,11 +28,12 @@ Examples:
 pub(crate) struct Arguments {
     /// The item's name, GROUP/NAME or id
     item: String,
-    #[command(flatten)]
-    session: SessionArguments,
     /// The PNG file to write, `-` for standard output [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    // Last: its heading would go on above what follows.
+    #[command(flatten)]
+    session: ScreenArguments,
 }
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {

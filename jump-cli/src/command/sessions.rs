@@ -66,7 +66,10 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
             },
             Column {
                 name: "PROTOCOL",
-                text: |session| session.protocol.clone(),
+                text: |session| match session.local {
+                    true => format!("{}, local", session.protocol),
+                    false => session.protocol.clone(),
+                },
             },
             Column {
                 name: "STARTED",

@@ -5,7 +5,7 @@ use jump_core::text::Escaped;
 use tokio::io::AsyncReadExt;
 
 use super::Context;
-use crate::connect::SessionArguments;
+use crate::connect::ScreenArguments;
 use crate::error::{Failure, usage};
 use crate::screen::{keys, with_screen};
 
@@ -19,11 +19,12 @@ pub(crate) struct Arguments {
     item: String,
     /// What to type, `-` to read it from standard input: for what others on this machine must not see
     text: String,
-    #[command(flatten)]
-    session: SessionArguments,
     /// Type braces as they are
     #[arg(long)]
     literal: bool,
+    // Last: its heading would go on above what follows.
+    #[command(flatten)]
+    session: ScreenArguments,
 }
 
 fn help() -> String {
@@ -36,6 +37,9 @@ fn help() -> String {
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
     let text = match arguments.text.as_str() {
+        "-" if arguments.session.reads_stdin() => {
+            return Err(usage("the text and the password do not come from the same place"));
+        }
         "-" => standard_input().await?,
         text => text.to_owned(),
     };

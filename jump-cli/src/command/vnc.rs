@@ -10,6 +10,7 @@ use std::str::FromStr;
 use clap::Args;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use jump_core::model::ItemDetails;
+use jump_core::rep::Rep;
 use jump_core::text::Escaped;
 use jump_core::{Error, ErrorKind, Result as JumpResult};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,7 +18,7 @@ use tokio::process::Child;
 use tokio::sync::watch;
 
 use super::Context;
-use crate::connect::{SessionArguments, connect};
+use crate::connect::{ScreenArguments, settle};
 use crate::error::{Failure, sentence, usage};
 use crate::output::Output;
 use crate::screen::screen_item;
@@ -41,8 +42,6 @@ machine's loopback can connect while the command runs.";
 pub(crate) struct Arguments {
     /// The item's name, GROUP/NAME or id
     item: String,
-    #[command(flatten)]
-    session: SessionArguments,
     /// Where to listen for viewers, on loopback; port 0 is any free port
     #[arg(long, value_name = "[ADDR:]PORT", default_value = "0")]
     listen: Listen,
@@ -52,6 +51,9 @@ pub(crate) struct Arguments {
     /// Start no viewer: connect one of your own
     #[arg(long)]
     no_viewer: bool,
+    // Last: its heading would go on above what follows.
+    #[command(flatten)]
+    session: ScreenArguments,
 }
 
 /// A port on loopback.
@@ -82,13 +84,19 @@ pub(super) struct Ended {
 }
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
-    let output = *context.output;
-    let rep = connect(&context.home).await?;
-    let item = screen_item(&rep, &arguments.item).await?;
+    let rep = arguments.session.connect(&context.home).await?;
+    let served = serve(&rep, *context.output, arguments).await;
+    settle(&rep).await;
+    served
+}
+
+/// Serves viewers until the one that was started is gone, a session fails, or Ctrl-C.
+async fn serve(rep: &Rep, output: Output, arguments: Arguments) -> Result<(), Failure> {
+    let item = screen_item(rep, &arguments.item).await?;
     if !matches!(item.details, ItemDetails::LocalVnc(_) | ItemDetails::RemoteVnc(_)) {
         return Err(usage("this item speaks no VNC"));
     }
-    let (id, options) = (item.id.to_string(), arguments.session.options());
+    let (id, options) = (item.id.to_string(), arguments.session.options(&item).await?);
     let mut stop = Stop::listen()?;
     let (listener, address) = listen(arguments.listen).await?;
     output.say(format_args!("{address} leads to {}", Escaped(&item.name)))?;

@@ -36,6 +36,7 @@ impl<L: AuditLog> Narrator<L> {
         let who = match &event.actor {
             Actor::User { name, .. } => name.clone(),
             Actor::Jumpoint { .. } => "a jumpoint".to_owned(),
+            Actor::Rep { name, .. } => name.clone(),
             Actor::System => "the system".to_owned(),
             Actor::Unknown => "somebody".to_owned(),
         };

@@ -62,6 +62,14 @@ impl Home {
         self.folder.join("profiles").join(&self.profile).join("login")
     }
 
+    /// Where sessions are recorded that the profile serves itself.
+    pub(crate) fn recordings(&self) -> PathBuf {
+        self.folder
+            .join("profiles")
+            .join(&self.profile)
+            .join("recordings")
+    }
+
     /// Where OpenSSH keeps the keys of gates, apart from the user's own list.
     pub(crate) fn known_hosts(&self) -> PathBuf {
         self.folder

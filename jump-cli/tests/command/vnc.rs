@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::support::{LONG, Site, User, finish, host_and_port, python};
 
-type Pixels = Vec<[u8; 4]>;
+pub(crate) type Pixels = Vec<[u8; 4]>;
 
 /// A site with the item `desk`, and the server that it leads to.
 struct Desk {
@@ -40,47 +40,12 @@ impl Desk {
         Self { site, server }
     }
 
-    /// Shows a picture of few colours, which every encoding keeps as they are, on the whole screen until the value is
-    /// dropped. The pointer is not to be seen: a server may paint it.
     async fn show_picture(&self) -> Shown {
-        const COLOURS: [[u8; 4]; 4] = [
-            [255, 128, 0, 255],
-            [0, 64, 255, 255],
-            [250, 250, 250, 255],
-            [10, 20, 30, 255],
-        ];
-        let blank = concat!(
-            "#define b_width 8\n#define b_height 1\n#define b_x_hot 0\n#define b_y_hot 0\n",
-            "static unsigned char b_bits[] = {\n   0x00};\n"
-        );
-        let blank = self.site.admin.home.write("blank.xbm", blank).unwrap();
-        let blank = blank.to_str().unwrap();
-        let hide = ["-cursor", blank, blank];
-        self.server.run("xsetroot", &hide).await.unwrap();
-        let (width, height) = (usize::from(SIZE.0), usize::from(SIZE.1));
-        let block = |at: usize| (at % width / 7 * 31 + at / width / 5 * 17) ^ (at / 4099);
-        let picture = Picture {
-            width,
-            height,
-            pixels: (0..width * height).map(|at| COLOURS[block(at) % 4]).collect(),
-        };
-        self.server.show(&picture).await.unwrap().0
+        show_picture(&self.server, &self.site.admin).await
     }
 
-    /// A window on the whole screen that says which events it gets.
     async fn watch_events(&self) -> Process {
-        let mut xev = self.on_screen("stdbuf");
-        xev.args(["-oL", "xev", "-geometry"]);
-        xev.arg(format!("{}x{}+0+0", SIZE.0, SIZE.1));
-        let mut xev = Process::spawn(xev).unwrap();
-        xev.wait_for_line("Expose event", LONG).await.unwrap();
-        xev
-    }
-
-    fn on_screen(&self, program: &str) -> tokio::process::Command {
-        let mut command = command(program);
-        command.env("DISPLAY", self.server.display().unwrap());
-        command
+        watch_events(&self.server).await
     }
 
     async fn screen(&self) -> Pixels {
@@ -94,10 +59,7 @@ impl Desk {
     /// `jump vnc desk` without a viewer, and its port.
     async fn open(&self, user: &User) -> (Process, u16) {
         let mut open = user.spawn(&["vnc", "desk", "--no-viewer", "--listen", "0", "--json"]);
-        let line = open.wait_for_line("listening", LONG).await.unwrap();
-        let said: Value = serde_json::from_str(&line).unwrap();
-        let address = said["listening"].as_str().unwrap();
-        let port = address.strip_prefix("127.0.0.1:").unwrap().parse().unwrap();
+        let port = listening(&mut open).await;
         (open, port)
     }
 
@@ -109,8 +71,54 @@ impl Desk {
     }
 }
 
+/// Shows a picture of few colours, which every encoding keeps as they are, on the whole screen until the value is dropped.
+/// The pointer is not to be seen: a server may paint it.
+pub(crate) async fn show_picture(server: &VncServer, owner: &User) -> Shown {
+    const COLOURS: [[u8; 4]; 4] = [
+        [255, 128, 0, 255],
+        [0, 64, 255, 255],
+        [250, 250, 250, 255],
+        [10, 20, 30, 255],
+    ];
+    let blank = concat!(
+        "#define b_width 8\n#define b_height 1\n#define b_x_hot 0\n#define b_y_hot 0\n",
+        "static unsigned char b_bits[] = {\n   0x00};\n"
+    );
+    let blank = owner.home.write("blank.xbm", blank).unwrap();
+    let blank = blank.to_str().unwrap();
+    let hide = ["-cursor", blank, blank];
+    server.run("xsetroot", &hide).await.unwrap();
+    let (width, height) = (usize::from(SIZE.0), usize::from(SIZE.1));
+    let block = |at: usize| (at % width / 7 * 31 + at / width / 5 * 17) ^ (at / 4099);
+    let picture = Picture {
+        width,
+        height,
+        pixels: (0..width * height).map(|at| COLOURS[block(at) % 4]).collect(),
+    };
+    server.show(&picture).await.unwrap().0
+}
+
+/// A window on the whole screen that says which events it gets.
+pub(crate) async fn watch_events(server: &VncServer) -> Process {
+    let mut xev = command("stdbuf");
+    xev.env("DISPLAY", server.display().unwrap());
+    xev.args(["-oL", "xev", "-geometry"]);
+    xev.arg(format!("{}x{}+0+0", SIZE.0, SIZE.1));
+    let mut xev = Process::spawn(xev).unwrap();
+    xev.wait_for_line("Expose event", LONG).await.unwrap();
+    xev
+}
+
+/// The port of `jump vnc --json`.
+pub(crate) async fn listening(open: &mut Process) -> u16 {
+    let line = open.wait_for_line("listening", LONG).await.unwrap();
+    let said: Value = serde_json::from_str(&line).unwrap();
+    let address = said["listening"].as_str().unwrap();
+    address.strip_prefix("127.0.0.1:").unwrap().parse().unwrap()
+}
+
 /// Waits for something that only looking can show.
-async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + LONG;
     while !is().await {
         assert!(Instant::now() < deadline, "it never came: {what}");
@@ -118,14 +126,14 @@ async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
 }
 
 /// What is on an X display: its width and its pixels. Empty while there is no display.
-async fn root_of(display: &str) -> (usize, Pixels) {
+pub(crate) async fn root_of(display: &str) -> (usize, Pixels) {
     match Picture::of_display(display).await {
         Ok(picture) => (picture.width, picture.pixels),
         Err(_) => (0, Pixels::new()),
     }
 }
 
-fn png(path: impl AsRef<Path>) -> Pixels {
+pub(crate) fn png(path: impl AsRef<Path>) -> Pixels {
     let file = std::io::BufReader::new(std::fs::File::open(path).unwrap());
     let mut reader = png::Decoder::new(file).read_info().unwrap();
     let mut bytes = vec![0; reader.output_buffer_size().unwrap()];

@@ -7,7 +7,7 @@ use crate::error::ErrorKind;
 use crate::id::{ApprovalId, ItemId, JumpointId, LoginId, SessionId, UserId, VaultAccountId};
 use crate::model::{Change, Name};
 use crate::protocol::SessionEvent;
-use crate::session::EndReason;
+use crate::session::{EndReason, GatePlace, RecordingMode};
 use crate::time::Timestamp;
 
 /// What the audit log remembers of a session's recording, so that a recording that was cut or exchanged shows.
@@ -30,8 +30,12 @@ pub struct SessionPlace {
     pub protocol: String,
     /// Where the item was.
     pub place: ItemPlace,
-    /// The Jumpoint's name.
+    /// The Jumpoint's name; empty if the gate runs in the rep's process.
     pub jumpoint_name: String,
+    /// How it is to be recorded, so that a recording that is missing shows; `None` in logs that were written before this was
+    /// noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<RecordingMode>,
 }
 
 const fn is_zero(number: &u64) -> bool {
@@ -55,6 +59,15 @@ pub enum Actor {
     Jumpoint {
         /// Which.
         jumpoint: JumpointId,
+    },
+    /// A rep's own process, about a session whose gate it runs: its own word, which nobody else has checked.
+    Rep {
+        /// Whose.
+        user: UserId,
+        /// That user's name at the time.
+        name: String,
+        /// Through which login.
+        login: Option<LoginId>,
     },
     /// The site itself: its start, a time limit, a re-check.
     System,
@@ -138,8 +151,9 @@ pub enum AuditKind {
         item: ItemId,
         /// That item's name.
         item_name: String,
-        /// Through which Jumpoint.
-        jumpoint: JumpointId,
+        /// Where its gate runs.
+        #[serde(rename = "jumpoint")]
+        place: GatePlace,
         /// What else a report says of the item; `None` in logs that were written before this was noted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         on: Option<SessionPlace>,

@@ -163,7 +163,7 @@ async fn what_is_young_not_delivered_of_a_running_session_or_not_signed_stays() 
         session,
         item: ItemId::new(1).unwrap(),
         item_name: "web".to_owned(),
-        jumpoint: JumpointId::new(1).unwrap(),
+        place: JumpointId::new(1).unwrap().into(),
         on: None,
         reasons: String::new(),
         reason: None,

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::caller::{Caller, RepLink};
 use super::transfer::Transfer;
-use super::{Broker, authenticator, enrol, jumpoint_link, lock, refusals, request};
+use super::{Broker, authenticator, enrol, jumpoint_link, lock, presence, refusals, request};
 use crate::audit::{Actor, AuditKind};
 use crate::control::{
     CONTROL_ALPN, Connection, FrameDecoder, Handler, Hello, HelloRole, MAX_FRAME,
@@ -218,6 +218,7 @@ impl Broker {
         }
         let error = connection.closed().await;
         lock(&self.0.reps).remove(&id);
+        presence::rep_gone(self, &connection).await;
         tracing::debug!(user = caller.name(), %error, "rep disconnected");
     }
 }

@@ -7,20 +7,26 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use super::presence::not_running;
-use super::{Broker, notifying};
+use super::reporter::Reporter;
+use super::{Broker, item_edit, notifying};
 use crate::audit::{Actor, AuditKind, RecordingNote};
 use crate::control::{Message, Notice};
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{JumpointId, SessionId};
-use crate::model::Change;
+use crate::id::{ItemId, JumpointId, SessionId};
+use crate::model::{Change, RolePermission};
 use crate::protocol::{Outcome, SessionEvent};
-use crate::session::EndReason;
+use crate::session::{EndReason, GatePlace};
 use crate::store::{SessionRecord, SessionState};
 
-use super::sessions;
+use super::sessions::{self, LiveSession};
 
 /// How long the relay goes on carrying what is under way when a session has ended by itself.
 const LAST_BYTES: Duration = Duration::from_secs(10);
+/// The most events that a rep may report of a session whose gate it runs, and the longest, in bytes of JSON: the log is not
+/// for it to fill.
+const REP_EVENTS: u32 = 1000;
+const REP_EVENT: usize = 32 * 1024;
+const TOO_MUCH: &str = "the rep reported more than 1000 events of a session, or one longer than 32 KiB";
 /// The longest text of a reason, in characters.
 const LONGEST_REASON: usize = 1000;
 
@@ -28,18 +34,12 @@ const LONGEST_REASON: usize = 1000;
 #[derive(Clone, Debug)]
 pub(super) struct Unaccounted {
     record: SessionRecord,
+    /// Who said it: whoever served the session, or the site itself where a rep served it and did not say.
+    actor: Actor,
     /// What is not in the log yet, in its order.
     events: VecDeque<AuditKind>,
     /// Whether somebody is at it.
     busy: bool,
-}
-
-fn not_yours() -> Error {
-    Error::new(
-        ErrorKind::Denied,
-        "report on a session",
-        "it is another jumpoint's",
-    )
 }
 
 fn not_kept_yet() -> Error {
@@ -53,7 +53,7 @@ fn not_kept_yet() -> Error {
 
 /// Takes a session out of the registry and accounts for it, now or later; does nothing if that was done before.
 pub(super) async fn finish(broker: &Broker, session: SessionId, outcome: Outcome) {
-    if let Err(error) = try_finish(broker, session, outcome, None).await {
+    if let Err(error) = try_finish(broker, session, outcome, None, None).await {
         tracing::error!(%session, %error, "the end of a session is not kept yet; it will be tried again");
     }
 }
@@ -64,6 +64,7 @@ async fn try_finish(
     session: SessionId,
     outcome: Outcome,
     recording: Option<RecordingNote>,
+    reporter: Option<Reporter<'_>>,
 ) -> Result<()> {
     let told = {
         let mut registry = broker.0.sessions.lock();
@@ -104,9 +105,14 @@ async fn try_finish(
             bytes_from_target: outcome.bytes_from_target,
             recording,
         };
+        let actor = match (reporter, live.record.place) {
+            (None, GatePlace::Rep) => Actor::System,
+            _ => live.reported_by(),
+        };
         registry.unaccounted.insert(
             session,
             Unaccounted {
+                actor,
                 record: SessionRecord { state, ..live.record },
                 events: refused.into_iter().chain([ended]).collect(),
                 busy: false,
@@ -146,10 +152,7 @@ async fn account(broker: &Broker, session: SessionId) -> Result<()> {
     let mut events = end.events;
     let kept = async {
         while let Some(event) = events.front() {
-            let actor = Actor::Jumpoint {
-                jumpoint: end.record.jumpoint,
-            };
-            broker.log(actor, None, event.clone()).await?;
+            broker.log(end.actor.clone(), None, event.clone()).await?;
             events.pop_front();
         }
         broker.0.store.put_session(&end.record).await
@@ -186,33 +189,50 @@ pub(super) fn not_over(broker: &Broker) -> HashSet<SessionId> {
     live.chain(registry.unaccounted.keys()).copied().collect()
 }
 
-/// A Jumpoint reports that one of its sessions ended. `Ok` says that the end is on stable storage.
+/// Whoever serves a session reports that it ended. `Ok` says that the end is on stable storage.
 pub(super) async fn ended(
     broker: &Broker,
-    jumpoint: JumpointId,
+    reporter: Reporter<'_>,
     session: SessionId,
     outcome: Outcome,
     recording: Option<RecordingNote>,
 ) -> Result<()> {
-    let owner = broker
+    let serves = broker
         .0
         .sessions
         .lock()
         .live
         .get(&session)
-        .map(|live| live.record.jumpoint);
-    if owner.is_some_and(|owner| owner != jumpoint) {
-        return Err(not_yours());
+        .map(|live| reporter.serves(live));
+    match (serves, reporter) {
+        (Some(false), _) | (None, Reporter::Rep { .. }) => return Err(reporter.not_yours()),
+        _ => {}
+    }
+    if let (Reporter::Rep { .. }, Some(note)) = (reporter, &recording) {
+        plausible(note)?;
     }
     let outcome = Outcome {
         reason: credible(outcome.reason),
         ..outcome
     };
     // If it was ended here meanwhile, or is reported a second time, there is nothing to add.
-    try_finish(broker, session, outcome, recording).await
+    try_finish(broker, session, outcome, recording, Some(reporter)).await
 }
 
-/// What a Jumpoint may say about an end that is not the broker's doing: nothing that only the broker can know, and no
+/// Checks that the hash in a rep's note of a recording can be one: it goes into the log as it is.
+fn plausible(note: &RecordingNote) -> Result<()> {
+    if note.hash.len() == 64 && note.hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(());
+    }
+    let rule = "the hash of a recording is 64 hexadecimal digits";
+    Err(Error::new(
+        ErrorKind::InvalidArgument,
+        "report on a session",
+        rule,
+    ))
+}
+
+/// What a Jumpoint or a rep may say about an end that is not the broker's doing: nothing that only the broker can know, and no
 /// more than a few lines.
 fn credible(reason: EndReason) -> EndReason {
     let cut = |text: String| text.chars().take(LONGEST_REASON).collect();
@@ -220,7 +240,7 @@ fn credible(reason: EndReason) -> EndReason {
         EndReason::EndedBy(_) | EndReason::AccessRevoked(_) | EndReason::BrokerRestarted => {
             EndReason::Failed {
                 kind: ErrorKind::Protocol,
-                message: "the jumpoint gave a reason that is not its to give".to_owned(),
+                message: "whoever served the session gave a reason that is not theirs to give".to_owned(),
             }
         }
         EndReason::RecordingFailed(why) => EndReason::RecordingFailed(cut(why)),
@@ -232,30 +252,40 @@ fn credible(reason: EndReason) -> EndReason {
     }
 }
 
-/// A Jumpoint reports an event of one of its sessions. `Ok` says that it is on stable storage.
+/// Whoever serves a session reports an event of it. `Ok` says that it is on stable storage.
 pub(super) async fn event(
     broker: &Broker,
-    jumpoint: JumpointId,
+    reporter: Reporter<'_>,
     session: SessionId,
     number: u64,
     event: SessionEvent,
 ) -> Result<()> {
-    let item = {
+    let known = {
         let mut registry = broker.0.sessions.lock();
         match registry.live.get_mut(&session) {
-            Some(live) if live.record.jumpoint != jumpoint => return Err(not_yours()),
+            Some(live) if !reporter.serves(live) => return Err(reporter.not_yours()),
             Some(live) if number <= live.last_event => return Ok(()),
             Some(live) if live.logging => return Err(not_kept_yet()),
             Some(live) => {
+                if !live.may_say(reporter, &event) {
+                    drop(registry);
+                    let error = Error::new(ErrorKind::ResourceLimit, "report on a session", TOO_MUCH);
+                    let _ = sessions::end(broker, session, EndReason::from_error(&error));
+                    return Err(error);
+                }
                 live.logging = true;
                 // What a session sees that is over already says nothing about the item any more.
-                Some((live.record.item, live.ending.is_none()))
+                Some((live.record.item, live.ending.is_none(), live.reported_by()))
             }
             None => None,
         }
     };
-    let Some((item, goes_on)) = item else {
-        return late_event(broker, jumpoint, session, event).await;
+    let Some((item, goes_on, actor)) = known else {
+        return match reporter {
+            Reporter::Jumpoint(jumpoint) => late_event(broker, jumpoint, session, event).await,
+            // A rep reports over one connection, in order: what comes behind the end was never said in the session.
+            Reporter::Rep { .. } => Err(reporter.not_yours()),
+        };
     };
     let pin = match &event {
         SessionEvent::HostKeyFirstSeen { key } => Some(Change::PinHostKey {
@@ -268,15 +298,11 @@ pub(super) async fn event(
         }),
         _ => None,
     };
-    if let (true, Some(pin)) = (goes_on, pin) {
-        pin_first_seen(broker, jumpoint, session, pin).await;
+    if let (true, Some(pin)) = (goes_on && may_pin(broker, reporter, item), pin) {
+        pin_first_seen(broker, actor.clone(), session, pin).await;
     }
     let logged = broker
-        .log(
-            Actor::Jumpoint { jumpoint },
-            None,
-            AuditKind::SessionEvent { session, event },
-        )
+        .log(actor, None, AuditKind::SessionEvent { session, event })
         .await;
     if let Some(live) = broker.0.sessions.lock().live.get_mut(&session) {
         live.logging = false;
@@ -287,8 +313,32 @@ pub(super) async fn event(
     logged
 }
 
-async fn pin_first_seen(broker: &Broker, jumpoint: JumpointId, session: SessionId, pin: Change) {
-    if let Err(error) = broker.commit(Actor::Jumpoint { jumpoint }, vec![pin]).await {
+impl LiveSession {
+    /// Whether one more event of it may be logged; it counts as logged.
+    fn may_say(&mut self, reporter: Reporter<'_>, event: &SessionEvent) -> bool {
+        if let Reporter::Jumpoint(_) = reporter {
+            return true;
+        }
+        self.said = self.said.saturating_add(1);
+        let length = serde_json::to_vec(event).map_or(usize::MAX, |json| json.len());
+        self.said <= REP_EVENTS && length <= REP_EVENT
+    }
+}
+
+/// Whether what was seen first is pinned for everybody. A Jumpoint speaks for the site; a rep's word changes an item only if
+/// its user may change what the target must prove.
+fn may_pin(broker: &Broker, reporter: Reporter<'_>, item: ItemId) -> bool {
+    match reporter {
+        Reporter::Jumpoint(_) => true,
+        Reporter::Rep { caller, .. } => {
+            let needed = RolePermission::EditIdentity;
+            item_edit::must_manage(broker, caller, &broker.world(), item, needed).is_ok()
+        }
+    }
+}
+
+async fn pin_first_seen(broker: &Broker, actor: Actor, session: SessionId, pin: Change) {
+    if let Err(error) = broker.commit(actor, vec![pin]).await {
         // Another session saw a different key first: this one must not go on.
         let _ = sessions::end(broker, session, EndReason::from_error(&error));
     }
@@ -304,11 +354,11 @@ async fn late_event(
 ) -> Result<()> {
     not_running(broker, jumpoint, session);
     match broker.0.store.session(session).await? {
-        Some(record) if record.jumpoint == jumpoint => {
+        Some(record) if record.place == GatePlace::Jumpoint(jumpoint) => {
             let actor = Actor::Jumpoint { jumpoint };
             let event = AuditKind::SessionEvent { session, event };
             broker.log(actor, None, event).await
         }
-        _ => Err(not_yours()),
+        _ => Err(Reporter::Jumpoint(jumpoint).not_yours()),
     }
 }

@@ -19,7 +19,7 @@ fn editor(caller: &Caller) -> Option<UserId> {
 }
 
 /// Refuses who may not do this with the item.
-fn must_manage(
+pub(super) fn must_manage(
     broker: &Broker,
     caller: &Caller,
     world: &World,

@@ -1,5 +1,7 @@
 //! Starting a session: decision, grant, log, then the two ends are told.
 
+use super::credentials::Picked;
+use super::jumpoint_link::JumpointLink;
 use super::sessions::{self, LiveSession, Place};
 use super::{Broker, Caller, accounting, checks, credentials, following, item_lookup, refusals};
 use crate::access::{Action, Context, decide};
@@ -8,8 +10,9 @@ use crate::control::{Connection, Jumped, Message, Notice, OpenSession, Supplied}
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, SessionId, UserId};
 use crate::keys::PublicKey;
+use crate::model::JumpMethod;
 use crate::protocol::Outcome;
-use crate::session::{EndReason, Grant, RecordingMode};
+use crate::session::{EndReason, GatePlace, Grant, RecordingMode, SealedCredential, SignedGrant};
 use crate::store::{SessionRecord, SessionState};
 use crate::time::SignedDuration;
 use crate::tunnel::{Party, Ticket};
@@ -26,6 +29,8 @@ pub(super) struct Wanted<'a> {
     pub(super) credential: Option<&'a str>,
     /// What its Jump Policy may ask for.
     pub(super) supplied: &'a Supplied,
+    /// Whether the rep runs gates for items of its own network.
+    pub(super) gates: bool,
 }
 
 /// Decides, and if the answer is yes makes the session known everywhere it must be known before it may start.
@@ -40,6 +45,7 @@ pub(super) async fn jump(
         item,
         credential,
         supplied,
+        gates,
     } = wanted;
     let operation = "start a session";
     let user = caller
@@ -104,34 +110,31 @@ pub(super) async fn jump(
         let message = format!("you have {most} sessions open, which is the limit");
         return Err(Error::new(ErrorKind::ResourceLimit, operation, message));
     };
-    let jumpoint = item.jumpoint.ok_or_else(|| {
-        let message = format!(
-            "a {} item is opened in the rep's own network",
-            item.details.method()
-        );
-        Error::new(ErrorKind::Unsupported, operation, message)
-    })?;
+    let gate = item.gate_place()?;
     let offline = || {
-        let name = world
-            .jumpoint(jumpoint)
-            .map_or("?", |jumpoint| jumpoint.name.as_str());
+        let jumpoint = gate.jumpoint().and_then(|id| world.jumpoint(id));
+        let name = jumpoint.map_or("?", |jumpoint| jumpoint.name.as_str());
         Error::new(
             ErrorKind::Unavailable,
             operation,
             format!("jumpoint \"{name}\" is offline"),
         )
     };
-    let link = broker.jumpoint_link(jumpoint).ok_or_else(offline)?;
-    let picked = Box::pin(credentials::pick(broker, caller, &world, user, &item, credential)).await?;
+    let (link, picked) = match gate {
+        GatePlace::Jumpoint(jumpoint) => {
+            let link = broker.jumpoint_link(jumpoint).ok_or_else(offline)?;
+            let picked = credentials::pick(broker, caller, &world, user, &item, credential);
+            (Some(link), Box::pin(picked).await?)
+        }
+        GatePlace::Rep => (None, opened_by_rep(item.details.method(), gates, credential)?),
+    };
     // A provider may have taken its time.
     let now = broker.now();
 
     let session = SessionId::random()?;
-    let grant = Grant::issue(session, &allowed, &item, rep_key, link.session_key, now)?;
+    let session_key = link.as_ref().map(|link| link.session_key);
+    let grant = Grant::issue(session, &allowed, &item, rep_key, session_key, now)?;
     let signed = grant.sign(&broker.0.key)?;
-    let expires = now.checked_add(TICKET_LIFETIME).unwrap_or(now);
-    let rep_ticket = Ticket::new(session, Party::Rep, expires)?.sign(&broker.0.key);
-    let jumpoint_ticket = Ticket::new(session, Party::Jumpoint, expires)?.sign(&broker.0.key);
 
     // Written down first: a session that nobody recorded as started must not start.
     let record = SessionRecord {
@@ -140,7 +143,7 @@ pub(super) async fn jump(
         user_name: allowed.user_name().to_owned(),
         item: item.id,
         item_name: item.name.to_string(),
-        jumpoint,
+        place: gate,
         protocol: item.details.protocol().to_owned(),
         broker: Some(broker.0.key.public()),
         started: now,
@@ -152,14 +155,16 @@ pub(super) async fn jump(
         session,
         item: item.id,
         item_name: item.name.to_string(),
-        jumpoint,
+        place: gate,
         on: Some(SessionPlace {
             item_type: item.details.to_string(),
             protocol: item.details.protocol().to_owned(),
             place: ItemPlace::of(&world, item.placement),
-            jumpoint_name: world
-                .jumpoint(jumpoint)
+            jumpoint_name: gate
+                .jumpoint()
+                .and_then(|id| world.jumpoint(id))
                 .map_or_else(String::new, |jumpoint| jumpoint.name.to_string()),
+            recording: Some(grant.recording()),
         }),
         reasons: reasons.join("; "),
         reason: context.given.reason.then(|| supplied.reason.to_string()),
@@ -181,7 +186,7 @@ pub(super) async fn jump(
         &allowed,
         caller.login(),
         Some(rep.clone()),
-        link.key,
+        link.as_ref().map(|link| link.key),
     );
     live.injected = picked.injected;
     let policy = allowed.obligations().policy;
@@ -201,27 +206,74 @@ pub(super) async fn jump(
     }
     // A change while the above was written has not seen this session: look again before anybody can use it.
     still_allowed(broker, caller, session).await?;
-    // The grant names the key of one connection: if that is gone, nobody can serve the session.
-    let current = broker
-        .jumpoint_link(jumpoint)
-        .filter(|current| current.link == link.link && !current.connection.is_closed());
-    let Some(link) = current else {
-        sessions::end(broker, session, EndReason::JumpointLost)?;
-        return Err(offline());
-    };
+    match (gate, link) {
+        (GatePlace::Jumpoint(jumpoint), Some(link)) => {
+            // The grant names the key of one connection: if that is gone, nobody can serve the session.
+            let current = broker
+                .jumpoint_link(jumpoint)
+                .filter(|current| current.link == link.link && !current.connection.is_closed());
+            let Some(link) = current else {
+                sessions::end(broker, session, EndReason::JumpointLost)?;
+                return Err(offline());
+            };
+            let told = through_jumpoint(broker, &link, session, signed, picked.sealed);
+            told.inspect_err(|error| drop(sessions::end(broker, session, EndReason::from_error(error))))
+        }
+        _ => {
+            // Whoever looks for the sessions of a connection that is gone may have looked before this one was there.
+            if rep.is_closed() {
+                sessions::end(broker, session, EndReason::RepLost)?;
+                return Err(EndReason::RepLost.to_error());
+            }
+            Ok(Jumped {
+                grant: signed,
+                ticket: None,
+                relay: None,
+            })
+        }
+    }
+}
 
+/// What a session gets that its rep serves itself: no credential, because the rep would see it.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`] if the rep runs no gates; [`ErrorKind::InvalidArgument`] if it names a credential.
+fn opened_by_rep(method: JumpMethod, gates: bool, credential: Option<&str>) -> Result<Picked> {
+    if !gates {
+        let message = format!("a {method} item is opened by the rep itself, and this one runs no gates");
+        return Err(Error::new(ErrorKind::Unsupported, "start a session", message));
+    }
+    if credential.is_some() {
+        let message = format!("no credential is injected on a {method} item: the rep would see it");
+        return Err(Error::new(ErrorKind::InvalidArgument, "start a session", message));
+    }
+    Ok(Picked::default())
+}
+
+/// Tells the Jumpoint to serve the session; gives what the rep is told.
+fn through_jumpoint(
+    broker: &Broker,
+    link: &JumpointLink,
+    session: SessionId,
+    grant: SignedGrant,
+    credential: Option<SealedCredential>,
+) -> Result<Jumped> {
+    let now = broker.now();
+    let expires = now.checked_add(TICKET_LIFETIME).unwrap_or(now);
+    let ticket = |party| Ok::<_, Error>(Ticket::new(session, party, expires)?.sign(&broker.0.key));
+    let (rep, jumpoint) = (ticket(Party::Rep)?, ticket(Party::Jumpoint)?);
     let relay = broker.0.settings.relay_address.clone();
     let open = OpenSession {
-        grant: signed.clone(),
-        ticket: jumpoint_ticket,
+        grant: grant.clone(),
+        ticket: jumpoint,
         relay: relay.clone(),
-        credential: picked.sealed,
+        credential,
     };
     let open = Message::Notice(Notice::Open(Box::new(open)));
     sessions::open(broker, session, &link.connection, open)?;
     Ok(Jumped {
-        grant: signed,
-        ticket: rep_ticket,
+        grant,
+        ticket: Some(rep),
         relay,
     })
 }

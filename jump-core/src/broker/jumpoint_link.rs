@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::reporter::Reporter;
 use super::{Broker, accounting, lock, presence, retention};
 use crate::audit::{Actor, AuditKind};
 use crate::control::{Connection, FrameDecoder, Handler, JumpointRequest, Notice, Request, Response};
@@ -134,7 +135,7 @@ impl Handler for JumpointHandler {
     async fn request(&self, _: &Connection, request: Request) -> Result<Response> {
         match request {
             Request::Jumpoint(JumpointRequest::SessionStarted { session }) => {
-                presence::started(&self.broker, self.jumpoint, session)?;
+                presence::started(&self.broker, Reporter::Jumpoint(self.jumpoint), session)?;
                 Ok(Response::Done)
             }
             Request::Jumpoint(JumpointRequest::SessionEvent {
@@ -142,7 +143,8 @@ impl Handler for JumpointHandler {
                 number,
                 event,
             }) => {
-                accounting::event(&self.broker, self.jumpoint, session, number, event).await?;
+                let reporter = Reporter::Jumpoint(self.jumpoint);
+                accounting::event(&self.broker, reporter, session, number, event).await?;
                 Ok(Response::Done)
             }
             Request::Jumpoint(JumpointRequest::SessionEnded {
@@ -150,7 +152,8 @@ impl Handler for JumpointHandler {
                 outcome,
                 recording,
             }) => {
-                accounting::ended(&self.broker, self.jumpoint, session, outcome, recording).await?;
+                let reporter = Reporter::Jumpoint(self.jumpoint);
+                accounting::ended(&self.broker, reporter, session, outcome, recording).await?;
                 Ok(Response::Done)
             }
             Request::Jumpoint(JumpointRequest::RemoveRecording {

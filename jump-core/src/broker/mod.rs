@@ -33,6 +33,7 @@ mod notifying;
 mod presence;
 mod refusals;
 mod report;
+mod reporter;
 mod request;
 mod retention;
 mod sessions;

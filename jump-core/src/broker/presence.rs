@@ -3,38 +3,46 @@
 use std::time::Duration;
 
 use super::accounting::finish;
+use super::reporter::Reporter;
 use super::sessions::{self, LAST_WORDS};
 use super::{Broker, notifying};
 use crate::audit::{Actor, AuditKind};
 use crate::control::{Connection, Message, Notice};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::id::{JumpointId, SessionId};
 use crate::protocol::Outcome;
-use crate::session::EndReason;
+use crate::session::{EndReason, GatePlace};
 use crate::store::{SessionRecord, SessionState};
 
 use super::lock;
 
-/// A Jumpoint reports that the rep has joined a session.
-pub(super) fn started(broker: &Broker, jumpoint: JumpointId, session: SessionId) -> Result<()> {
+/// Whoever serves a session reports that its gate starts and the rep is there.
+pub(super) fn started(broker: &Broker, reporter: Reporter<'_>, session: SessionId) -> Result<()> {
     match broker.0.sessions.lock().live.get_mut(&session) {
-        Some(live) if live.record.jumpoint == jumpoint => {
+        Some(live) if reporter.serves(live) => {
             if !std::mem::replace(&mut live.joined, true) {
                 notifying::started(broker, live);
             }
             return Ok(());
         }
-        Some(_) => {
-            return Err(Error::new(
-                ErrorKind::Denied,
-                "report on a session",
-                "it is another jumpoint's",
-            ));
-        }
+        Some(_) => return Err(reporter.not_yours()),
         None => {}
     }
-    not_running(broker, jumpoint, session);
-    Ok(())
+    match reporter {
+        Reporter::Jumpoint(jumpoint) => {
+            not_running(broker, jumpoint, session);
+            Ok(())
+        }
+        Reporter::Rep { .. } => Err(reporter.not_yours()),
+    }
+}
+
+/// The connection of a rep is gone: the sessions whose gates it ran are over.
+pub(super) async fn rep_gone(broker: &Broker, connection: &Connection) {
+    let sessions = broker.0.sessions.select(|live| live.served_over(connection));
+    for session in sessions {
+        finish(broker, session, Outcome::nothing_moved(EndReason::RepLost)).await;
+    }
 }
 
 /// Tells a Jumpoint that a session of which it speaks is over.
@@ -48,7 +56,8 @@ pub(super) fn not_running(broker: &Broker, jumpoint: JumpointId, session: Sessio
 
 /// The live sessions that go through a Jumpoint.
 pub(super) fn of_jumpoint(broker: &Broker, jumpoint: JumpointId) -> Vec<SessionId> {
-    broker.0.sessions.select(|live| live.record.jumpoint == jumpoint)
+    let there = GatePlace::Jumpoint(jumpoint);
+    broker.0.sessions.select(|live| live.record.place == there)
 }
 
 /// Compares the sessions that a Jumpoint says it runs with those it should run: `expected` were live before its new
@@ -119,7 +128,7 @@ pub(super) fn stream_closed(broker: &Broker, session: SessionId) {
             .lock()
             .live
             .get(&session)
-            .map(|live| live.record.jumpoint);
+            .and_then(|live| live.record.place.jumpoint());
         let Some(jumpoint) = jumpoint else { return };
         // A connected Jumpoint reports in a moment; a killed one never does.
         let patience = if broker.is_online(jumpoint) {

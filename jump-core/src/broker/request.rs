@@ -1,11 +1,12 @@
 //! Answering what reps and the embedding program ask.
 
 use super::report;
+use super::reporter::Reporter;
 use super::{
-    Broker, Caller, approvals, credentials, edit, factors, find, item_lookup, jump, lock, sessions, simulate,
-    vault, views,
+    Broker, Caller, accounting, approvals, credentials, edit, factors, find, item_lookup, jump, lock,
+    presence, sessions, simulate, vault, views,
 };
-use crate::control::{Connection, RepRequest, Response};
+use crate::control::{Connection, GateReport, RepRequest, Response};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionId;
 use crate::session::EndReason;
@@ -28,6 +29,7 @@ pub(super) async fn answer(
             session_key,
             credential,
             supplied,
+            gates,
         } => {
             let rep = rep.ok_or_else(|| {
                 Error::new(
@@ -40,9 +42,21 @@ pub(super) async fn answer(
                 item: &item,
                 credential: credential.as_deref(),
                 supplied: &supplied,
+                gates,
             };
             let jumped = jump::jump(broker, caller, rep, wanted, session_key).await?;
             Ok(Response::Jumped(Box::new(jumped)))
+        }
+        RepRequest::Gate(report) => {
+            let connection = rep.ok_or_else(|| {
+                Error::new(
+                    ErrorKind::InvalidArgument,
+                    "report on a session",
+                    "a report needs the rep's connection that started the session",
+                )
+            })?;
+            gate_report(broker, Reporter::Rep { connection, caller }, report).await?;
+            Ok(Response::Done)
         }
         RepRequest::Items => Ok(Response::Items(find::all_items(broker, caller)?)),
         RepRequest::FindItems(query) => Ok(Response::ItemPage(find::items(broker, caller, query)?)),
@@ -125,6 +139,22 @@ pub(super) async fn answer(
         RepRequest::Report(request) => Box::pin(report::answer(broker, caller, request)).await,
         RepRequest::Vault(request) => Box::pin(vault::answer(broker, caller, request)).await,
         RepRequest::SecondFactor(request) => Box::pin(factors::answer(broker, caller, request)).await,
+    }
+}
+
+async fn gate_report(broker: &Broker, reporter: Reporter<'_>, report: GateReport) -> Result<()> {
+    match report {
+        GateReport::Started { session } => presence::started(broker, reporter, session),
+        GateReport::Event {
+            session,
+            number,
+            event,
+        } => accounting::event(broker, reporter, session, number, event).await,
+        GateReport::Ended {
+            session,
+            outcome,
+            recording,
+        } => accounting::ended(broker, reporter, session, outcome, recording).await,
     }
 }
 

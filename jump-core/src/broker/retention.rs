@@ -7,6 +7,7 @@ use crate::audit::{Actor, AuditKind, RemovalBound, RemovedEvents};
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::Delivered;
 use crate::id::{JumpointId, SessionId};
+use crate::session::GatePlace;
 use crate::store::SessionState;
 use crate::time::SignedDuration;
 
@@ -102,7 +103,7 @@ pub(super) async fn recording(
     let Some(mut record) = broker.0.store.session(session).await? else {
         return refuse("its session is not known here");
     };
-    if record.jumpoint != jumpoint {
+    if record.place != GatePlace::Jumpoint(jumpoint) {
         return refuse("its session was another jumpoint's");
     }
     let SessionState::Ended { at, .. } = record.state else {

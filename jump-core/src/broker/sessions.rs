@@ -17,7 +17,7 @@ use crate::id::{ItemId, LoginId, SessionId, UserId};
 use crate::keys::PublicKey;
 use crate::model::{JumpItem, JumpPolicy, World};
 use crate::protocol::Outcome;
-use crate::session::{EndReason, Grant};
+use crate::session::{EndReason, GatePlace, Grant};
 use crate::store::SessionRecord;
 use crate::time::Timestamp;
 
@@ -36,13 +36,13 @@ pub(super) struct LiveSession {
     pub(super) grant: Grant,
     pub(super) login: Option<LoginId>,
     pub(super) rep: Option<Connection>,
-    /// The key that the Jumpoint proved on the connection through which the session started.
-    pub(super) jumpoint_identity: PublicKey,
+    /// The key that the Jumpoint proved on the connection through which the session started, if it goes through one.
+    pub(super) jumpoint_identity: Option<PublicKey>,
     /// The provider's credential that its Jumpoint was given, if it was one.
     pub(super) injected: Option<Injected>,
     /// Since when it is here.
     pub(super) since: Instant,
-    /// Whether the Jumpoint has said that the rep is there.
+    /// Whether whoever serves it has said that the rep is there.
     pub(super) joined: bool,
     pub(super) ending: Option<EndReason>,
     /// When it ends by what was granted, and what ends it then.
@@ -53,6 +53,8 @@ pub(super) struct LiveSession {
     warned: Warned,
     /// The last event that is in the log.
     pub(super) last_event: u64,
+    /// How many events a rep that serves it has reported.
+    pub(super) said: u32,
     /// Whether the next one is on its way there.
     pub(super) logging: bool,
 }
@@ -64,7 +66,7 @@ impl LiveSession {
         allowed: &Allowed,
         login: Option<LoginId>,
         rep: Option<Connection>,
-        jumpoint_identity: PublicKey,
+        jumpoint_identity: Option<PublicKey>,
     ) -> Self {
         Self {
             granted: Ending::of(allowed.obligations()),
@@ -80,6 +82,7 @@ impl LiveSession {
             joined: false,
             ending: None,
             last_event: 0,
+            said: 0,
             logging: false,
         }
     }
@@ -241,7 +244,7 @@ fn recheck(
         limit: now_due.limit,
         policy: now_due.policy,
     };
-    let same_place = item.jumpoint == Some(grant.jumpoint())
+    let same_place = item.gate_place().is_ok_and(|place| place == grant.place())
         && item.details.protocol() == grant.protocol()
         && item
             .targets()
@@ -249,8 +252,9 @@ fn recheck(
     if !same_place || *now_due != granted {
         return revoked("the item was changed");
     }
-    let identity = world.jumpoint(grant.jumpoint()).and_then(|jumpoint| jumpoint.key);
-    if identity != Some(live.jumpoint_identity) {
+    let jumpoint = grant.place().jumpoint().and_then(|id| world.jumpoint(id));
+    let identity = jumpoint.and_then(|jumpoint| jumpoint.key);
+    if identity != live.jumpoint_identity {
         return revoked("the jumpoint was enrolled anew");
     }
     if now >= now_due.until {
@@ -362,9 +366,10 @@ pub(super) fn end_of_login(broker: &Broker, login: Option<LoginId>, why: &Error)
     }
 }
 
-/// Ends a session: the rep is told, the Jumpoint cuts the stream, and if it does not the relay does.
+/// Ends a session: the rep is told, the Jumpoint cuts the stream, and if it does not the relay does. A rep that serves the
+/// session itself cuts it when it is told.
 pub(super) fn end(broker: &Broker, session: SessionId, reason: EndReason) -> Result<()> {
-    let (jumpoint, rep) = {
+    let (place, rep) = {
         let mut registry = broker.0.sessions.lock();
         let live = registry.live.get_mut(&session).ok_or_else(|| {
             Error::new(
@@ -377,24 +382,25 @@ pub(super) fn end(broker: &Broker, session: SessionId, reason: EndReason) -> Res
             return Ok(());
         }
         live.ending = Some(reason.clone());
-        (live.record.jumpoint, live.rep.clone())
+        (live.record.place, live.rep.clone())
     };
-    if let Some(rep) = rep {
+    if let Some(rep) = &rep {
         rep.send_now(Message::Notice(Notice::SessionEnded {
             session,
             reason: reason.clone(),
         }));
     }
-    let jumpoint = broker.jumpoint_link(jumpoint);
-    let grace = if let Some(link) = jumpoint {
-        link.connection.send_now(Message::Notice(Notice::End {
-            session,
-            reason: reason.clone(),
-        }));
-        GRACE
-    } else {
-        Duration::ZERO
+    let told = match place {
+        GatePlace::Rep => rep.is_some_and(|rep| !rep.is_closed()),
+        GatePlace::Jumpoint(jumpoint) => broker.jumpoint_link(jumpoint).is_some_and(|link| {
+            link.connection.send_now(Message::Notice(Notice::End {
+                session,
+                reason: reason.clone(),
+            }));
+            true
+        }),
     };
+    let grace = if told { GRACE } else { Duration::ZERO };
     let ending = broker.clone();
     // Not on the caller's runtime: an embedder may call from a thread that has none.
     broker.0.runtime.spawn(async move {

@@ -154,6 +154,7 @@ pub(super) fn session(record: SessionRecord) -> SessionView {
         user: record.user_name,
         item: record.item_name,
         protocol: record.protocol,
+        local: record.place.is_rep(),
         started: record.started,
         state: record.state,
     }

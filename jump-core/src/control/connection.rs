@@ -188,6 +188,11 @@ impl Connection {
         *self.0.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether both are handles on the same connection.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.0.closed.borrow().is_some()
     }

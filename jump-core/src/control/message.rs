@@ -207,7 +207,12 @@ pub enum RepRequest {
         /// What the item's Jump Policy asks for.
         #[serde(default)]
         supplied: Supplied,
+        /// Whether the rep runs gates itself, for items of its own network. Said to brokers of version 1.1 and later.
+        #[serde(default, skip_serializing_if = "is_false")]
+        gates: bool,
     },
+    /// What happens in a session that the rep serves itself. Only over the connection that started it (1.1).
+    Gate(GateReport),
     /// Which credentials one may inject on an item.
     Credentials {
         /// Which item.
@@ -494,6 +499,67 @@ pub struct ItemDraft {
     pub details: ItemDetails,
 }
 
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// What whoever runs a session's gate says about it; the answer means that it is on stable storage.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "report", rename_all = "snake_case", deny_unknown_fields)]
+pub enum GateReport {
+    /// The rep has joined the session and its gate starts.
+    Started {
+        /// Which.
+        session: SessionId,
+    },
+    /// Something happened in a session.
+    Event {
+        /// Which session.
+        session: SessionId,
+        /// Counts the session's events from 1, so that one sent twice is logged once.
+        number: u64,
+        /// What.
+        event: SessionEvent,
+    },
+    /// A session ended.
+    Ended {
+        /// Which.
+        session: SessionId,
+        /// How.
+        outcome: Outcome,
+        /// Its recording, if there is one that was closed properly.
+        #[serde(default)]
+        recording: Option<RecordingNote>,
+    },
+}
+
+impl From<GateReport> for JumpointRequest {
+    /// The same as a Jumpoint has said it since version 1.0.
+    fn from(report: GateReport) -> Self {
+        match report {
+            GateReport::Started { session } => JumpointRequest::SessionStarted { session },
+            GateReport::Event {
+                session,
+                number,
+                event,
+            } => JumpointRequest::SessionEvent {
+                session,
+                number,
+                event,
+            },
+            GateReport::Ended {
+                session,
+                outcome,
+                recording,
+            } => JumpointRequest::SessionEnded {
+                session,
+                outcome,
+                recording,
+            },
+        }
+    }
+}
+
 /// What a Jumpoint may say that needs an answer: the answer means that it is on stable storage.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
@@ -609,8 +675,9 @@ impl Secret {
 pub struct Jumped {
     /// The grant.
     pub grant: SignedGrant,
-    /// The rep's ticket at the relay.
-    pub ticket: SignedTicket,
+    /// The rep's ticket at the relay; `None` if the rep serves the session itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<SignedTicket>,
     /// The relay's address; `None` is the broker's own.
     pub relay: Option<String>,
 }

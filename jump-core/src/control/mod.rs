@@ -32,7 +32,7 @@ pub use frame::{FrameDecoder, MAX_FRAME, MAX_FRAME_BEFORE_AUTHENTICATION, encode
 pub use invitation::{BrokerEndpoint, Invitation};
 pub use item_patch::{DetailsPatch, ItemPatch};
 pub use message::{
-    Edit, Enrol, Enrolled, Hello, HelloRole, ItemDraft, Jumped, JumpointRequest, Message, Notice,
+    Edit, Enrol, Enrolled, GateReport, Hello, HelloRole, ItemDraft, Jumped, JumpointRequest, Message, Notice,
     OpenSession, RepRequest, Request, Response, Secret as WireSecret, Welcome, WireError,
 };
 pub use model_edit::{

@@ -19,7 +19,12 @@ pub struct ProtocolVersion {
 
 impl ProtocolVersion {
     /// The version that this library speaks.
-    pub const CURRENT: Self = Self { major: 1, minor: 0 };
+    pub const CURRENT: Self = Self { major: 1, minor: 1 };
+
+    /// Whether a broker of this version takes sessions that a rep serves itself.
+    pub(crate) const fn has_local_jumps(self) -> bool {
+        self.major == 1 && self.minor >= 1
+    }
 
     /// Whether the two versions understand each other.
     #[must_use]
@@ -84,7 +89,7 @@ mod tests {
     #[test]
     fn v02_only_two_plain_numbers_are_a_version() {
         assert_eq!(
-            "1.0".parse::<ProtocolVersion>().unwrap(),
+            "1.1".parse::<ProtocolVersion>().unwrap(),
             ProtocolVersion::CURRENT
         );
         for bad in [

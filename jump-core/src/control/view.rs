@@ -26,7 +26,7 @@ pub struct ItemView {
     pub jumpoint_id: Option<JumpointId>,
     /// The key to which a credential for it is sealed, once its Jumpoint enrolled.
     pub sealing_key: Option<SealingPublicKey>,
-    /// Whether the Jumpoint is connected.
+    /// Whether the Jumpoint is connected. An item that the rep opens itself is as far away as the rep says.
     pub online: bool,
     /// Its host.
     pub hostname: String,
@@ -183,10 +183,17 @@ pub struct SessionView {
     pub item: String,
     /// By which protocol.
     pub protocol: String,
+    /// Whether the rep serves it itself, in its own network: what is said of it is the rep's word.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub local: bool,
     /// When it was granted.
     pub started: Timestamp,
     /// Where it stands.
     pub state: SessionState,
+}
+
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// An access decision with the names it is about.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, watch};
 
-use super::outbox::Outbox;
 use super::session::{Served, admit};
 use super::{Jumpoint, JumpointIdentity};
 use crate::access::{Action, Context, decide};
@@ -23,6 +22,7 @@ use crate::model::{
     Name, Placement, Role, ShellJump, User, UserName, World,
 };
 use crate::protocol::Registry;
+use crate::serving::Outbox;
 use crate::session::{EndReason, Grant};
 use crate::time::{ManualClock, SignedDuration, Timestamp};
 use crate::tunnel::{Party, Ticket};
@@ -50,13 +50,17 @@ fn scene() -> Scene {
         id: Some(JumpointId::new(1).unwrap()),
         session_key: SigningKey::generate().unwrap(),
         recordings: None,
-        outbox: Outbox::new(watch::channel(None).1),
+        outbox: outbox(watch::channel(None).1),
     };
     Scene {
         broker,
         clock,
         served,
     }
+}
+
+fn outbox(current: watch::Receiver<Option<Connection>>) -> Outbox {
+    Outbox::new(current, |report| Request::Jumpoint(report.into()))
 }
 
 /// A session that a broker with this key opens for Jumpoint `jumpoint` and this connection key.
@@ -260,7 +264,7 @@ async fn a_session_that_is_not_admitted_is_reported_with_the_reason() {
     let handler = Arc::new(Told(sender));
     let _broker = start(theirs, handler.clone());
     let (_current, watcher) = watch::channel(Some(start(ours, handler)));
-    scene.served.outbox = Outbox::new(watcher);
+    scene.served.outbox = outbox(watcher);
     let open = open(&scene.broker, 1, scene.served.session_key.public());
     scene.clock.set(NOW - SignedDuration::from_mins(10));
     let served = Arc::new(scene.served);

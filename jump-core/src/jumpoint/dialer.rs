@@ -82,7 +82,7 @@ impl NetworkDialer {
             let message = if addresses.is_empty() {
                 format!("{host} has no address")
             } else {
-                format!("the jumpoint's network policy does not permit {target}")
+                format!("the network policy does not permit {target}")
             };
             return Err(Error::new(ErrorKind::TargetUnreachable, operation, message).retryable(false));
         }

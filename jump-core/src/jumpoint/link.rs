@@ -9,16 +9,16 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::Jumpoint;
-use super::outbox::Outbox;
 use super::session::{self, Served};
 use crate::control::{
-    Answer, Connection, Dial, Dialled, Handler, Heartbeat, HelloRole, JumpointRequest, Notice, OpenSession,
+    Answer, Connection, Dial, Dialled, GateReport, Handler, Heartbeat, HelloRole, Notice, OpenSession,
     Request, Response,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::{SigningKey, random_bytes};
 use crate::protocol::Outcome;
 use crate::recording::RecordingFolder;
+use crate::serving::Outbox;
 use crate::session::EndReason;
 use crate::tunnel::Backoff;
 
@@ -49,7 +49,7 @@ pub(super) async fn run(jumpoint: &Jumpoint) -> Error {
         jumpoint,
         current: watcher.clone(),
     };
-    let outbox = Outbox::new(watcher);
+    let outbox = Outbox::new(watcher, |report| Request::Jumpoint(report.into()));
     let mut backoff = Backoff::new(jumpoint.0.reconnect_spread);
     let mut lease = JoinSet::new();
     // Ends with this future.
@@ -208,11 +208,11 @@ pub(super) fn open(served: &Arc<Served>, open: OpenSession) {
     if session::lock(&jumpoint.sessions).contains_key(&session) {
         return;
     }
-    let reports = served.outbox.session();
+    let (reports, _) = served.outbox.session();
     let outcome = Outcome::nothing_moved(EndReason::from_error(&error));
     tokio::spawn(async move {
         reports
-            .report(JumpointRequest::SessionEnded {
+            .report(GateReport::Ended {
                 session,
                 outcome,
                 recording: None,

@@ -8,10 +8,8 @@
 mod admission_tests;
 mod builder;
 mod dialer;
-mod idle;
 mod link;
 mod network;
-mod outbox;
 mod retention;
 mod session;
 

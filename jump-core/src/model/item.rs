@@ -11,7 +11,7 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, JumpointId, PolicyId, SessionPolicyId};
-use crate::session::{RecordingMode, SealedCredential, SessionPermissions};
+use crate::session::{GatePlace, RecordingMode, SealedCredential, SessionPermissions};
 
 /// A Jump Item: the envelope that all types share, and the details of its type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub struct JumpItem {
     /// The Jumpoint through which it is reached; `None` for the types that need none.
     #[serde(default)]
     pub jumpoint: Option<JumpointId>,
-    /// The host, as the Jumpoint resolves it.
+    /// The host, as its Jumpoint resolves it, or the rep where there is none.
     pub hostname: Hostname,
     /// A word to search by.
     #[serde(default)]
@@ -290,6 +290,21 @@ impl JumpItem {
     #[must_use]
     pub fn original(&self) -> ItemId {
         self.copy_of.unwrap_or(self.id)
+    }
+
+    /// Where the gate of a session on it runs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] for a type that is reached through an agent of its own.
+    pub fn gate_place(&self) -> Result<GatePlace> {
+        match (self.jumpoint, self.details.method()) {
+            (Some(jumpoint), _) => Ok(GatePlace::Jumpoint(jumpoint)),
+            (None, JumpMethod::LocalVnc | JumpMethod::LocalRdp | JumpMethod::LocalJump) => Ok(GatePlace::Rep),
+            (None, method) => {
+                let message = format!("a {method} item has no gate to go through");
+                Err(Error::new(ErrorKind::Unsupported, "find an item's gate", message))
+            }
+        }
     }
 
     /// The address of a sealed credential: the first target.

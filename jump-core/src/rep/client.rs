@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use super::ends::Ends;
 use super::explained::explained;
+use super::local::{self, CredentialSource, LocalJumps, Serving};
+use super::wire::Wire;
 use super::{LoginIdentity, SessionEvents, SessionStream};
 use crate::control::Supplied;
 use crate::control::{
     Answer, BrokerEndpoint, Connection, CredentialView, Described, Describes, Dial, Edit, Explanation,
     GroupView, Heartbeat, HelloRole, ItemQuery, ItemView, Jumped, MemberQuery, MemberView, ModelQuery,
-    NameQuery, Page, PageQuery, RepRequest, Request, Response, SESSION_ALPN, SessionView, UserView,
+    NameQuery, Page, PageQuery, ProtocolVersion, RepRequest, Request, Response, SESSION_ALPN, SessionView,
+    UserView,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionId;
-use crate::keys::SigningKey;
+use crate::keys::{SealingPublicKey, SigningKey};
 use crate::model::Name;
 use crate::protocol::{ConnectOptions, Registry, Session};
 use crate::session::Grant;
@@ -38,6 +41,13 @@ struct Inner {
     tls: Tls,
     clock: Arc<dyn Clock>,
     backends: Registry,
+    identity: LoginIdentity,
+    local: Option<LocalJumps>,
+    /// The broker's version.
+    version: ProtocolVersion,
+    /// The key to which recordings are sealed.
+    recording_key: Option<SealingPublicKey>,
+    serving: Serving,
 }
 
 impl Drop for Inner {
@@ -81,6 +91,9 @@ pub struct JumpOptions {
     pub credential: Option<String>,
     /// What the item's Jump Policy asks for.
     pub supplied: Supplied,
+    /// With what to log in to a target that the rep opens itself, where nothing is injected; `None` is without a credential.
+    /// Means nothing for other items.
+    pub target_credential: Option<Arc<dyn CredentialSource>>,
 }
 
 /// Puts a [`Rep`] together.
@@ -92,6 +105,7 @@ pub struct RepBuilder {
     tls: Tls,
     clock: Arc<dyn Clock>,
     backends: Registry,
+    local: Option<LocalJumps>,
 }
 
 impl RepBuilder {
@@ -120,6 +134,13 @@ impl RepBuilder {
     #[must_use]
     pub fn backends(mut self, backends: Registry) -> Self {
         self.backends = backends;
+        self
+    }
+
+    /// Serves the items that a rep opens itself, such as Local VNC. Without it they are refused.
+    #[must_use]
+    pub fn local_jumps(mut self, local: LocalJumps) -> Self {
+        self.local = Some(local);
         self
     }
 
@@ -157,6 +178,11 @@ impl RepBuilder {
             tls: self.tls,
             clock: self.clock,
             backends: self.backends,
+            identity: self.identity,
+            local: self.local,
+            version: dialled.welcome.version,
+            recording_key: dialled.welcome.recording_key,
+            serving: Serving::default(),
         })))
     }
 }
@@ -180,6 +206,7 @@ impl Rep {
             tls: Tls::ring(),
             clock: Arc::new(SystemClock),
             backends: Registry::new(),
+            local: None,
         }
     }
 
@@ -362,13 +389,13 @@ impl Rep {
         self.request(RepRequest::Edit(edit)).await
     }
 
-    /// Starts a session on an item and gives its stream: the gate of the item's protocol is at the other end. A
-    /// native client can be connected to it as it is.
+    /// Starts a session on an item and gives its stream: the gate of the item's protocol is at the other end, at the item's
+    /// Jumpoint or, for an item of the rep's own network, in this process. A native client can be connected to it as it is.
     ///
     /// # Errors
     /// [`ErrorKind::Denied`] with the reasons, [`ErrorKind::NotFound`] for what one may not even see,
     /// [`ErrorKind::Unavailable`] if the Jumpoint is offline; what the Jumpoint reports if it cannot serve the
-    /// session. Not cancel-safe: a session may have been started, and ends by itself.
+    /// session; [`ErrorKind::Unsupported`] for an item that a rep opens itself and this one runs no gate for. Not cancel-safe: a session may have been started, and ends by itself.
     pub async fn jump(&self, item: &str) -> Result<JumpSession> {
         self.jump_with(item, &JumpOptions::default()).await
     }
@@ -386,12 +413,13 @@ impl Rep {
             session_key: key.public(),
             credential: options.credential.clone(),
             supplied: options.supplied.clone(),
+            gates: self.0.local.is_some() && self.0.version.has_local_jumps(),
         };
         let Response::Jumped(jumped) = self.request(request).await? else {
             return Err(surprised());
         };
         let Jumped { grant, ticket, relay } = *jumped;
-        let grant = grant.verify(&self.0.broker.key, self.0.clock.now())?;
+        let grant = Arc::new(grant.verify(&self.0.broker.key, self.0.clock.now())?);
         if grant.rep_key() != key.public() {
             return Err(Error::new(
                 ErrorKind::Grant,
@@ -399,32 +427,37 @@ impl Rep {
                 "the grant is for another key",
             ));
         }
-        let address = relay.as_deref().unwrap_or(&self.0.broker.address);
-        let joined = async {
-            let socket = dial_relay(&*self.0.transport, address, &ticket, PATIENCE).await?;
-            let jumpoint = grant.jumpoint_key();
-            Box::pin(
-                self.0
-                    .tls
-                    .connect(socket, &key, &jumpoint, SESSION_ALPN, PATIENCE),
-            )
-            .await
-        };
         let mut end = self.0.ends.watch(grant.session());
-        let tls = tokio::select! {
-            biased;
-            reason = end.ended() => return Err(reason.to_error()),
-            joined = joined => joined,
-        };
-        // A stream that could not be opened is often the Jumpoint's doing, and the broker knows more.
-        let tls = match tls {
-            Ok(tls) => tls,
-            Err(error) => return Err(end.explain(error).await),
+        let wire = match (grant.jumpoint_key(), ticket, &self.0.local) {
+            (Some(jumpoint), Some(ticket), _) => {
+                let address = relay.as_deref().unwrap_or(&self.0.broker.address);
+                let joined = async {
+                    let socket = dial_relay(&*self.0.transport, address, &ticket, PATIENCE).await?;
+                    let tls = &self.0.tls;
+                    Box::pin(tls.connect(socket, &key, &jumpoint, SESSION_ALPN, PATIENCE)).await
+                };
+                let tls = tokio::select! {
+                    biased;
+                    reason = end.ended() => return Err(reason.to_error()),
+                    joined = joined => joined,
+                };
+                // A stream that could not be opened is often the Jumpoint's doing, and the broker knows more.
+                match tls {
+                    Ok(tls) => Wire::Relayed(Box::new(tls)),
+                    Err(error) => return Err(end.explain(error).await),
+                }
+            }
+            (None, None, Some(local)) => {
+                let credential = options.target_credential.clone();
+                let key = self.0.recording_key;
+                Wire::Local(local::start(self, local, key, grant.clone(), credential, &end).await?)
+            }
+            _ => return Err(surprised()),
         };
         let events = SessionEvents::new(end.clone(), self.0.connection.clone());
-        let stream = SessionStream::new(tls, grant.session(), end, self.clone());
+        let stream = SessionStream::new(wire, grant.session(), end, self.clone());
         Ok(JumpSession {
-            grant: Arc::new(grant),
+            grant,
             stream,
             events,
         })
@@ -471,6 +504,28 @@ impl Rep {
             }),
             Err(error) => Err(end.explain(error).await),
         }
+    }
+
+    /// Waits until every session that this rep served itself is over and reported. A program that ends before loses what was
+    /// not reported; the site then says that the rep went away. Cancel-safe.
+    pub async fn settled(&self) {
+        self.0.serving.none().await;
+    }
+
+    pub(super) fn serving(&self) -> &Serving {
+        &self.0.serving
+    }
+
+    pub(super) fn identity(&self) -> &SigningKey {
+        &self.0.identity.0
+    }
+
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.0.connection
     }
 
     /// Waits until the connection to the broker is lost and says why. Cancel-safe.

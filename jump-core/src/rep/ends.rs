@@ -97,6 +97,13 @@ impl EndWatch {
         }
     }
 
+    /// Notes why the session is over that was served here, unless the broker has said it.
+    pub(super) fn served(&self, reason: &EndReason) {
+        self.ends.note(self.session, |known| {
+            known.ended.get_or_insert_with(|| reason.clone());
+        });
+    }
+
     /// Waits a moment for the reason.
     pub(super) async fn why(&mut self) -> Option<EndReason> {
         timeout(WHY_PATIENCE, self.ended()).await.ok()

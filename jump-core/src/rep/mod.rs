@@ -22,13 +22,17 @@ mod ends;
 mod enrol;
 mod events;
 mod explained;
+mod local;
+mod local_stream;
 mod report;
 mod simulate;
 mod stream;
 mod transfer;
+mod wire;
 
 pub use client::{JumpOptions, JumpSession, OpenedSession, Rep, RepBuilder};
 pub use enrol::{LoginIdentity, enrol, log_in};
 pub use events::{SessionEvents, SessionNews};
+pub use local::{CredentialSource, LocalJumps};
 pub use report::Report;
 pub use stream::SessionStream;

@@ -11,16 +11,17 @@ use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Rep;
 use super::ends::EndWatch;
+use super::wire::Wire;
 use crate::id::SessionId;
 use crate::session::EndReason;
-use crate::tunnel::{Buffers, RelayedSocket, Scratch, Side, TlsStream};
+use crate::tunnel::{Buffers, Scratch, Side};
 
-/// The stream of a session: end-to-end encrypted to the Jumpoint.
+/// The stream of a session: end-to-end encrypted to the Jumpoint, or to a gate in this process.
 ///
 /// A stream that is cut fails with the reason the broker gave: [`Error::from_io`](crate::Error::from_io) takes it out of the I/O error,
 /// with the kind [`SessionEnded`](crate::ErrorKind::SessionEnded) if the session was ended by a decision.
 pub struct SessionStream {
-    tls: TlsStream<RelayedSocket>,
+    wire: Wire,
     session: SessionId,
     /// Keeps the connection to the broker up, over which the reason comes.
     _rep: Rep,
@@ -54,9 +55,9 @@ impl fmt::Debug for SessionStream {
 }
 
 impl SessionStream {
-    pub(super) fn new(tls: TlsStream<RelayedSocket>, session: SessionId, end: EndWatch, rep: Rep) -> Self {
+    pub(super) fn new(wire: Wire, session: SessionId, end: EndWatch, rep: Rep) -> Self {
         Self {
-            tls,
+            wire,
             session,
             _rep: rep,
             end,
@@ -134,7 +135,7 @@ impl AsyncRead for SessionStream {
             return error.map(Err);
         }
         let before = buffer.filled().len();
-        match ready!(Pin::new(&mut self.tls).poll_read(cx, buffer)) {
+        match ready!(Pin::new(&mut self.wire).poll_read(cx, buffer)) {
             Ok(()) if buffer.filled().len() == before && buffer.remaining() > 0 => match self.not_normal() {
                 Some(error) => Poll::Ready(Err(error)),
                 None => Poll::Ready(Ok(())),
@@ -151,19 +152,19 @@ impl AsyncBufRead for SessionStream {
         if let Some(error) = this.poll_why(Half::Reader, cx) {
             return error.map(Err);
         }
-        match ready!(Pin::new(&mut this.tls).poll_fill_buf(cx)) {
+        match ready!(Pin::new(&mut this.wire).poll_fill_buf(cx)) {
             Ok([]) => match this.not_normal() {
                 Some(error) => Poll::Ready(Err(error)),
                 None => Poll::Ready(Ok(&[])),
             },
             // Asked again for the sake of the borrow checker: what is buffered is given at once.
-            Ok(_) => Pin::new(&mut this.tls).poll_fill_buf(cx),
+            Ok(_) => Pin::new(&mut this.wire).poll_fill_buf(cx),
             Err(error) => this.poll_failure(Half::Reader, cx, &error).map(Err),
         }
     }
 
     fn consume(mut self: Pin<&mut Self>, amount: usize) {
-        Pin::new(&mut self.tls).consume(amount);
+        Pin::new(&mut self.wire).consume(amount);
     }
 }
 
@@ -181,7 +182,7 @@ impl Side for SessionStream {
     }
 
     fn pool(&self) -> Option<Arc<Buffers>> {
-        Some(Arc::clone(self.tls.buffers()))
+        self.wire.pool()
     }
 }
 
@@ -190,7 +191,7 @@ impl AsyncWrite for SessionStream {
         if let Some(error) = self.poll_why(Half::Writer, cx) {
             return error.map(Err);
         }
-        match ready!(Pin::new(&mut self.tls).poll_write(cx, bytes)) {
+        match ready!(Pin::new(&mut self.wire).poll_write(cx, bytes)) {
             Ok(written) => Poll::Ready(Ok(written)),
             Err(error) => self.poll_failure(Half::Writer, cx, &error).map(Err),
         }
@@ -200,13 +201,13 @@ impl AsyncWrite for SessionStream {
         if let Some(error) = self.poll_why(Half::Writer, cx) {
             return error.map(Err);
         }
-        match ready!(Pin::new(&mut self.tls).poll_flush(cx)) {
+        match ready!(Pin::new(&mut self.wire).poll_flush(cx)) {
             Ok(()) => Poll::Ready(Ok(())),
             Err(error) => self.poll_failure(Half::Writer, cx, &error).map(Err),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tls).poll_shutdown(cx)
+        Pin::new(&mut self.wire).poll_shutdown(cx)
     }
 }

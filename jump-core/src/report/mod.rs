@@ -127,12 +127,17 @@ impl Reporter {
     }
 }
 
-/// What a report calls who did it: a user's name, `jumpoint N`, `system` or `unknown`.
+/// Marks what nobody but a rep's own process has said.
+pub(crate) const BY_REP: &str = "reported by the rep";
+
+/// What a report calls who did it: a user's name, `jumpoint N`, `system` or `unknown`. What a rep says of a session that it
+/// serves itself is marked as its word.
 #[must_use]
 pub fn actor_name(actor: &Actor) -> String {
     match actor {
         Actor::User { name, .. } => name.clone(),
         Actor::Jumpoint { jumpoint } => format!("jumpoint {jumpoint}"),
+        Actor::Rep { name, .. } => format!("{name}, {BY_REP}"),
         Actor::System => "system".to_owned(),
         Actor::Unknown => "unknown".to_owned(),
     }

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ReportFilter, actor_name};
+use super::{BY_REP, ReportFilter, actor_name};
 use crate::audit::{Actor, AuditEvent, AuditKind, Fields, RecordingNote};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, JumpointId, SessionId, UserId};
 use crate::protocol::{SessionEvent, TransferDirection};
+use crate::session::{GatePlace, RecordingMode};
 use crate::time::Timestamp;
 
 /// The most sessions that may be open at once.
@@ -36,10 +37,10 @@ pub struct SessionRow {
     pub item_type: String,
     /// The group or personal list it was in; empty if the log does not say.
     pub group: String,
-    /// The Jumpoint's name, or its number if the log does not say.
+    /// The Jumpoint's name, or its number if the log does not say; for a session that the rep served itself, words that say so.
     pub jumpoint: String,
-    /// That Jumpoint's id.
-    pub jumpoint_id: JumpointId,
+    /// That Jumpoint's id; `None` if the rep served the session itself.
+    pub jumpoint_id: Option<JumpointId>,
     /// The protocol's key, such as `ssh`; empty if the log does not say.
     pub protocol: String,
     /// When it was granted.
@@ -60,7 +61,10 @@ pub struct SessionRow {
     pub reason: Option<String>,
     /// The ticket id that the user gave.
     pub ticket: Option<String>,
-    /// Its recording, if one was closed properly.
+    /// How it was to be recorded; `None` if the log does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_mode: Option<RecordingMode>,
+    /// Its recording, if one was closed properly. Missing although `recording_mode` asked for one, it was lost or withheld.
     pub recording: Option<RecordingNote>,
     /// When that recording was removed by retention.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -187,7 +191,7 @@ fn started(event: &AuditEvent) -> Option<SessionRow> {
         session,
         item,
         item_name,
-        jumpoint,
+        place,
         on,
         reasons: _,
         reason,
@@ -209,8 +213,12 @@ fn started(event: &AuditEvent) -> Option<SessionRow> {
         item_id: *item,
         item_type: said(on.map(|on| &on.item_type)),
         group: said(on.map(|on| &on.place.group)),
-        jumpoint: on.map_or_else(|| jumpoint.to_string(), |on| on.jumpoint_name.clone()),
-        jumpoint_id: *jumpoint,
+        jumpoint: match place {
+            GatePlace::Jumpoint(id) => on.map_or_else(|| id.to_string(), |on| on.jumpoint_name.clone()),
+            GatePlace::Rep => format!("local, {BY_REP}"),
+        },
+        jumpoint_id: place.jumpoint(),
+        recording_mode: on.and_then(|on| on.recording),
         protocol: said(on.map(|on| &on.protocol)),
         started: event.time,
         ended: None,

@@ -55,7 +55,7 @@ fn granted(number: u8, item: &str, group: &str, reason: Option<&str>) -> AuditKi
         session: session(number),
         item: ItemId::new(u32::from(number)).unwrap(),
         item_name: item.to_owned(),
-        jumpoint: JumpointId::new(1).unwrap(),
+        place: JumpointId::new(1).unwrap().into(),
         on: Some(SessionPlace {
             item_type: "Shell Jump".to_owned(),
             protocol: "ssh".to_owned(),
@@ -64,6 +64,7 @@ fn granted(number: u8, item: &str, group: &str, reason: Option<&str>) -> AuditKi
                 group: group.to_owned(),
             },
             jumpoint_name: "lan".to_owned(),
+            recording: None,
         }),
         reasons: "r".to_owned(),
         reason: reason.map(ToOwned::to_owned),

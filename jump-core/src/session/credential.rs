@@ -102,6 +102,27 @@ impl Credential {
             .map(SealedCredential)
     }
 
+    /// The same once more; both wipe what they hold.
+    pub(crate) fn duplicate(&self) -> Self {
+        let again = |secret: &Secret<String>| Secret::new(secret.expose().clone());
+        let secret = match &self.secret {
+            CredentialSecret::Password(password) => CredentialSecret::Password(again(password)),
+            CredentialSecret::PrivateKey {
+                pem,
+                passphrase,
+                certificate,
+            } => CredentialSecret::PrivateKey {
+                pem: again(pem),
+                passphrase: passphrase.as_ref().map(again),
+                certificate: certificate.clone(),
+            },
+        };
+        Self {
+            username: self.username.clone(),
+            secret,
+        }
+    }
+
     /// Fields as `length (4 bytes, big-endian), bytes`: kind, username, then the kind's own; an absent optional
     /// field has the length `u32::MAX`.
     pub(crate) fn encode(&self) -> Result<Secret<Vec<u8>>> {

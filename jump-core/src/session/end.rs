@@ -25,7 +25,8 @@ pub enum EndReason {
     Expired,
     /// Nothing came from the rep for as long as the Jump Policy allows.
     Idle,
-    /// The Jumpoint has not heard from the broker for longer than the lease.
+    /// Whoever served it has not heard from the broker for too long: a Jumpoint for longer than the lease, a rep since its
+    /// connection was lost.
     LeaseLost,
     /// The Jumpoint went away.
     JumpointLost,
@@ -83,7 +84,7 @@ impl fmt::Display for EndReason {
             EndReason::AccessRevoked(why) => write!(f, "access was revoked: {}", Escaped(why)),
             EndReason::Expired => f.write_str("the granted time is over"),
             EndReason::Idle => f.write_str("nothing came from the rep for too long"),
-            EndReason::LeaseLost => f.write_str("the jumpoint lost contact with the broker"),
+            EndReason::LeaseLost => f.write_str("contact with the broker was lost"),
             EndReason::JumpointLost => f.write_str("the jumpoint went away"),
             EndReason::RepLost => f.write_str("the rep went away"),
             EndReason::BrokerRestarted => f.write_str("the broker restarted"),

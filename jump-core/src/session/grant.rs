@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RecordingMode, SessionPermissions};
+use super::{GatePlace, RecordingMode, SessionPermissions};
 use crate::access::Allowed;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{ItemId, JumpointId, SessionId, UserId};
+use crate::id::{ItemId, SessionId, UserId};
 use crate::keys::{PublicKey, Signature, SigningKey, base64_bytes};
 use crate::model::{
     CertificatePolicy, CommandFilter, Field, HostKeyPolicy, ItemDetails, JumpItem, PathLimits, TargetAddress,
@@ -71,7 +71,8 @@ pub struct Grant {
     user_name: String,
     item: ItemId,
     item_name: String,
-    jumpoint: JumpointId,
+    #[serde(rename = "jumpoint")]
+    place: GatePlace,
     protocol: String,
     target: GrantTarget,
     permissions: SessionPermissions,
@@ -85,20 +86,23 @@ pub struct Grant {
     issued: Timestamp,
     until: Timestamp,
     rep_key: PublicKey,
-    jumpoint_key: PublicKey,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jumpoint_key: Option<PublicKey>,
 }
 
 impl Grant {
-    /// Turns an allowed decision into a grant for the two session keys, usable from `now` on.
+    /// Turns an allowed decision into a grant for the two session keys, usable from `now` on. `jumpoint_key` is `None` for an
+    /// item that the rep itself opens in its own network, and for no other.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if the item is not the one that was decided on or has no valid target.
+    /// [`ErrorKind::InvalidArgument`] if the item is not the one that was decided on, has no valid target, or the keys are not
+    /// those of its place; [`ErrorKind::Unsupported`] if its type has no gate.
     pub fn issue(
         session: SessionId,
         allowed: &Allowed,
         item: &JumpItem,
         rep_key: PublicKey,
-        jumpoint_key: PublicKey,
+        jumpoint_key: impl Into<Option<PublicKey>>,
         now: Timestamp,
     ) -> Result<Self> {
         if allowed.item() != item.id {
@@ -108,13 +112,15 @@ impl Grant {
                 "the decision was about another item",
             ));
         }
-        let jumpoint = item.jumpoint.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Unsupported,
+        let place = item.gate_place()?;
+        let jumpoint_key = jumpoint_key.into();
+        if jumpoint_key.is_none() != place.is_rep() {
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
                 "issue a grant",
-                "this type of item goes through no jumpoint",
-            )
-        })?;
+                "a jumpoint proves a key in its session, and a rep that runs the gate itself none",
+            ));
+        }
         let (host_key, keep_alive_seconds) = match &item.details {
             ItemDetails::ShellJump(shell) => (shell.host_key.clone(), shell.keep_alive_seconds),
             _ => (HostKeyPolicy::default(), 0),
@@ -147,7 +153,7 @@ impl Grant {
             user_name: allowed.user_name().to_owned(),
             item: item.id,
             item_name: item.name.to_string(),
-            jumpoint,
+            place,
             protocol: item.details.protocol().to_owned(),
             target: GrantTarget {
                 addresses: item.targets()?,
@@ -215,10 +221,10 @@ impl Grant {
     pub fn item_name(&self) -> &str {
         &self.item_name
     }
-    /// The one Jumpoint that may serve it.
+    /// Who may serve it: one Jumpoint, or the rep itself.
     #[must_use]
-    pub const fn jumpoint(&self) -> JumpointId {
-        self.jumpoint
+    pub const fn place(&self) -> GatePlace {
+        self.place
     }
     /// The key of the backend that serves it.
     #[must_use]
@@ -270,9 +276,9 @@ impl Grant {
     pub const fn rep_key(&self) -> PublicKey {
         self.rep_key
     }
-    /// The key that the Jumpoint proves inside the tunnel.
+    /// The key that the Jumpoint proves inside the tunnel; `None` where the rep serves it, and there is no tunnel.
     #[must_use]
-    pub const fn jumpoint_key(&self) -> PublicKey {
+    pub const fn jumpoint_key(&self) -> Option<PublicKey> {
         self.jumpoint_key
     }
 }
@@ -357,5 +363,48 @@ impl UsedGrants {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> [String; 2] {
+        [3, 4].map(|seed| {
+            let key = SigningKey::from_seed(crate::secret::Secret::new([seed; 32])).unwrap();
+            serde_json::to_string(&key.public()).unwrap()
+        })
+    }
+
+    #[test]
+    fn a_grant_of_a_version_that_knew_only_jumpoints_is_read_and_written_the_same_way() {
+        let [rep, jumpoint] = keys();
+        let id = "\"0123456789abcdef0123456789abcdef\"";
+        let permissions = serde_json::to_string(&SessionPermissions::default()).unwrap();
+        let old = format!(
+            concat!(
+                r#"{{"id":{id},"session":{id},"user":1,"user_name":"alice","item":2,"item_name":"web","jumpoint":7,"#,
+                r#""protocol":"ssh","target":{{"addresses":[{{"host":"10.0.0.5","port":22}}],"#,
+                r#""host_key":{{"pinned":[],"trust_first_use":false}},"keep_alive_seconds":0}},"#,
+                r#""permissions":{permissions},"recording":"off","issued":"2026-01-02T03:04:05Z","#,
+                r#""until":"2026-01-02T15:04:05Z","rep_key":{rep},"jumpoint_key":{jumpoint}}}"#
+            ),
+            id = id,
+            permissions = permissions,
+            rep = rep,
+            jumpoint = jumpoint
+        );
+        let grant: Grant = serde_json::from_str(&old).unwrap();
+        assert_eq!(grant.place().jumpoint().unwrap().get(), 7);
+        assert!(grant.jumpoint_key().is_some());
+        assert_eq!(serde_json::to_string(&grant).unwrap(), old);
+        // The same for a rep; older Jumpoints and reps do not read it.
+        let local = old
+            .replace("\"jumpoint\":7", "\"jumpoint\":\"rep\"")
+            .replace(&format!(",\"jumpoint_key\":{jumpoint}"), "");
+        let grant: Grant = serde_json::from_str(&local).unwrap();
+        assert_eq!((grant.place(), grant.jumpoint_key()), (GatePlace::Rep, None));
+        assert_eq!(serde_json::to_string(&grant).unwrap(), local);
     }
 }

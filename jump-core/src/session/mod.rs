@@ -7,6 +7,7 @@ mod credential;
 mod end;
 mod grant;
 mod permissions;
+mod place;
 
 pub use credential::{Credential, CredentialBinding, CredentialSecret, SealedCredential};
 pub use end::{EndReason, Stop, StopHandle};
@@ -14,3 +15,4 @@ pub(crate) use grant::{CLOCK_LEEWAY, UsedGrants};
 pub use grant::{Grant, GrantId, GrantTarget, RdpLogin, SignedGrant};
 pub(crate) use permissions::PermissionBits;
 pub use permissions::{RecordingMode, SessionPermission, SessionPermissions};
+pub use place::GatePlace;

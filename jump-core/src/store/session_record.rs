@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ItemId, JumpointId, SessionId, UserId};
+use crate::id::{ItemId, SessionId, UserId};
 use crate::keys::PublicKey;
-use crate::session::EndReason;
+use crate::session::{EndReason, GatePlace};
 use crate::time::Timestamp;
 
 /// A session, running or over.
@@ -20,8 +20,9 @@ pub struct SessionRecord {
     pub item: ItemId,
     /// That item's name at the time.
     pub item_name: String,
-    /// Through which Jumpoint.
-    pub jumpoint: JumpointId,
+    /// Where its gate runs.
+    #[serde(rename = "jumpoint")]
+    pub place: GatePlace,
     /// By which protocol.
     pub protocol: String,
     /// The broker that runs it, by its key; records of earlier versions do not say.

@@ -12,6 +12,7 @@ mod every_login;
 mod formats;
 mod harness;
 mod held;
+mod local;
 mod logins;
 mod messages;
 mod servers;

@@ -19,7 +19,7 @@ use jump_core::model::{
 };
 use jump_core::secret::Secret;
 use jump_core::session::{
-    Credential, CredentialBinding, CredentialSecret, EndReason, RecordingMode, SessionPermissions,
+    Credential, CredentialBinding, CredentialSecret, EndReason, GatePlace, RecordingMode, SessionPermissions,
 };
 use jump_core::store::{
     EnrolmentToken, IdKind, ItemPage, ItemQuery, SessionRecord, SessionState, Store, TokenHash,
@@ -239,7 +239,7 @@ pub(crate) fn assert_same(world: &World, expected: &World, when: &str) {
     );
 }
 
-/// An active session; some start at the same moment.
+/// An active session; some start at the same moment, and every second one is served by its rep.
 pub(crate) fn session(number: u8) -> SessionRecord {
     let start: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
     SessionRecord {
@@ -248,7 +248,10 @@ pub(crate) fn session(number: u8) -> SessionRecord {
         user_name: "alice".to_owned(),
         item: ItemId::new(1).unwrap(),
         item_name: "shell".to_owned(),
-        jumpoint: JumpointId::new(1).unwrap(),
+        place: match number % 2 {
+            0 => GatePlace::Rep,
+            _ => JumpointId::new(1).unwrap().into(),
+        },
         protocol: "ssh".to_owned(),
         broker: None,
         started: start + SignedDuration::from_nanos(i64::from(number % 7)),

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::super::accounting::{ended, event};
-use super::scene::{Peer, Scene, a_key, jumpoint, settle};
+use super::scene::{Peer, Scene, a_key, by_berlin, jumpoint, settle};
 use crate::audit::{Actor, AuditKind};
 use crate::control::Notice;
 use crate::error::ErrorKind;
@@ -44,7 +44,7 @@ async fn f18_an_end_that_could_not_be_stored_is_stored_later() {
     let scene = Scene::new().await;
     let (session, _berlin, _rep) = session(&scene).await;
     scene.store.refuses_sessions.store(true, Ordering::Relaxed);
-    let error = ended(&scene.broker, jumpoint(), session, outcome(), None)
+    let error = ended(&scene.broker, by_berlin(), session, outcome(), None)
         .await
         .unwrap_err();
     assert_eq!(
@@ -52,7 +52,7 @@ async fn f18_an_end_that_could_not_be_stored_is_stored_later() {
         ErrorKind::Storage,
         "nothing is confirmed that is not stored"
     );
-    let again = ended(&scene.broker, jumpoint(), session, outcome(), None)
+    let again = ended(&scene.broker, by_berlin(), session, outcome(), None)
         .await
         .unwrap_err();
     assert_eq!(again.kind(), ErrorKind::Storage);
@@ -70,7 +70,7 @@ async fn f18_an_end_that_could_not_be_stored_is_stored_later() {
     };
     assert_eq!((reason, bytes_from_target), (EndReason::RepClosed, 2));
     assert_eq!(scene.logged(is_end), 1);
-    ended(&scene.broker, jumpoint(), session, outcome(), None)
+    ended(&scene.broker, by_berlin(), session, outcome(), None)
         .await
         .unwrap();
     assert_eq!(scene.logged(is_end), 1);
@@ -82,7 +82,7 @@ async fn f14_an_end_that_could_not_be_logged_is_logged_later_and_once() {
     let (session, _berlin, _rep) = session(&scene).await;
     scene.audit.refuses.store(true, Ordering::Relaxed);
     assert!(
-        ended(&scene.broker, jumpoint(), session, outcome(), None)
+        ended(&scene.broker, by_berlin(), session, outcome(), None)
             .await
             .is_err()
     );
@@ -96,7 +96,7 @@ async fn f14_an_end_that_could_not_be_logged_is_logged_later_and_once() {
 async fn an_event_that_could_not_be_logged_is_logged_when_it_is_sent_again() {
     let scene = Scene::new().await;
     let (session, _berlin, _rep) = session(&scene).await;
-    let report = || event(&scene.broker, jumpoint(), session, 1, SessionEvent::ShellStarted);
+    let report = || event(&scene.broker, by_berlin(), session, 1, SessionEvent::ShellStarted);
     scene.audit.refuses.store(true, Ordering::Relaxed);
     assert!(report().await.is_err());
     scene.audit.refuses.store(false, Ordering::Relaxed);
@@ -112,17 +112,17 @@ async fn an_event_that_could_not_be_logged_is_logged_when_it_is_sent_again() {
 async fn an_event_that_comes_after_its_session_ended_is_logged() {
     let scene = Scene::new().await;
     let (session, _berlin, _rep) = session(&scene).await;
-    ended(&scene.broker, jumpoint(), session, outcome(), None)
+    ended(&scene.broker, by_berlin(), session, outcome(), None)
         .await
         .unwrap();
-    let late = event(&scene.broker, jumpoint(), session, 1, SessionEvent::ShellStarted);
+    let late = event(&scene.broker, by_berlin(), session, 1, SessionEvent::ShellStarted);
     late.await.unwrap();
     assert_eq!(
         scene.logged(|kind| matches!(kind, AuditKind::SessionEvent { .. })),
         1
     );
     let unknown = SessionId::random().unwrap();
-    let never = event(&scene.broker, jumpoint(), unknown, 1, SessionEvent::ShellStarted);
+    let never = event(&scene.broker, by_berlin(), unknown, 1, SessionEvent::ShellStarted);
     assert!(never.await.is_err());
 }
 

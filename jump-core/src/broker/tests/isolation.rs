@@ -157,6 +157,7 @@ const ABOUT_ITEMS: &[(&str, Ask)] = &[
         session_key: a_key(),
         credential: None,
         supplied: Default::default(),
+        gates: false,
     }),
     ("credentials", |item| RepRequest::Credentials {
         item: item.into(),

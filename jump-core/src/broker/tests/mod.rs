@@ -5,6 +5,7 @@ mod editing;
 mod following;
 mod injection;
 mod isolation;
+mod local;
 mod matrix;
 mod presence;
 mod report;

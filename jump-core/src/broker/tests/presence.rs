@@ -6,7 +6,7 @@ use super::super::jumpoint_link::JumpointHandler;
 use super::super::presence::{reconcile, start_lease, started};
 use super::super::sessions::end;
 use super::super::{Broker, lock};
-use super::scene::{Peer, Scene, jumpoint, settle};
+use super::scene::{Peer, Scene, by_berlin, jumpoint, settle};
 use crate::control::{Handler, Notice};
 use crate::error::ErrorKind;
 use crate::id::SessionId;
@@ -57,7 +57,7 @@ async fn the_lease_of_an_earlier_absence_ends_nothing_in_a_later_one() {
     let (_first, rep) = (scene.connect_jumpoint(), Peer::new());
     scene.jump(&rep).await.unwrap();
     let session = scene.broker.live_sessions()[0];
-    started(&scene.broker, jumpoint(), session).unwrap();
+    started(&scene.broker, by_berlin(), session).unwrap();
     disconnect(&scene.broker);
     start_lease(&scene.broker, jumpoint());
     tokio::time::sleep(Duration::from_secs(50)).await;
@@ -80,7 +80,7 @@ async fn a_session_that_the_broker_does_not_know_is_ended_when_its_start_is_repo
     let scene = Scene::new().await;
     let mut berlin = scene.connect_jumpoint();
     let unknown = SessionId::random().unwrap();
-    let _ = started(&scene.broker, jumpoint(), unknown);
+    let _ = started(&scene.broker, by_berlin(), unknown);
     assert_eq!(told_to_end(&mut berlin).await, Some(unknown));
 }
 

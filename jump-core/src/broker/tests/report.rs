@@ -149,12 +149,13 @@ impl Cast {
                 group: place.to_owned(),
             },
             jumpoint_name: "berlin".to_owned(),
+            recording: None,
         });
         let granted = AuditKind::SessionGranted {
             session: session(number),
             item: item(),
             item_name: format!("{who} {place}"),
-            jumpoint: jumpoint(),
+            place: jumpoint().into(),
             on,
             reasons: String::new(),
             reason: None,

@@ -4,17 +4,18 @@ use super::isolation::{draft, user_name};
 use super::scene::{a_key, name};
 use crate::access::simulate::ItemCursor;
 use crate::control::{
-    ApprovalAnswer, AssociationDraft, CriteriaDraft, Edit, EditVerb, ExistingEdit, FactorRequest, ItemDraft,
-    ItemPatch, ItemQuery, Look, MemberQuery, ModelEdit, ModelKind, ModelQuery, NameQuery, NamedEdit,
-    PageQuery, RepRequest, ReportRequest, SimulateRequest, TransferRequest, UserEdit, UserPatch,
+    ApprovalAnswer, AssociationDraft, CriteriaDraft, Edit, EditVerb, ExistingEdit, FactorRequest, GateReport,
+    ItemDraft, ItemPatch, ItemQuery, Look, MemberQuery, ModelEdit, ModelKind, ModelQuery, NameQuery,
+    NamedEdit, PageQuery, RepRequest, ReportRequest, SimulateRequest, TransferRequest, UserEdit, UserPatch,
     VaultRequest,
 };
 use crate::id::{ApprovalId, GroupId, ItemId, LoginId};
 use crate::keys::{Sealed, SealingKey};
 use crate::model::{Change, Field, JumpMethods, LoginScope, Name, Placement, Remark, Revision};
+use crate::protocol::{Outcome, SessionEvent};
 use crate::report::{ReportFilter, ReportKind};
 use crate::secret::Secret;
-use crate::session::{Credential, CredentialSecret};
+use crate::session::{Credential, CredentialSecret, EndReason};
 use crate::store::IdKind;
 use crate::vault::{AccountDraft, GroupOrAccount, VaultRole, seal_for_vault};
 
@@ -54,7 +55,7 @@ macro_rules! kinds {
 }
 
 kinds!(of_request, REQUESTS, RepRequest:
-    Jump Credentials Items FindItems Item Why Sessions Report EndSession Users FindUsers Groups FindGroups Describe
+    Jump Gate Credentials Items FindItems Item Why Sessions Report EndSession Users FindUsers Groups FindGroups Describe
     FindMembers Jumpoints Edit Site RequestApproval AnswerApproval Approvals Simulate Vault SecondFactor Transfer);
 kinds!(of_edit, EDITS, Edit:
     AddUser EnableUser RemoveUser InviteLogin RemoveLogin AddGroup RemoveGroup AddMember RemoveMember AddJumpoint
@@ -241,6 +242,7 @@ const ABOUT_ITEMS: &[Row] = &[
         session_key: a_key(),
         credential: None,
         supplied: Default::default(),
+        gates: false,
     }),
     (About::Item, |item| RepRequest::Credentials { item: item.into() }),
     (About::Item, |item| RepRequest::Item { item: item.into() }),
@@ -433,6 +435,25 @@ const ABOUT_PEOPLE: &[Row] = &[
     (About::Login, |login| {
         edit(Edit::RemoveLogin {
             login: LoginId::new(number(login)).unwrap(),
+        })
+    }),
+    (About::Session, |session| {
+        RepRequest::Gate(GateReport::Started {
+            session: session.parse().unwrap(),
+        })
+    }),
+    (About::Session, |session| {
+        RepRequest::Gate(GateReport::Event {
+            session: session.parse().unwrap(),
+            number: 1,
+            event: SessionEvent::ShellStarted,
+        })
+    }),
+    (About::Session, |session| {
+        RepRequest::Gate(GateReport::Ended {
+            session: session.parse().unwrap(),
+            outcome: Outcome::nothing_moved(EndReason::TargetClosed),
+            recording: None,
         })
     }),
     (About::Session, |session| RepRequest::EndSession {
@@ -638,6 +659,7 @@ const ABOUT_POLICIES: &[Row] = &[
         session_key: a_key(),
         credential: Some(account.into()),
         supplied: Default::default(),
+        gates: false,
     }),
     (About::AccountGroup, |group| {
         RepRequest::Vault(VaultRequest::AddGroup {

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::super::caller::Caller;
 use super::super::jumpoint_link::JumpointLink;
+use super::super::reporter::Reporter;
 use super::super::{Broker, BrokerBuilder, jump, lock};
 use crate::access::Facts;
 use crate::audit::{
@@ -216,6 +217,11 @@ pub(super) fn jumpoint() -> JumpointId {
     JumpointId::new(1).unwrap()
 }
 
+/// What the Jumpoint says.
+pub(super) fn by_berlin() -> Reporter<'static> {
+    Reporter::Jumpoint(jumpoint())
+}
+
 pub(super) fn item() -> ItemId {
     ItemId::new(1).unwrap()
 }
@@ -323,10 +329,20 @@ impl Scene {
     }
 
     pub(super) async fn jump_as(broker: &Broker, caller: &Caller, rep: &Connection) -> Result<Jumped> {
+        Self::jump_to(broker, caller, rep, "web-1").await
+    }
+
+    pub(super) async fn jump_to(
+        broker: &Broker,
+        caller: &Caller,
+        rep: &Connection,
+        item: &str,
+    ) -> Result<Jumped> {
         let wanted = jump::Wanted {
-            item: "web-1",
+            item,
             credential: None,
             supplied: &Default::default(),
+            gates: true,
         };
         jump::jump(broker, caller, rep, wanted, a_key()).await
     }

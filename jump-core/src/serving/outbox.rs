@@ -1,10 +1,11 @@
-//! What a Jumpoint has to report, kept until the broker says that it is on stable storage.
+//! What is to be reported of sessions, kept until the broker says that it is on stable storage.
 
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
-use crate::control::{Connection, JumpointRequest, Request};
+use crate::control::{Connection, GateReport, Request};
 
 /// The reports of a session wait here in order, at most this many; a session that reports more waits.
 const CAPACITY: usize = 64;
@@ -14,38 +15,44 @@ const CAPACITY: usize = 64;
 /// Each session has a queue of its own: one that has much to say, or whose reports the broker takes slowly, does not
 /// hold up what others have to say. The broker takes it for a sign of life when a session starts.
 #[derive(Clone, Debug)]
-pub(super) struct Outbox(watch::Receiver<Option<Connection>>);
+pub(crate) struct Outbox {
+    current: watch::Receiver<Option<Connection>>,
+    /// How a report is said to the broker.
+    say: fn(GateReport) -> Request,
+}
 
 /// The end into which one session reports; cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Reports(mpsc::Sender<Box<JumpointRequest>>);
+pub(crate) struct Reports(mpsc::Sender<Box<GateReport>>);
 
 impl Outbox {
-    /// An outbox that delivers over whichever connection `current` holds.
-    pub(super) const fn new(current: watch::Receiver<Option<Connection>>) -> Self {
-        Self(current)
+    /// An outbox that delivers over whichever connection `current` holds. Once nobody is left who could put another one
+    /// there, what waits for one is given up.
+    pub(crate) const fn new(
+        current: watch::Receiver<Option<Connection>>,
+        say: fn(GateReport) -> Request,
+    ) -> Self {
+        Self { current, say }
     }
 
-    /// A queue for one session. Its reports are delivered in order, until every handle is dropped and nothing is left.
-    pub(super) fn session(&self) -> Reports {
+    /// A queue for one session. Its reports are delivered in order, until every handle is dropped and nothing is left: then
+    /// the task is done.
+    pub(crate) fn session(&self) -> (Reports, JoinHandle<()>) {
         let (sender, reports) = mpsc::channel(CAPACITY);
-        tokio::spawn(deliver(reports, self.0.clone()));
-        Reports(sender)
+        let delivered = tokio::spawn(deliver(reports, self.clone()));
+        (Reports(sender), delivered)
     }
 }
 
 impl Reports {
     /// Queues a report; waits while the queue is full.
-    pub(super) async fn report(&self, report: JumpointRequest) {
+    pub(crate) async fn report(&self, report: GateReport) {
         // Boxed: a queue holds room for 32 of what it carries, and most sessions report next to nothing.
         let _ = self.0.send(Box::new(report)).await;
     }
 }
 
-async fn deliver(
-    mut reports: mpsc::Receiver<Box<JumpointRequest>>,
-    mut current: watch::Receiver<Option<Connection>>,
-) {
+async fn deliver(mut reports: mpsc::Receiver<Box<GateReport>>, Outbox { mut current, say }: Outbox) {
     while let Some(report) = reports.recv().await {
         loop {
             let connection = match current
@@ -56,7 +63,7 @@ async fn deliver(
                 Err(_) => return,
             };
             let Some(connection) = connection else { continue };
-            let request = Request::Jumpoint(JumpointRequest::clone(&report));
+            let request = say(GateReport::clone(&report));
             // Boxed, so that a session that waits carries none of it.
             match Box::pin(connection.request(request)).await {
                 Ok(_) => break,
@@ -81,7 +88,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::control::{FrameDecoder, Handler, Heartbeat, MAX_FRAME, Notice, Response};
+    use crate::control::{FrameDecoder, Handler, Heartbeat, JumpointRequest, MAX_FRAME, Notice, Response};
     use crate::error::Result;
     use crate::id::SessionId;
 
@@ -126,16 +133,15 @@ mod tests {
         };
         let _broker = start(far, handler.clone());
         let (_current, watcher) = watch::channel(Some(start(near, handler)));
-        let outbox = Outbox::new(watcher);
-        let noisy = outbox.session();
+        let outbox = Outbox::new(watcher, |report| Request::Jumpoint(report.into()));
+        let (noisy, _) = outbox.session();
         for _ in 0..CAPACITY {
-            noisy
-                .report(JumpointRequest::SessionStarted { session: stuck })
-                .await;
+            noisy.report(GateReport::Started { session: stuck }).await;
         }
         outbox
             .session()
-            .report(JumpointRequest::SessionStarted { session: other })
+            .0
+            .report(GateReport::Started { session: other })
             .await;
         assert_eq!(hears.recv().await, Some(other));
     }
