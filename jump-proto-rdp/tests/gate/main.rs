@@ -15,3 +15,4 @@ mod logins;
 mod native;
 mod recorded;
 mod wiretap;
+mod xrdp;
