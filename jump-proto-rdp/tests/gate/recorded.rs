@@ -15,6 +15,7 @@ use jump_proto_rdp::wire::Head;
 use jump_testkit::rdp::{PASSWORD, RdpServer, ShadowSecurity, USER};
 use jump_testkit::vnc::Picture;
 
+use super::corpus;
 use super::desktop::{Desk, ORANGE, Terminal, orange};
 use super::harness::{Item, login, soon};
 use super::native::mostly;
@@ -109,6 +110,7 @@ async fn a_recording_shows_what_the_screen_showed() {
         let records = gate.records.clone();
         gate.end().await;
         let records = records.lock().unwrap().clone();
+        corpus::write(&records, &format!("shadow-{}", graphics[0].trim_start_matches('/').replace(':', "-")));
         let written = Written::new(&records);
 
         let found = survey(written.open().unwrap()).unwrap();

@@ -7,6 +7,7 @@ use jump_proto_rdp::recording::{Player, survey};
 use jump_testkit::canary;
 use jump_testkit::rdp::{PASSWORD, RdpServer, USER, XrdpBackend};
 
+use super::corpus;
 use super::desktop::{Desk, Terminal};
 use super::harness::{Item, login, soon};
 use super::native::mostly;
@@ -50,6 +51,7 @@ async fn xrdp_logs_in_with_the_injected_password_and_is_recorded() {
         for secret in [PASSWORD.as_bytes(), b"wrong-password-of-the-rep"] {
             assert_eq!(canary::find(&bytes, secret), [], "{backend:?}");
         }
+        corpus::write(&records, &format!("xrdp-{backend:?}").to_lowercase());
         let written = Written::new(&records);
         let found = survey(written.open().unwrap()).unwrap();
         assert!(found.updates > 3 && found.missing == 0, "{found:?}");
