@@ -24,6 +24,7 @@ mod play;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rdp;
+mod rdp_clients;
 mod reports;
 mod retention;
 mod screens;

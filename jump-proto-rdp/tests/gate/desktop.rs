@@ -1,93 +1,15 @@
-//! X screens: one that a server shows, and one that a client draws on.
+//! The screens of servers and of clients.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use jump_core::Result;
 use jump_testkit::folder::Folder;
-use jump_testkit::ports::free_port;
 use jump_testkit::process::{Process, command};
-use jump_testkit::sshd;
+use jump_testkit::rdp::{RdpServer, ShadowSecurity};
 use jump_testkit::vnc::VncServer;
-use tokio::net::TcpStream;
 
 use super::harness::LONG;
-
-/// A FreeRDP shadow server and the screen that it shows.
-pub(crate) struct Shadow {
-    pub(crate) screen: VncServer,
-    pub(crate) address: SocketAddr,
-    pub(crate) folder: Folder,
-    process: Process,
-}
-
-/// How it lets clients in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Security {
-    Tls,
-    Nla,
-}
-
-impl Shadow {
-    pub(crate) async fn start(security: Security) -> Self {
-        let screen = VncServer::tigervnc("None").await.unwrap();
-        let folder = Folder::new().unwrap();
-        let mut hash = command("winpr-hash");
-        hash.args(["-u", sshd::USER, "-p", sshd::PASSWORD, "-f", "sam"]);
-        let hash = hash.output().await.unwrap();
-        let sam = folder.join("sam");
-        std::fs::write(&sam, hash.stdout).unwrap();
-        let (address, process) = Self::run(&screen, &folder, &sam, security).await;
-        Self {
-            screen,
-            address,
-            folder,
-            process,
-        }
-    }
-
-    async fn run(
-        screen: &VncServer,
-        folder: &Folder,
-        sam: &Path,
-        security: Security,
-    ) -> (SocketAddr, Process) {
-        loop {
-            let port = free_port().unwrap();
-            let mut run = command("freerdp-shadow-cli");
-            run.env("DISPLAY", screen.display().unwrap())
-                .env("HOME", folder.path())
-                .env("XDG_CONFIG_HOME", folder.join("config"))
-                .arg(format!("/port:{port}"))
-                .arg("/bind-address:127.0.0.1")
-                .arg(format!("/sam-file:{}", sam.display()));
-            match security {
-                Security::Tls => run.args(["/sec:tls", "-auth"]),
-                Security::Nla => run.args(["/sec:nla", "+auth"]),
-            };
-            let mut process = Process::spawn(run).unwrap();
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            if listens(address, &mut process).await {
-                return (address, process);
-            }
-        }
-    }
-
-    pub(crate) fn log(&self) -> String {
-        self.process.output()
-    }
-}
-
-async fn listens(address: SocketAddr, process: &mut Process) -> bool {
-    loop {
-        if process.wait(std::time::Duration::from_millis(5)).await.is_ok() {
-            return false;
-        }
-        if TcpStream::connect(address).await.is_ok() {
-            return true;
-        }
-    }
-}
 
 /// A screen for clients.
 pub(crate) struct Desk {
@@ -135,19 +57,16 @@ impl Desk {
     }
 }
 
-/// A terminal on a screen that waits for a line; what is typed is in a file then.
+/// A terminal on a server's screen that waits for a line; what is typed is in a file then.
 pub(crate) struct Terminal {
-    pub(crate) process: Process,
-    pub(crate) file: PathBuf,
+    process: Process,
+    file: PathBuf,
 }
 
 impl Terminal {
-    pub(crate) async fn on(screen: &VncServer, folder: &Folder, name: &str) -> Self {
-        let file = folder.join(name);
-        let script = format!(
-            "read line; echo \"$line\" > '{0}.part'; mv '{0}.part' '{0}'",
-            file.display()
-        );
+    pub(crate) async fn on(server: &RdpServer) -> Self {
+        let file = server.writable_file("line").unwrap();
+        let script = format!("read line; echo \"$line\" > '{}'", file.display());
         let arguments = [
             "-geometry",
             "100x40+0+0",
@@ -158,9 +77,9 @@ impl Terminal {
             "-c",
             &script,
         ];
-        let process = screen.start("xterm", &arguments).unwrap();
+        let process = server.start("xterm", &arguments).await.unwrap();
         let seen = "until xwininfo -root -tree | grep -q xterm; do :; done";
-        screen.run("sh", &["-c", seen]).await.unwrap();
+        server.run("sh", &["-c", seen]).await.unwrap();
         Self { process, file }
     }
 
@@ -169,4 +88,14 @@ impl Terminal {
         self.process.wait(LONG).await?;
         Ok(std::fs::read_to_string(&self.file).unwrap())
     }
+}
+
+/// One colour on the whole screen that a server shows.
+pub(crate) const ORANGE: [u8; 3] = [0xc0, 0x60, 0x20];
+
+/// A shadow server whose screen is [`ORANGE`].
+pub(crate) async fn orange(security: ShadowSecurity) -> RdpServer {
+    let server = RdpServer::shadow(security).await.unwrap();
+    server.run("xsetroot", &["-solid", "#c06020"]).await.unwrap();
+    server
 }

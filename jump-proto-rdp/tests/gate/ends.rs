@@ -3,20 +3,15 @@
 use jump_core::protocol::SessionEvent;
 use jump_core::session::{EndReason, SessionPermission};
 use jump_proto_rdp::{RdpRecord, Refused};
-use jump_testkit::sshd::{PASSWORD, USER};
+use jump_testkit::rdp::{PASSWORD, ShadowSecurity, USER};
 
-use super::desktop::{Desk, Security, Shadow};
+use super::desktop::{Desk, ORANGE, orange};
 use super::harness::{Item, LONG, login, soon};
 use super::native::mostly;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_hears_why_its_session_ends() {
-    let shadow = Shadow::start(Security::Nla).await;
-    shadow
-        .screen
-        .run("xsetroot", &["-solid", "#c06020"])
-        .await
-        .unwrap();
+    let shadow = orange(ShadowSecurity::Nla).await;
     let desk = Desk::new().await;
     for (reason, words) in [
         (EndReason::Idle, "ERRINFO_IDLE_TIMEOUT"),
@@ -25,12 +20,9 @@ async fn a_client_hears_why_its_session_ends() {
             "ERRINFO_RPC_INITIATED_DISCONNECT",
         ),
     ] {
-        let (address, gate) = Item::new(shadow.address).port(login(USER, PASSWORD)).await;
+        let (address, gate) = Item::new(shadow.address()).port(login(USER, PASSWORD)).await;
         let mut client = desk.xfreerdp(address, &["/u:rep", "/p:x"]);
-        let shown = desk
-            .screen
-            .until_shown(|picture| mostly(picture, [0xc0, 0x60, 0x20]))
-            .await;
+        let shown = desk.screen.until_shown(|picture| mostly(picture, ORANGE)).await;
         assert!(shown.is_ok(), "{}", client.output());
         let gate = soon(gate).await.unwrap();
         gate.stop.stop(reason.clone());
@@ -47,14 +39,9 @@ async fn a_client_hears_why_its_session_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn channels_without_a_permission_are_refused_and_it_is_recorded() {
-    let shadow = Shadow::start(Security::Nla).await;
-    shadow
-        .screen
-        .run("xsetroot", &["-solid", "#c06020"])
-        .await
-        .unwrap();
+    let shadow = orange(ShadowSecurity::Nla).await;
     let desk = Desk::new().await;
-    let item = Item::new(shadow.address).denied(&[
+    let item = Item::new(shadow.address()).denied(&[
         SessionPermission::ClipboardToTarget,
         SessionPermission::FileDownload,
     ]);
@@ -62,10 +49,7 @@ async fn channels_without_a_permission_are_refused_and_it_is_recorded() {
     let drive = format!("/drive:home,{}", std::env::temp_dir().display());
     let arguments = ["/u:rep", "/p:x", "+clipboard", "/sound", "/microphone", &drive];
     let client = desk.xfreerdp(address, &arguments);
-    let shown = desk
-        .screen
-        .until_shown(|picture| mostly(picture, [0xc0, 0x60, 0x20]))
-        .await;
+    let shown = desk.screen.until_shown(|picture| mostly(picture, ORANGE)).await;
     assert!(shown.is_ok(), "{}", client.output());
     let gate = soon(gate).await.unwrap();
     drop(client);

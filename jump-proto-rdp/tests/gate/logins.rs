@@ -7,11 +7,11 @@ use jump_core::ErrorKind;
 use jump_core::protocol::SessionEvent;
 use jump_core::session::{Credential, EndReason};
 use jump_testkit::canary;
-use jump_testkit::sshd::{PASSWORD, USER};
+use jump_testkit::rdp::{PASSWORD, RdpServer, ShadowSecurity, USER};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::desktop::{Desk, Security, Shadow};
+use super::desktop::{Desk, ORANGE, orange};
 use super::harness::{Item, login, soon, tcp_pair};
 use super::native::mostly;
 use super::wiretap::wiretap;
@@ -43,24 +43,24 @@ async fn refusal(item: &Item, credential: Option<Credential>) -> (ErrorKind, Vec
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_an_error_of_its_own() {
-    let shadow = Shadow::start(Security::Nla).await;
-    let (kind, events) = refusal(&Item::new(shadow.address), login(USER, "wrong-password")).await;
+    let shadow = RdpServer::shadow(ShadowSecurity::Nla).await.unwrap();
+    let (kind, events) = refusal(&Item::new(shadow.address()), login(USER, "wrong-password")).await;
     assert_eq!(kind, ErrorKind::TargetAuthentication);
     assert!(
         matches!(&events[..], [.., SessionEvent::CredentialRefused { username, .. }] if username == USER),
         "{events:?}"
     );
-    let (kind, events) = refusal(&Item::new(shadow.address), None).await;
+    let (kind, events) = refusal(&Item::new(shadow.address()), None).await;
     assert_eq!(kind, ErrorKind::TargetAuthentication, "{events:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s25_only_the_pinned_certificate_is_accepted() {
-    let shadow = Shadow::start(Security::Nla).await;
+    let shadow = RdpServer::shadow(ShadowSecurity::Nla).await.unwrap();
     let credential = || login(USER, PASSWORD);
     for item in [
-        Item::new(shadow.address).no_certificate(),
-        Item::new(shadow.address).pinned(&"00".repeat(32)),
+        Item::new(shadow.address()).no_certificate(),
+        Item::new(shadow.address()).pinned(&"00".repeat(32)),
     ] {
         let (kind, events) = refusal(&item, credential()).await;
         assert_eq!(kind, ErrorKind::HostKey);
@@ -69,11 +69,13 @@ async fn s25_only_the_pinned_certificate_is_accepted() {
             "{events:?}"
         );
     }
-    let (_, events) = refusal(&Item::new(shadow.address), login(USER, "wrong-password")).await;
+    let (_, events) = refusal(&Item::new(shadow.address()), login(USER, "wrong-password")).await;
     let [SessionEvent::CertificateFirstSeen { sha256 }, ..] = &events[..] else {
         panic!("{events:?}");
     };
-    let item = Item::new(shadow.address).no_certificate().pinned(sha256.as_str());
+    let item = Item::new(shadow.address())
+        .no_certificate()
+        .pinned(sha256.as_str());
     let (kind, events) = refusal(&item, login(USER, "wrong-password")).await;
     assert_eq!(
         kind,
@@ -132,21 +134,13 @@ async fn s26_an_item_that_asks_for_nla_is_answered_with_nothing_less() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn s14_the_password_is_in_nothing_that_the_rep_gets_and_in_no_recording() {
-    for security in [Security::Tls, Security::Nla] {
-        let shadow = Shadow::start(security).await;
-        shadow
-            .screen
-            .run("xsetroot", &["-solid", "#c06020"])
-            .await
-            .unwrap();
+    for security in [ShadowSecurity::Tls, ShadowSecurity::Nla] {
+        let shadow = orange(security).await;
         let desk = Desk::new().await;
-        let (address, gate) = Item::new(shadow.address).port(login(USER, PASSWORD)).await;
+        let (address, gate) = Item::new(shadow.address()).port(login(USER, PASSWORD)).await;
         let (address, received) = wiretap(address).await;
         let client = desk.xfreerdp(address, &["/u:rep", "/p:what-the-rep-typed"]);
-        let shown = desk
-            .screen
-            .until_shown(|picture| mostly(picture, [0xc0, 0x60, 0x20]))
-            .await;
+        let shown = desk.screen.until_shown(|picture| mostly(picture, ORANGE)).await;
         assert!(
             shown.is_ok(),
             "{security:?}: {}\n{}",
@@ -184,21 +178,13 @@ async fn s14_the_password_is_in_nothing_that_the_rep_gets_and_in_no_recording() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_native_client_that_insists_on_nla_logs_in_with_the_throw_away() {
-    for security in [Security::Tls, Security::Nla] {
-        let shadow = Shadow::start(security).await;
-        shadow
-            .screen
-            .run("xsetroot", &["-solid", "#c06020"])
-            .await
-            .unwrap();
+    for security in [ShadowSecurity::Tls, ShadowSecurity::Nla] {
+        let shadow = orange(security).await;
         let desk = Desk::new().await;
-        let item = Item::new(shadow.address);
+        let item = Item::new(shadow.address());
         let (address, gate) = item.port(login(USER, PASSWORD)).await;
         let client = desk.xfreerdp(address, &["/u:jump", "/p:jump", "/sec:nla"]);
-        let shown = desk
-            .screen
-            .until_shown(|picture| mostly(picture, [0xc0, 0x60, 0x20]))
-            .await;
+        let shown = desk.screen.until_shown(|picture| mostly(picture, ORANGE)).await;
         if shown.is_err() {
             let (outcome, events) = soon(gate).await.unwrap().end().await;
             panic!("{security:?}: {}\n{outcome:?} {events:?}", client.output());
@@ -224,9 +210,9 @@ async fn a_native_client_that_insists_on_nla_logs_in_with_the_throw_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_claims_to_be_our_client_and_begins_tls_is_refused() {
-    let shadow = Shadow::start(Security::Nla).await;
+    let shadow = RdpServer::shadow(ShadowSecurity::Nla).await.unwrap();
     let (mut rep, near) = tcp_pair().await;
-    let gate = Item::new(shadow.address).gate(login(USER, PASSWORD), Box::new(near));
+    let gate = Item::new(shadow.address()).gate(login(USER, PASSWORD), Box::new(near));
     let request = ConnectionRequest {
         nego_data: Some(ironrdp_pdu::nego::NegoRequestData::cookie(
             jump_proto_rdp::inner::COOKIE.to_owned(),

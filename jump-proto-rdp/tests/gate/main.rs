@@ -8,10 +8,13 @@
     reason = "a step that fails is a test that fails"
 )]
 
+mod corpus;
 mod desktop;
 mod ends;
 mod harness;
+mod hostile;
 mod logins;
 mod native;
 mod recorded;
 mod wiretap;
+mod xrdp;

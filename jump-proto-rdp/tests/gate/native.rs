@@ -2,10 +2,10 @@
 
 use jump_core::protocol::SessionEvent;
 use jump_core::session::{EndReason, SessionPermission};
-use jump_testkit::sshd::{PASSWORD, USER};
+use jump_testkit::rdp::{PASSWORD, RdpServer, ShadowSecurity, USER};
 use jump_testkit::vnc::Picture;
 
-use super::desktop::{Desk, Security, Shadow, Terminal};
+use super::desktop::{Desk, ORANGE, Terminal, orange};
 use super::harness::{Item, login, soon};
 
 /// Whether most of the picture has this colour; RemoteFX loses a little.
@@ -20,20 +20,12 @@ pub(crate) fn mostly(picture: &Picture, [red, green, blue]: [u8; 3]) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_native_client_sees_the_desktop_without_the_password() {
-    for security in [Security::Tls, Security::Nla] {
-        let shadow = Shadow::start(security).await;
-        shadow
-            .screen
-            .run("xsetroot", &["-solid", "#c06020"])
-            .await
-            .unwrap();
+    for security in [ShadowSecurity::Tls, ShadowSecurity::Nla] {
+        let shadow = orange(security).await;
         let desk = Desk::new().await;
-        let (address, gate) = Item::new(shadow.address).port(login(USER, PASSWORD)).await;
+        let (address, gate) = Item::new(shadow.address()).port(login(USER, PASSWORD)).await;
         let client = desk.xfreerdp(address, &["/u:rep", "/p:wrong"]);
-        let shown = desk
-            .screen
-            .until_shown(|picture| mostly(picture, [0xc0, 0x60, 0x20]))
-            .await;
+        let shown = desk.screen.until_shown(|picture| mostly(picture, ORANGE)).await;
         if shown.is_err() {
             panic!("{security:?}: {}\n{}", client.output(), shadow.log());
         }
@@ -60,19 +52,14 @@ async fn a_native_client_sees_the_desktop_without_the_password() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_typed_arrives_unless_the_session_may_only_be_viewed() {
     for arguments in [&["/u:rep", "/p:x"][..], &["/u:rep", "/p:x", "-fast-path"]] {
-        let shadow = Shadow::start(Security::Nla).await;
+        let shadow = RdpServer::shadow(ShadowSecurity::Nla).await.unwrap();
         let desk = Desk::new().await;
-        let mut terminal = Terminal::on(&shadow.screen, &shadow.folder, "line").await;
-        let item = Item::new(shadow.address);
+        let mut terminal = Terminal::on(&shadow).await;
+        let item = Item::new(shadow.address());
         for (item, text) in [
             (item.clone().denied(&[SessionPermission::KeyboardMouse]), "bad"),
             (item, "good"),
         ] {
-            shadow
-                .screen
-                .run("xsetroot", &["-solid", "#c06020"])
-                .await
-                .unwrap();
             let (address, gate) = item.port(login(USER, PASSWORD)).await;
             let client = desk.xfreerdp(address, arguments);
             // The terminal is white.
