@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use common::{LONG, Setup, right_password};
 use jump_core::ErrorKind;
-use jump_core::protocol::{ExitStatus, Progress, ShellChannel, ShellEvent, Terminal};
+use jump_core::protocol::{ExitStatus, Progress, SessionGoesOn, ShellChannel, ShellEvent, Terminal};
 use jump_core::session::EndReason;
 use jump_testkit::folder::Folder;
 use jump_testkit::seeded::Seeded;
@@ -117,6 +117,8 @@ async fn writing_to_a_program_that_has_ended_is_an_error_not_a_wait() {
     };
     let error = tokio::time::timeout(LONG, write).await.unwrap();
     assert_eq!(error.kind(), ErrorKind::Closed);
+    let source = std::error::Error::source(&error).unwrap();
+    assert!(source.is::<SessionGoesOn>(), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

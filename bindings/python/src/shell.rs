@@ -73,11 +73,10 @@ impl Shell {
             } = session.exec(&command, on.as_ref()).await?;
             let feed = async {
                 // A command may end without having read its input.
-                let written = writer.write(input.into()).await;
-                match written {
-                    Ok(()) => ignore_closed(writer.finish().await),
-                    Err(error) => ignore_closed(Err(error)),
+                if !input.is_empty() {
+                    ignore_closed(writer.write(input.into()).await)?;
                 }
+                ignore_closed(writer.finish().await)
             };
             let read = read_all(&mut *reader, limit);
             let ((), said) = tokio::try_join!(feed, read)?;

@@ -16,6 +16,6 @@ pub use screen::{
     Area, BYTES_PER_PIXEL, Cursor, Frame, Keysym, Picture, PointerButtons, ScreenEvent, ScreenSession,
 };
 pub use session::{
-    ExitStatus, Progress, Session, ShellChannel, ShellEvent, ShellReader, ShellSession, ShellWriter,
-    Terminal, TunnelSession,
+    ExitStatus, Progress, Session, SessionGoesOn, ShellChannel, ShellEvent, ShellReader, ShellSession,
+    ShellWriter, Terminal, TunnelSession,
 };

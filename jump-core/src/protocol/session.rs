@@ -102,6 +102,19 @@ pub trait ShellSession: Send + Sync + Debug {
     async fn close(&self) -> Result<()>;
 }
 
+/// The source of an error that is about one shell, command or stream while its session goes on: nobody has to find out why the session
+/// ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionGoesOn;
+
+impl std::fmt::Display for SessionGoesOn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the session goes on")
+    }
+}
+
+impl std::error::Error for SessionGoesOn {}
+
 /// A running shell or command: its two directions can be driven by two tasks.
 #[derive(Debug)]
 pub struct ShellChannel {

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::control::{Connection, Handler, Notice, Request, Response, SessionEnding};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::SessionId;
+use crate::protocol::SessionGoesOn;
 use crate::session::EndReason;
 
 /// How long a failure waits for the broker to say why.
@@ -111,6 +112,7 @@ impl EndWatch {
 
     /// The error that says why the session ended, if `error` may be no more than a consequence of that.
     pub(super) async fn explain(&mut self, error: Error) -> Error {
+        let own = std::error::Error::source(&error).is_some_and(|source| source.is::<SessionGoesOn>());
         let consequence = matches!(
             error.kind(),
             ErrorKind::Closed
@@ -120,7 +122,7 @@ impl EndWatch {
                 | ErrorKind::Timeout
                 | ErrorKind::SessionEnded
         );
-        if !consequence {
+        if own || !consequence {
             return error;
         }
         match self.why().await {
@@ -184,6 +186,8 @@ impl Handler for Ends {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[tokio::test]
@@ -198,6 +202,20 @@ mod tests {
         assert_eq!(second.known(), Some(EndReason::Expired));
         drop(second);
         assert!(ends.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_error_of_a_session_that_goes_on_waits_for_no_reason() {
+        let ends = Arc::new(Ends::default());
+        let mut watch = ends.watch(SessionId::random().unwrap());
+        let closed = || Error::new(ErrorKind::Closed, "write", "it has ended");
+        let its_own = closed().with_source(SessionGoesOn);
+        let said = watch.explain(its_own).now_or_never().expect("it is said at once");
+        assert_eq!(said.kind(), ErrorKind::Closed);
+        assert!(
+            watch.explain(closed()).now_or_never().is_none(),
+            "this one may have a reason"
+        );
     }
 
     #[tokio::test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jump_core::{Error, Result};
 use jump_core::protocol::{ExitStatus, ShellChannel, ShellEvent, ShellReader, ShellWriter};
-use jump_core::{Error, ErrorKind, Result};
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use tokio::sync::{mpsc, watch};
@@ -48,7 +48,7 @@ impl Open {
     }
 
     fn half(&self) -> Result<&ChannelWriteHalf<Msg>> {
-        self.half.as_ref().ok_or_else(closed)
+        self.half.as_ref().ok_or_else(|| self.notes.channel_closed())
     }
 }
 
@@ -63,14 +63,6 @@ impl Drop for Open {
             });
         }
     }
-}
-
-fn closed() -> Error {
-    Error::new(
-        ErrorKind::Closed,
-        "write to the program",
-        "it has ended and takes no more input",
-    )
 }
 
 /// Takes what russh has for the reader. Word of each window adjustment is among it: unread, it would fill russh's queue
@@ -139,7 +131,7 @@ impl ShellWriter for Writer {
         // A program that ended without reading never takes the rest.
         tokio::select! {
             biased;
-            _ = self.closed.wait_for(|closed| *closed) => Err(closed()),
+            _ = self.closed.wait_for(|closed| *closed) => Err(self.open.notes.channel_closed()),
             sent = self.open.half()?.data_bytes(data) => sent.map_err(|error| self.open.notes.failure("write to the program", error)),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jump_core::protocol::SessionGoesOn;
 use jump_core::{Error, ErrorKind};
 use russh::client::{self, DisconnectReason, Session};
 use russh::keys::PublicKeyOrCertificate;
@@ -39,6 +40,17 @@ impl Notes {
     pub(super) fn ended(&self) -> Option<Error> {
         let why = self.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
         why.map(|(kind, text)| Error::new(kind, "shell session", text))
+    }
+
+    /// The program on a channel has ended; if the whole connection has, that is what is told.
+    pub(super) fn channel_closed(&self) -> Error {
+        let what = "write to the program";
+        if *self.ended.borrow() {
+            let closed = || Error::new(ErrorKind::Closed, what, "the session is closed");
+            return self.ended().unwrap_or_else(closed);
+        }
+        let message = "it has ended and takes no more input";
+        Error::new(ErrorKind::Closed, what, message).with_source(SessionGoesOn)
     }
 
     pub(super) async fn wait_for_end(&self) {
