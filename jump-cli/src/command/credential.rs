@@ -165,7 +165,7 @@ pub(crate) fn binding(item: &ItemView) -> Result<CredentialBinding, Failure> {
 /// Why an item that goes through no Jumpoint keeps no credential.
 pub(crate) fn nothing_injects() -> Failure {
     usage("this item goes through no jumpoint, so nothing injects a credential")
-        .hint("whoever opens it gives the password: jump vnc ITEM --ask-password")
+        .hint("whoever opens it gives the password: jump vnc|rdp ITEM --ask-password")
 }
 
 /// The credential with a password.

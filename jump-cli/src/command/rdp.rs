@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use jump_core::model::ItemDetails;
+use jump_core::rep::Rep;
 use jump_core::text::Escaped;
 use jump_core::{Error, ErrorKind};
 use tokio::net::TcpStream;
@@ -16,8 +17,9 @@ use tokio::sync::watch;
 use super::Context;
 use super::vnc::connection;
 use super::vnc::{Ended, Listen, VIEWERS, exited, listen, not_shown, tell_end, tell_start};
-use crate::connect::{SessionArguments, connect};
+use crate::connect::{ScreenArguments, settle};
 use crate::error::{Failure, usage};
+use crate::output::Output;
 use crate::screen::screen_item;
 use crate::stop::Stop;
 use viewer::Viewer;
@@ -38,8 +40,6 @@ machine's loopback can connect while the command runs.";
 pub(crate) struct Arguments {
     /// The item's name, GROUP/NAME or id
     item: String,
-    #[command(flatten)]
-    session: SessionArguments,
     /// Where to listen for clients, on loopback; port 0 is any free port
     #[arg(long, value_name = "[ADDR:]PORT", default_value = "0")]
     listen: Listen,
@@ -52,16 +52,25 @@ pub(crate) struct Arguments {
     /// Write a connection file for other clients, such as that of Windows
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+    // Last: its heading would go on above what follows.
+    #[command(flatten)]
+    session: ScreenArguments,
 }
 
 pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(), Failure> {
-    let output = *context.output;
-    let rep = connect(&context.home).await?;
-    let item = screen_item(&rep, &arguments.item).await?;
+    let rep = arguments.session.connect(&context.home).await?;
+    let served = serve(&rep, *context.output, arguments).await;
+    settle(&rep).await;
+    served
+}
+
+/// Serves clients until the one that was started is gone, a session fails, or Ctrl-C.
+async fn serve(rep: &Rep, output: Output, arguments: Arguments) -> Result<(), Failure> {
+    let item = screen_item(rep, &arguments.item).await?;
     if !matches!(item.details, ItemDetails::LocalRdp(_) | ItemDetails::RemoteRdp(_)) {
         return Err(usage("this item speaks no RDP"));
     }
-    let (id, options) = (item.id.to_string(), arguments.session.options());
+    let (id, options) = (item.id.to_string(), arguments.session.options(&item).await?);
     let mut stop = Stop::listen()?;
     let (listener, address) = listen(arguments.listen).await?;
     if let Some(path) = &arguments.file {

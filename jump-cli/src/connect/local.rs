@@ -26,7 +26,10 @@ const REPORTS: Duration = Duration::from_secs(5);
 pub(crate) struct ScreenArguments {
     #[command(flatten)]
     session: SessionArguments,
-    #[command(flatten, next_help_heading = "Items that you open yourself (Local VNC)")]
+    #[command(
+        flatten,
+        next_help_heading = "Items that you open yourself (Local VNC, Local RDP)"
+    )]
     local: LocalArguments,
 }
 
@@ -68,14 +71,26 @@ impl ScreenArguments {
             }
             return Ok(options);
         }
+        let user = match &item.details {
+            ItemDetails::LocalRdp(rdp) => rdp.rdp_username.as_str(),
+            _ => "",
+        };
         let credential = match local.password.read().await? {
             None if asks(item) => {
                 let prompt = format!("Password of {} (Enter for none)", Escaped(&item.name));
                 let password = secret_input::ask(&prompt).await?;
-                (!password.expose().is_empty()).then(|| with_password("", password.expose()))
+                (!password.expose().is_empty()).then(|| with_password(user, password.expose()))
+            }
+            Some(mut given) if given.username.is_empty() => {
+                given.username = user.to_owned();
+                Some(given)
             }
             given => given,
         };
+        let nobody = credential.as_ref().is_some_and(|given| given.username.is_empty());
+        if nobody && matches!(item.details, ItemDetails::LocalRdp(_)) {
+            return Err(usage("the item does not say who logs in").hint("say it with --user NAME"));
+        }
         if let Some(credential) = credential {
             options.target_credential = Some(Arc::new(credential));
         }

@@ -14,6 +14,7 @@ mod demo;
 mod endings;
 mod files;
 mod first_session;
+mod local_rdp;
 mod local_vnc;
 mod login_limits;
 mod model_effects;

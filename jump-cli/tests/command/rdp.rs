@@ -60,9 +60,8 @@ fn png(path: &str) -> (usize, Vec<[u8; 3]>) {
     (info.width as usize, pixels.collect())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_screenshot_is_what_the_screen_shows() {
-    let desk = Desk::start().await;
+/// Blocks in colours that RemoteFX keeps apart.
+pub(crate) fn blocks() -> Picture {
     let (width, height) = (usize::from(SIZE.0), usize::from(SIZE.1));
     let block = |at: usize| (at % width / 40 * 3 + at / width / 30 * 5) % 4;
     let colours = [
@@ -71,12 +70,30 @@ async fn a_screenshot_is_what_the_screen_shows() {
         [250, 250, 250, 255],
         [10, 20, 30, 255],
     ];
-    let picture = Picture {
+    Picture {
         width,
         height,
         pixels: (0..width * height).map(|at| colours[block(at)]).collect(),
-    };
-    let (_shown, screen) = desk.server.show(&picture).await.unwrap();
+    }
+}
+
+/// How far a file in PNG is off from the screen, on average over all samples of 0 to 255. RemoteFX, which the server chooses,
+/// blurs the edges of the blocks.
+pub(crate) fn difference(path: &str, screen: &Picture) -> f64 {
+    let (width, pixels) = png(path);
+    assert_eq!((width, pixels.len()), (screen.width, screen.pixels.len()));
+    let off: usize = pixels
+        .iter()
+        .zip(&screen.pixels)
+        .flat_map(|(seen, wanted)| seen.iter().zip(wanted).map(|(a, b)| usize::from(a.abs_diff(*b))))
+        .sum();
+    off as f64 / (pixels.len() * 3) as f64
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_screenshot_is_what_the_screen_shows() {
+    let desk = Desk::start().await;
+    let (_shown, screen) = desk.server.show(&blocks()).await.unwrap();
     let file = desk.site.admin.home.join("desk.png").display().to_string();
     let said = desk
         .site
@@ -85,15 +102,7 @@ async fn a_screenshot_is_what_the_screen_shows() {
         .await
         .ok();
     assert!(said.contains("640 × 480"), "{said}");
-    let (wide, pixels) = png(&file);
-    assert_eq!((wide, pixels.len()), (width, screen.pixels.len()));
-    // The server chooses RemoteFX, which blurs the edges of the blocks.
-    let off: usize = pixels
-        .iter()
-        .zip(&screen.pixels)
-        .flat_map(|(seen, wanted)| seen.iter().zip(wanted).map(|(a, b)| usize::from(a.abs_diff(*b))))
-        .sum();
-    let mean = off as f64 / (pixels.len() * 3) as f64;
+    let mean = difference(&file, &screen);
     assert!(mean < 4.0, "the picture is off by {mean} on average");
 }
 
