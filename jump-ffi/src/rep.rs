@@ -117,8 +117,12 @@ pub unsafe extern "C" fn jump_rep_request(
         let rep = rep_of(rep)?;
         // SAFETY: the caller passes NULL or NUL-terminated text.
         let request = parse_needed(unsafe { text(request_json, "request_json") }?, "request_json")?;
-        if matches!(request, RepRequest::Jump { .. }) {
-            return Err(invalid("a session is opened by jump_session_open"));
+        match request {
+            RepRequest::Jump { .. } => return Err(invalid("a session is opened by jump_session_open")),
+            RepRequest::Gate(_) => {
+                return Err(invalid("a session that is served here is reported by itself"));
+            }
+            _ => {}
         }
         response_out.give(rep.ask(request)?)
     })

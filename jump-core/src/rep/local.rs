@@ -109,14 +109,14 @@ struct Counted(Rep);
 
 impl Counted {
     fn new(rep: Rep) -> Self {
-        rep.serving().0.send_modify(|running| *running += 1);
+        rep.0.serving.0.send_modify(|running| *running += 1);
         Self(rep)
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.serving().0.send_modify(|running| *running -= 1);
+        self.0.0.serving.0.send_modify(|running| *running -= 1);
     }
 }
 
@@ -137,7 +137,7 @@ pub(super) async fn start(
     let (ready, started) = oneshot::channel();
     let admitted = Admitted::new(grant.clone());
     let prepare = {
-        let (local, identity, clock) = (local.clone(), rep.identity().clone(), rep.clock().clone());
+        let (local, identity, clock) = (local.clone(), rep.0.identity.0.clone(), rep.0.clock.clone());
         async move {
             let backend = local.gates.get(grant.protocol())?;
             let credential = match credentials {
@@ -174,7 +174,7 @@ async fn run<P>(counted: Counted, admitted: Admitted, prepare: P, mut end: EndWa
 where
     P: Future<Output = Result<Prepared<LocalStream>>> + Send + 'static,
 {
-    let connection = counted.0.connection().clone();
+    let connection = counted.0.0.connection.clone();
     // The sender is gone: there will be no other connection to report over.
     let current = watch::channel(Some(connection.clone())).1;
     let outbox = Outbox::new(current, |report| Request::Rep(RepRequest::Gate(report)));

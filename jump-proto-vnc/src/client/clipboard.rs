@@ -16,21 +16,30 @@ pub(super) fn offer(state: &mut State, text: &str) -> Result<()> {
     if text.len() > limits::MAX_CLIPBOARD_BYTES {
         return failed(ErrorKind::ResourceLimit, "a clipboard has at most 1 MiB");
     }
-    let Some(actions) = state.server.clipboard else {
-        let (bytes, missing) = clipboard::latin1_bytes(text);
-        if missing > 0 {
+    let (latin1, missing) = clipboard::latin1_bytes(text);
+    let notifies = state
+        .server
+        .clipboard
+        .map(|actions| actions.contains(Actions::NOTIFY));
+    match notifies {
+        None if missing > 0 => {
             let message = format!("the server takes Latin-1 only, and {missing} characters are not in it");
             return failed(ErrorKind::Unsupported, &message);
         }
-        return state.push(OPERATION, &ClientMessage::CutText(CutText::Latin1(&bytes)));
-    };
+        // A server that cannot be told that there is a text may be a library that takes it and drops it, because the program
+        // around it knows only the old clipboard: libvncserver 0.9.14 in x11vnc. The old one is known to all of them.
+        None | Some(false) if missing == 0 => {
+            state.clipboard = Some(text.into());
+            return state.push(OPERATION, &ClientMessage::CutText(CutText::Latin1(&latin1)));
+        }
+        _ => {}
+    }
     // Checked now, as it may be sent later, when nobody is there to hear of it.
     let data = provide(text).map_err(|error| error.into_error(OPERATION))?;
     state.clipboard = Some(text.into());
-    let message = if actions.contains(Actions::NOTIFY) {
-        ClipboardMessage::Notify(Formats::TEXT)
-    } else {
-        data
+    let message = match notifies {
+        Some(true) => ClipboardMessage::Notify(Formats::TEXT),
+        _ => data,
     };
     push(state, &message).map_err(|error| error.into_error(OPERATION))
 }

@@ -153,3 +153,89 @@ async fn a_clipboard_that_may_not_reach_the_target_does_not_and_the_other_way_is
     let refused = |event: &SessionEvent| matches!(event, SessionEvent::RequestRefused { what } if what.contains("clipboard"));
     assert!(events.iter().any(refused), "{events:?}");
 }
+
+/// What is in the oldest clipboard of X, a property of the root window: x11vnc and Xtightvnc keep theirs there. x11vnc owns
+/// a selection only when a client has been there for three quarters of a minute.
+async fn cut_buffer_of(server: &VncServer) -> String {
+    let read = server.run("xprop", &["-root", "-notype", "CUT_BUFFER0"]).await;
+    let said = String::from_utf8(read.unwrap()).unwrap();
+    let text = said.split_once('"').map_or("", |(_, text)| text);
+    text.trim_end().trim_end_matches('"').to_owned()
+}
+
+async fn cut(server: &VncServer, text: &str) {
+    let set = [
+        "-root",
+        "-format",
+        "CUT_BUFFER0",
+        "8s",
+        "-set",
+        "CUT_BUFFER0",
+        text,
+    ];
+    server.run("xprop", &set).await.unwrap();
+    assert_eq!(cut_buffer_of(server).await, text);
+}
+
+/// Both ways by the cut buffer.
+async fn cut_both_ways(server: &VncServer, session: &dyn ScreenSession) {
+    session.set_clipboard("to the target").await.unwrap();
+    soon(async { while cut_buffer_of(server).await != "to the target" {} }).await;
+    cut(server, TEXT).await;
+    arrives(session, TEXT).await;
+    session.close().await.unwrap();
+}
+
+async fn cut_both_ways_directly_and_through_the_gate(one: VncServer, other: VncServer) {
+    let direct = async { cut_both_ways(&one, &*directly(&one).await).await };
+    let through = async {
+        let (session, gate) = gated(&other, &[]).await;
+        cut_both_ways(&other, &*session).await;
+        assert_eq!(gate.end().await.0.reason, EndReason::RepClosed);
+    };
+    tokio::join!(direct, through);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cut_buffers_of_xtightvnc_go_both_ways() {
+    let server = || async { VncServer::tightvnc().await.unwrap() };
+    cut_both_ways_directly_and_through_the_gate(server().await, server().await).await;
+}
+
+/// x11vnc says nothing of its own for the first quarter of a minute: both at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn cut_buffers_of_x11vnc_go_both_ways() {
+    let server = || async { VncServer::x11vnc().await.unwrap() };
+    cut_both_ways_directly_and_through_the_gate(server().await, server().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_buffer_that_may_not_pass_does_not_in_either_direction() {
+    for server in [
+        VncServer::tightvnc().await.unwrap(),
+        VncServer::x11vnc().await.unwrap(),
+    ] {
+        let denied = [
+            SessionPermission::ClipboardToTarget,
+            SessionPermission::ClipboardFromTarget,
+        ];
+        let (session, gate) = gated(&server, &denied).await;
+        let witness = directly(&server).await;
+        session.set_clipboard("not for the target").await.unwrap();
+        cut(&server, TEXT).await;
+        arrives(&*witness, TEXT).await;
+        assert_eq!(cut_buffer_of(&server).await, TEXT);
+        // What the server said to all is said by now; this comes behind it.
+        server.run("xkbbell", &[]).await.unwrap();
+        loop {
+            match soon(session.next_event()).await.unwrap() {
+                Some(ScreenEvent::Bell) => break,
+                Some(ScreenEvent::Clipboard(text)) => panic!("{text}"),
+                Some(_) => {}
+                None => panic!("the session has ended"),
+            }
+        }
+        session.close().await.unwrap();
+        gate.end().await;
+    }
+}

@@ -162,6 +162,8 @@ class SessionInfo:
     """Why it ended, such as `rep_closed`, `ended_by` or `access_revoked`."""
     bytes_from_rep: int | None = None
     bytes_from_target: int | None = None
+    local: bool = False
+    """Whether the rep serves it itself, in its own network: what is said of it is the rep's word."""
 
 
 def session_info(value: Mapping[str, Any]) -> SessionInfo:
@@ -179,6 +181,7 @@ def session_info(value: Mapping[str, Any]) -> SessionInfo:
         end_reason=state["reason"]["reason"] if ended else None,
         bytes_from_rep=state.get("bytes_from_rep"),
         bytes_from_target=state.get("bytes_from_target"),
+        local=value.get("local", False),
     )
 
 
@@ -277,7 +280,8 @@ class SessionRow:
     item_type: str
     group: str
     jumpoint: str
-    jumpoint_id: int
+    jumpoint_id: int | None
+    """`None` if the rep served the session itself."""
     protocol: str
     started: datetime
     ended: datetime | None
@@ -295,6 +299,8 @@ class SessionRow:
     """What happened inside; at most the first 1000."""
     events_left_out: int
     recording_removed: datetime | None = None
+    recording_mode: str | None = None
+    """How it was to be recorded; `None` if the log does not say."""
 
 
 @dataclass(frozen=True, slots=True)
