@@ -27,7 +27,7 @@ pub(crate) fn check(input: &[u8]) {
             }
             Ok(Domain::ConnectResponse(at)) => {
                 for listed in 0..4 {
-                    let _ = connect::change_server(&mut changed, at, 11, listed);
+                    let _ = connect::change_server(&mut changed, at, None, listed);
                 }
             }
             Ok(Domain::SendDataRequest(data) | Domain::SendDataIndication(data)) => {
@@ -84,7 +84,9 @@ pub(crate) fn check(input: &[u8]) {
                 let answer = dynamic::refuse(bytes).unwrap();
                 assert!(Dynamic::read(&answer).is_ok());
             }
-            Ok(Dynamic::Data { data, .. } | Dynamic::DataFirst { data, .. }) => assert!(data.end == bytes.len()),
+            Ok(Dynamic::Data { data, .. } | Dynamic::DataFirst { data, .. }) => {
+                assert!(data.end == bytes.len())
+            }
             Ok(Dynamic::Capabilities { .. }) => {
                 let _ = dynamic::clamp_version(&mut changed);
             }
