@@ -4,13 +4,14 @@ use bytes::BytesMut;
 use jump_core::session::SessionPermissions;
 use jump_proto_rdp::gate::filter::{Filter, FilterOptions, Forward, TargetLogin};
 use jump_proto_rdp::wire::Head;
+use jump_proto_rdp::wire::connect::Asked;
 
 const PASSWORD: &str = "canary-of-the-fuzzer";
 
-/// The first byte says what may happen; then come records: a byte of which the lowest bit says from which side, two for
+/// The first byte says what may happen, the second what the target was asked for; then come records: a byte of which the lowest bit says from which side, two for
 /// its length, and a message.
 pub(crate) fn check(input: &[u8]) {
-    let Some((&first, mut records)) = input.split_first() else {
+    let Some((&[first, asked], mut records)) = input.split_first_chunk() else {
         return;
     };
     let mut permissions = SessionPermissions::ALL;
@@ -20,7 +21,10 @@ pub(crate) fn check(input: &[u8]) {
     let mut filter = Filter::new(FilterOptions {
         permissions,
         selected: 2,
-        requested: 1,
+        asked: Asked {
+            target: asked.into(),
+            client: 1,
+        },
         login: (first & 8 == 0).then(|| TargetLogin {
             domain: "d".to_owned(),
             user: "u".to_owned(),

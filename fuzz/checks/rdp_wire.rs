@@ -27,7 +27,7 @@ pub(crate) fn check(input: &[u8]) {
             }
             Ok(Domain::ConnectResponse(at)) => {
                 for listed in 0..4 {
-                    let _ = connect::change_server(&mut changed, at, 11, listed);
+                    let _ = connect::change_server(&mut changed, at, None, listed);
                 }
             }
             Ok(Domain::SendDataRequest(data) | Domain::SendDataIndication(data)) => {

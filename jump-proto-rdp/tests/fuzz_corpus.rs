@@ -56,7 +56,7 @@ fn a_seed_that_is_cut_or_has_one_wrong_byte_harms_nothing() {
 /// The places of a session's records, each with its length.
 fn records(file: &[u8]) -> Vec<(usize, usize)> {
     let mut places = Vec::new();
-    let mut at = 1;
+    let mut at = 2;
     while let Some(&[_, high, low]) = file.get(at..).and_then(|rest| rest.first_chunk()) {
         let length = usize::from(u16::from_be_bytes([high, low]));
         places.push((at + 3, length));

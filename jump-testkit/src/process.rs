@@ -14,7 +14,7 @@ use tokio::sync::watch;
 /// Output beyond this many bytes is not kept.
 const KEPT: usize = 16 << 20;
 
-/// A command to run. Besides `jump vnc`, which starts a viewer, the one place of the project that starts processes.
+/// A command to run. Besides `jump vnc` and `jump rdp`, which start a viewer, the one place of the project that starts processes.
 #[allow(
     clippy::disallowed_methods,
     reason = "tests start the programs they test against"

@@ -292,6 +292,10 @@ fn told(output: &Output, item: &ItemView) -> Result<(), Failure> {
             "Open it with: jump vnc {}",
             super::up::shell_word(&item.name)
         ))?,
+        ItemDetails::LocalRdp(_) | ItemDetails::RemoteRdp(_) => output.say(format_args!(
+            "Open it with: jump rdp {}",
+            super::up::shell_word(&item.name)
+        ))?,
         _ => {}
     }
     output.value(item)

@@ -47,7 +47,7 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<E
         Session::Tunnel(_) => {
             return Err(usage("this item is no shell").hint("open it with: jump tunnel ITEM"));
         }
-        _ => return Err(usage("this item is no shell").hint("open it with: jump vnc ITEM")),
+        _ => return Err(usage("this item is no shell").hint("open it with: jump vnc ITEM or jump rdp ITEM")),
     };
     let on_terminal = (arguments.command.is_empty() || arguments.terminal).then(terminal::describe);
     let channel = match (&on_terminal, arguments.command.is_empty()) {

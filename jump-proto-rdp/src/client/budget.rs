@@ -17,7 +17,7 @@ fn too_much(what: &str) -> Error {
 
 /// What is being collected.
 #[derive(Debug, Default)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     /// Bytes of the update that is under way.
     update: usize,
 }
@@ -27,7 +27,7 @@ impl Budget {
     ///
     /// # Errors
     /// [`ErrorKind::ResourceLimit`].
-    pub(super) fn fast_path(&mut self, message: &[u8]) -> Result<()> {
+    pub(crate) fn fast_path(&mut self, message: &[u8]) -> Result<()> {
         let header = match message.get(1) {
             Some(length) if length & 0x80 != 0 => 3,
             _ => 2,
@@ -58,7 +58,7 @@ impl Budget {
     ///
     /// # Errors
     /// [`ErrorKind::ResourceLimit`], [`ErrorKind::Protocol`] if it is compressed, which the client has not offered.
-    pub(super) fn chunk(&self, chunk: &[u8], dynamic: bool) -> Result<()> {
+    pub(crate) fn chunk(&self, chunk: &[u8], dynamic: bool) -> Result<()> {
         const FIRST: u8 = 1;
         /// `CHANNEL_PACKET_COMPRESSED`, in the third byte.
         const COMPRESSED: u8 = 0x20;

@@ -10,7 +10,7 @@
 //! Pictures come as bitmaps, RemoteFX or by the graphics pipeline (MS-RDPEGFX) without H.264. A server that sends its clients
 //! elsewhere is not followed.
 
-mod budget;
+pub(crate) mod budget;
 mod clipboard;
 mod config;
 mod coverage;

@@ -1,21 +1,23 @@
 //! One verdict per message in both directions, without I/O.
 
 mod dynamic;
+mod held;
 
 use bytes::BytesMut;
 use jump_core::session::SessionPermissions;
 use zeroize::Zeroizing;
 
 use self::dynamic::DynamicChannels;
+use self::held::Held;
 use super::channels;
 use super::record::Refused;
 use crate::wire::client_info::{self, Login};
-use crate::wire::connect::{self, ListedChannel, ServerSettings};
+use crate::wire::connect::{self, Asked, ListedChannel, ServerSettings};
 use crate::wire::security::{self, ServerMessage};
 use crate::wire::share::{self, Control, number};
 use crate::wire::{
-    Data, Domain, Head, RdpError, RdpResult, capabilities, domain, error_info, fast_path, send_data_request,
-    static_channel,
+    Data, Domain, Head, RdpError, RdpResult, capabilities, domain, error_info, fast_path, input,
+    send_data_request, static_channel,
 };
 
 /// Who logs in to the target.
@@ -36,8 +38,8 @@ pub struct FilterOptions {
     pub permissions: SessionPermissions,
     /// What the target selected (MS-RDPBCGR §2.2.1.2.1, `selectedProtocol`).
     pub selected: u32,
-    /// What the rep's client asked for (MS-RDPBCGR §2.2.1.1.1, `requestedProtocols`).
-    pub requested: u32,
+    /// What each leg asked for.
+    pub asked: Asked,
     /// Who logs in; the rep's own login passes if nobody is named.
     pub login: Option<TargetLogin>,
 }
@@ -134,6 +136,7 @@ pub struct Filter {
     error_info: bool,
     share: Option<u32>,
     dynamic: DynamicChannels,
+    held: Held,
 }
 
 impl Filter {
@@ -150,6 +153,7 @@ impl Filter {
             error_info: false,
             share: None,
             dynamic,
+            held: Held::default(),
         }
     }
 
@@ -190,11 +194,11 @@ impl Filter {
             if self.share.is_none() {
                 return Err(RdpError::Protocol("input before there is a screen"));
             }
-            return Ok(if self.options.permissions.keyboard_mouse {
-                Verdict::pass(message)
-            } else {
-                Verdict::nothing(Some(Refused::KeyboardMouse))
-            });
+            if !self.options.permissions.keyboard_mouse {
+                return Ok(Verdict::nothing(Some(Refused::KeyboardMouse)));
+            }
+            self.held.note(&input::of_fast_path(&message)?, true);
+            return Ok(Verdict::pass(message));
         }
         match domain(&message)? {
             Domain::ConnectInitial(at) if self.phase == Phase::Begin => {
@@ -287,7 +291,7 @@ impl Filter {
     }
 
     /// Whether any of the PDUs may not pass.
-    fn client_parts(&self, content: &mut [u8]) -> RdpResult<Option<Refused>> {
+    fn client_parts(&mut self, content: &mut [u8]) -> RdpResult<Option<Refused>> {
         let mut refused = None;
         for part in share::parts(content)? {
             match part.control {
@@ -297,9 +301,12 @@ impl Filter {
                 Control::Data(number::INPUT) if !self.options.permissions.keyboard_mouse => {
                     refused = Some(Refused::KeyboardMouse);
                 }
+                Control::Data(number::INPUT) => {
+                    let pdu = content.get(part.range).unwrap_or_default();
+                    self.held.note(&input::of_share_data(pdu)?, false);
+                }
                 Control::Data(
-                    number::INPUT
-                    | number::CONTROL
+                    number::CONTROL
                     | number::SYNCHRONIZE
                     | number::FONT_LIST
                     | number::PERSISTENT_KEYS
@@ -332,7 +339,7 @@ impl Filter {
         match domain(&message)? {
             Domain::ConnectResponse(at) if self.phase == Phase::Asked => {
                 let settings =
-                    connect::change_server(&mut message, at, self.options.requested, self.listed.len())?;
+                    connect::change_server(&mut message, at, Some(self.options.asked), self.listed.len())?;
                 self.settings = Some(settings);
                 self.phase = Phase::Connected;
                 Ok(Verdict::pass(message))
@@ -417,6 +424,17 @@ impl Filter {
             }
         }
         Ok(())
+    }
+
+    /// What lets go of the keys and buttons that the rep still holds at the target.
+    #[must_use]
+    pub fn release(&self) -> Vec<u8> {
+        let (Some(share), Some(settings)) = (self.share, self.settings.as_ref()) else {
+            return Vec::new();
+        };
+        self.held
+            .release(self.user, settings.io, share)
+            .unwrap_or_default()
     }
 
     /// What the client is told at the end; nothing if it could not read it now.

@@ -71,7 +71,12 @@ impl Leg {
         T: for<'a> Decode<'a>,
     {
         let bytes = self
-            .read_by(LONGEST, |read| Ok(Head::read(read)?.map(|head| head.length)))
+            .read_by(LONGEST, |read| match Head::read(read)? {
+                Some(Head { fast_path: true, .. }) => {
+                    Err(RdpError::Protocol("a message is none of the handshake"))
+                }
+                head => Ok(head.map(|head| head.length)),
+            })
             .await?;
         decode::<T>(&bytes).map_err(|_| {
             Error::new(

@@ -14,7 +14,7 @@ mod rep;
 mod target;
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,6 +31,7 @@ use self::filter::{Filter, FilterOptions};
 use self::pass::{Down, Up};
 use self::rep::Client;
 use self::target::Target;
+use crate::wire::connect::Asked;
 pub use record::{RdpRecord, Refused};
 pub use rep::refuse;
 
@@ -46,6 +47,8 @@ struct Shared {
     recorder: Recorder,
     events: EventSink,
     filter: Mutex<Filter>,
+    /// Whether the target may have been given half of a message.
+    sending_up: AtomicBool,
     from_rep: AtomicU64,
     from_target: AtomicU64,
 }
@@ -116,9 +119,13 @@ async fn serve(client: Client, target: Target, context: GateContext) -> Outcome 
         filter: Mutex::new(Filter::new(FilterOptions {
             permissions,
             selected: target.selected.bits(),
-            requested: client.requested.bits(),
+            asked: Asked {
+                target: target.asked.bits(),
+                client: client.requested.bits(),
+            },
             login: target.login,
         })),
+        sending_up: AtomicBool::new(false),
         from_rep: AtomicU64::new(0),
         from_target: AtomicU64::new(0),
     };
@@ -143,6 +150,13 @@ async fn serve(client: Client, target: Target, context: GateContext) -> Outcome 
         let _ = timeout(GOODBYE, to_rep.write_all(&words)).await;
     }
     let _ = timeout(GOODBYE, to_rep.shutdown()).await;
+    let release = pass::lock(&shared.filter).release();
+    if !release.is_empty() && !shared.sending_up.load(Ordering::Relaxed) {
+        let release = Bytes::from(release);
+        // The target is not to suffer from a recording that is late or has failed.
+        let _ = timeout(GOODBYE, shared.record(RecordKind::FromRep, release.clone())).await;
+        let _ = timeout(GOODBYE, to_target.write_all(&release)).await;
+    }
     let _ = timeout(GOODBYE, to_target.shutdown()).await;
     let lost = shared.recorder.lost();
     if lost > 0 {

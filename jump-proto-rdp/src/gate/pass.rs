@@ -187,7 +187,9 @@ impl<'a> Up<'a> {
             target.write_all(bytes).await?;
             target.flush().await
         };
+        self.shared.sending_up.store(true, Ordering::Relaxed);
         sent.await.map_err(|_: std::io::Error| EndReason::TargetClosed)?;
+        self.shared.sending_up.store(false, Ordering::Relaxed);
         self.shared
             .from_rep
             .fetch_add(bytes.len() as u64, Ordering::Relaxed);

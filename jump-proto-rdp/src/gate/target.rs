@@ -30,6 +30,8 @@ pub(super) struct Target {
     pub(super) early: BytesMut,
     /// What it can do beyond the first RDP (MS-RDPBCGR §2.2.1.2.1).
     pub(super) flags: ResponseFlags,
+    /// What it was asked for.
+    pub(super) asked: SecurityProtocol,
     pub(super) selected: SecurityProtocol,
     /// Who logs in with the Client Info PDU.
     pub(super) login: Option<TargetLogin>,
@@ -122,6 +124,7 @@ pub(super) async fn connect(
         stream: leg.stream,
         early: leg.read,
         flags,
+        asked,
         selected,
         login,
     })

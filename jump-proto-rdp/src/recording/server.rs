@@ -16,6 +16,7 @@ use ironrdp_svc::StaticChannelSet;
 use jump_core::protocol::{Area, Picture};
 
 use super::ScreenEvent;
+use crate::client::budget::Budget;
 use crate::wire::capabilities::{Demanded, clamp_server};
 use crate::wire::connect::{ListedChannel, ServerSettings, change_server};
 use crate::wire::share::{self, Control, number};
@@ -23,8 +24,13 @@ use crate::wire::{Data, Domain, Head, RdpError, RdpResult, domain, security};
 
 /// The largest screen either way, in pixels.
 const MAX_SIDE: u16 = 8192;
+const MAX_PIXELS: u32 = 8192 * 4320;
 /// The longest chunk of a static channel that is not agreed on (MS-RDPBCGR §2.2.7.1.10).
 const CHUNK: usize = 1600;
+
+fn too_much(_: jump_core::Error) -> RdpError {
+    RdpError::Limit("the target collects more graphics than it shows")
+}
 
 /// Nothing is to be told of graphics but what they paint.
 struct Quiet;
@@ -44,6 +50,8 @@ pub(super) struct Server {
     image: Option<DecodedImage>,
     pointer: Option<Arc<DecodedPointer>>,
     graphics: bool,
+    /// What IronRDP may collect before it is decoded.
+    budget: Budget,
 }
 
 impl fmt::Debug for Server {
@@ -135,11 +143,12 @@ impl Server {
         let fast_path = Head::read(&message)?.is_some_and(|head| head.fast_path);
         if fast_path {
             self.graphics = true;
+            self.budget.fast_path(&message).map_err(too_much)?;
             return self.paint(Action::FastPath, &message, told);
         }
         match domain(&message)? {
             Domain::ConnectResponse(at) => {
-                self.settings = Some(change_server(&mut message, at, 0, self.listed.len())?);
+                self.settings = Some(change_server(&mut message, at, None, self.listed.len())?);
                 Ok(())
             }
             Domain::AttachUserConfirm(user) => {
@@ -188,6 +197,8 @@ impl Server {
             return Ok(());
         }
         if Some(data.channel) == self.channel("drdynvc") {
+            let chunk = message.get(data.range).unwrap_or_default();
+            self.budget.chunk(chunk, true).map_err(too_much)?;
             return self.paint(Action::X224, message, told);
         }
         Ok(())
@@ -204,9 +215,10 @@ impl Server {
             share,
             size: (width, height),
         } = demanded;
-        if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
+        let pixels = u32::from(width) * u32::from(height);
+        if pixels == 0 || pixels > MAX_PIXELS || width > MAX_SIDE || height > MAX_SIDE {
             return Err(RdpError::Limit(
-                "the desktop is larger than 8192 pixels, or is none",
+                "the desktop is larger than 8192 × 4320 pixels, or is none",
             ));
         }
         let settings = self

@@ -143,7 +143,8 @@ fn extended(rest: &[u8]) -> RdpResult<Vec<u8>> {
         let length: usize = le16(rest, at)?.into();
         part(rest, at..at + 2 + length)?;
         at += 2 + length;
-        kept.extend_from_slice(&[2, 0, 0, 0]);
+        let empty: &[u8] = if length < 2 { &[0, 0] } else { &[2, 0, 0, 0] };
+        kept.extend_from_slice(empty);
     }
     let Ok(fixed) = part(rest, at..at + ZONE_AND_FLAGS) else {
         kept.extend_from_slice(rest.get(at..).unwrap_or_default());
@@ -159,4 +160,97 @@ fn extended(rest: &[u8]) -> RdpResult<Vec<u8>> {
     kept.extend_from_slice(&[0, 0]);
     kept.extend_from_slice(rest.get(at + 2 + cookie..).unwrap_or_default());
     Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+    use super::*;
+
+    fn utf16(text: &str) -> Vec<u8> {
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    }
+
+    /// A client's message with these texts, an address, a folder, a time zone and, if there is one, a cookie.
+    fn message(flags: u32, texts: [&[u8]; 5], cookie: &[u8]) -> Vec<u8> {
+        let end = if flags & UNICODE != 0 { 2 } else { 1 };
+        let mut data = vec![0x40, 0, 0, 0, 7, 0, 0, 0];
+        data.extend_from_slice(&flags.to_le_bytes());
+        for text in texts {
+            data.extend_from_slice(&(text.len() as u16).to_le_bytes());
+        }
+        for text in texts {
+            data.extend_from_slice(text);
+            data.extend_from_slice(&[0; 2][..end]);
+        }
+        data.extend_from_slice(&[2, 0]);
+        for text in ["192.0.2.44\0", "C:\\rep\0"] {
+            let text = utf16(text);
+            data.extend_from_slice(&(text.len() as u16).to_le_bytes());
+            data.extend_from_slice(&text);
+        }
+        data.extend_from_slice(&[0x5a; ZONE_AND_FLAGS]);
+        data.extend_from_slice(&(cookie.len() as u16).to_le_bytes());
+        data.extend_from_slice(cookie);
+        data.extend_from_slice(&[1, 2, 3, 4]);
+        data
+    }
+
+    fn holds(data: &[u8], part: &[u8]) -> bool {
+        data.windows(part.len()).any(|window| window == part)
+    }
+
+    #[test]
+    fn the_login_is_the_items_and_nothing_of_the_reps_machine_is_left() {
+        let names = [
+            utf16("OWN"),
+            utf16("rep"),
+            utf16("typed"),
+            utf16("shell"),
+            utf16("work"),
+        ];
+        let texts = names.each_ref().map(Vec::as_slice);
+        let came = message(UNICODE | 0x80 | 0x600 | 0x8000 | 0x1, texts, &[0xc0; 28]);
+        let login = Login {
+            domain: "EXAMPLE",
+            user: "alice",
+            password: "päss",
+        };
+        let changed = change(&came, Some(&login)).unwrap();
+        for text in ["EXAMPLE", "alice", "päss", "shell", "work"] {
+            assert!(holds(&changed.data, &utf16(text)), "{text}");
+        }
+        for text in ["OWN", "rep", "typed", "192.0.2.44"] {
+            assert!(!holds(&changed.data, &utf16(text)), "{text}");
+        }
+        assert!(!holds(&changed.data, &[0xc0; 28]), "the cookie");
+        assert!(holds(&changed.data, &[0x5a; ZONE_AND_FLAGS]) && changed.data.ends_with(&[0, 0, 1, 2, 3, 4]));
+        assert_eq!(le32(&changed.data, 8), Ok(UNICODE | AUTOLOGON | 1));
+        assert!(!holds(&changed.recorded, &utf16("päss")));
+        assert_eq!(changed.recorded.len() + 8, changed.data.len());
+        let again = change(&changed.data, Some(&login)).unwrap();
+        assert_eq!(*again.data, *changed.data);
+    }
+
+    #[test]
+    fn a_reps_own_login_passes_and_is_not_recorded() {
+        let texts: [&[u8]; 5] = [b"", b"rep", b"typed", b"", b""];
+        let came = message(0, texts, &[]);
+        let changed = change(&came, None).unwrap();
+        assert!(holds(&changed.data, b"typed") && !holds(&changed.recorded, b"typed"));
+        assert_eq!(le32(&changed.data, 8), Ok(0));
+        let login = Login {
+            domain: "",
+            user: "älice",
+            password: "",
+        };
+        assert!(change(&came, Some(&login)).is_err(), "there is no unicode");
+        // All but what may be missing at the end.
+        for length in 0..came.len() - ZONE_AND_FLAGS - 6 {
+            let cut = came.get(..length).unwrap();
+            let whole = length == TEXTS + 13;
+            assert_eq!(change(cut, None).is_ok(), whole, "{length}");
+        }
+    }
 }

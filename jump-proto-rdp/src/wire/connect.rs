@@ -151,22 +151,41 @@ fn change_channels(net: &mut [u8], keep: &mut dyn FnMut(&str) -> bool) -> RdpRes
     Ok(channels)
 }
 
-/// Changes a server's settings as a gate passes them on: the client hears of what it asked for itself (`requested`, MS-RDPBCGR
-/// §2.2.1.1.1), and of no second transport. `listed` is how many channels the client has listed.
+/// What each leg asked for (MS-RDPBCGR §2.2.1.1.1, `requestedProtocols`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The gate, of the target.
+    pub target: u32,
+    /// The client, of the gate.
+    pub client: u32,
+}
+
+/// Changes a server's settings as a gate passes them on: the client hears of what it asked for itself, and of no second
+/// transport. `listed` is how many channels the client has listed.
+///
+/// What was asked for was unprotected; here, within TLS, the server repeats what it heard (MS-RDPBCGR §2.2.1.4.2). If that is
+/// something else, somebody on the path has changed it. Nothing is compared nor changed if it is not known.
 ///
 /// # Errors
-/// [`RdpError::Protocol`] for settings that cannot be read, or that give a number twice.
+/// [`RdpError::Protocol`] for settings that cannot be read, or that give a number twice; [`RdpError::Tampered`].
 pub fn change_server(
     message: &mut [u8],
     at: usize,
-    requested: u32,
+    asked: Option<Asked>,
     listed: usize,
 ) -> RdpResult<ServerSettings> {
     let blocks = server_blocks(message, at)?;
-    if let Some(block) = find(&blocks, SC_CORE)
+    if let Some(asked) = asked
+        && let Some(block) = find(&blocks, SC_CORE)
         && block.body.len() >= 8
     {
-        put(message, block.body.start + 4, &requested.to_le_bytes())?;
+        let place = block.body.start + 4;
+        if le32(message, place)? != asked.target {
+            return Err(RdpError::Tampered(
+                "the target heard another question than it was asked",
+            ));
+        }
+        put(message, place, &asked.client.to_le_bytes())?;
     }
     if let Some(block) = find(&blocks, SC_MULTITRANSPORT) {
         change32(message, block.body.start, |_| 0)?;

@@ -15,6 +15,9 @@ pub enum RdpError {
     /// The peer sent or announced more than a limit allows.
     #[error("a limit was exceeded: {0}")]
     Limit(&'static str),
+    /// Somebody on the path has changed what was said.
+    #[error("somebody is in between: {0}")]
+    Tampered(&'static str),
     /// The peer wants something that is not supported here.
     #[error("not supported: {0}")]
     Unsupported(&'static str),
@@ -27,6 +30,7 @@ impl RdpError {
         let kind = match self {
             RdpError::Protocol(_) => ErrorKind::Protocol,
             RdpError::Limit(_) => ErrorKind::ResourceLimit,
+            RdpError::Tampered(_) => ErrorKind::TargetAuthentication,
             RdpError::Unsupported(_) => ErrorKind::Unsupported,
         };
         Error::new(kind, operation, self.to_string())

@@ -148,3 +148,56 @@ pub fn blank_cookie(pdu: &mut [u8]) -> RdpResult<bool> {
     change32(pdu, field + 12, |_| 0)?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+    use super::*;
+
+    #[test]
+    fn the_cookie_to_join_a_session_is_blanked_and_nothing_else() {
+        let mut pdu = vec![0; DATA];
+        pdu.extend_from_slice(&[
+            3, 0, 0, 0, 42, 0, 1, 0, 0, 0, 28, 0, 0, 0, 28, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0,
+        ]);
+        pdu.extend_from_slice(&[0xaa; 16]);
+        pdu.extend_from_slice(&[7; 20]);
+        let mut blanked = pdu.clone();
+        assert_eq!(blank_cookie(&mut blanked), Ok(true));
+        assert_eq!(blanked.len(), pdu.len());
+        assert!(!blanked.contains(&0xaa) && blanked.ends_with(&[7; 20]));
+        let mut name = pdu.clone();
+        put(&mut name, DATA, &[0]).unwrap();
+        let before = name.clone();
+        assert_eq!((blank_cookie(&mut name), name), (Ok(false), before));
+        for length in DATA + 10..DATA + 42 {
+            let mut cut = pdu.clone();
+            cut.truncate(length);
+            assert!(blank_cookie(&mut cut).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn several_pdus_in_one_message_are_all_found() {
+        let data = |number: u8| {
+            let mut pdu = vec![18, 0, 0x17, 0];
+            pdu.extend_from_slice(&[0; 10]);
+            pdu.extend_from_slice(&[number, 0, 0, 0]);
+            pdu
+        };
+        let both = [data(number::REFRESH), data(number::INPUT)].concat();
+        let found: Vec<Control> = parts(&both).unwrap().iter().map(|part| part.control).collect();
+        assert_eq!(
+            found,
+            [Control::Data(number::REFRESH), Control::Data(number::INPUT)]
+        );
+        for length in 1..both.len() {
+            let cut = both.get(..length).unwrap();
+            assert_eq!(parts(cut).is_ok(), length == 18, "{length}");
+        }
+        let mut compressed = data(number::INPUT);
+        put(&mut compressed, 15, &[0x21]).unwrap();
+        assert!(parts(&compressed).is_err());
+    }
+}

@@ -15,7 +15,7 @@ pub(crate) fn write(records: &[Record], name: &str) {
         return;
     };
     let folder = Path::new(&folder);
-    let mut session = vec![0];
+    let mut session = vec![0, 0];
     let mut kinds: Vec<(String, Vec<u8>)> = Vec::new();
     for record in records {
         let side = match record.kind {
@@ -31,6 +31,9 @@ pub(crate) fn write(records: &[Record], name: &str) {
                 session.push(side);
                 session.extend_from_slice(&(message.len() as u16).to_be_bytes());
                 session.extend_from_slice(message);
+                if let Ok(Domain::ConnectResponse(_)) = domain(message) {
+                    session[1] = repeated(message);
+                }
                 parts(side, message, &mut kinds);
             }
         }
@@ -44,6 +47,16 @@ pub(crate) fn write(records: &[Record], name: &str) {
     for (kind, bytes) in kinds {
         save("rdp_wire", &kind, &bytes);
     }
+}
+
+/// What the server says that it was asked for, in its first block of settings.
+fn repeated(response: &[u8]) -> u8 {
+    let key = response.windows(4).position(|part| part == b"McDn").unwrap();
+    let core = response[key..]
+        .windows(2)
+        .position(|part| part == [1, 0xc])
+        .unwrap();
+    response[key + core + 8]
 }
 
 /// What is in a message, for the check of its kind; only the first of each.

@@ -1,7 +1,10 @@
 //! How sessions end, and that it is said.
 
 use jump_core::protocol::SessionEvent;
+use jump_core::recording::RecordKind;
 use jump_core::session::{EndReason, SessionPermission};
+use jump_proto_rdp::wire::input::{self, Input};
+use jump_proto_rdp::wire::{Domain, domain};
 use jump_proto_rdp::{RdpRecord, Refused};
 use jump_testkit::rdp::{PASSWORD, ShadowSecurity, USER};
 
@@ -85,4 +88,49 @@ async fn channels_without_a_permission_are_refused_and_it_is_recorded() {
         told("the clipboard") && told("the rep's drives and devices"),
         "{events:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_held_at_the_end_is_let_go_at_the_target() {
+    for fast_path in [true, false] {
+        let shadow = orange(ShadowSecurity::Nla).await;
+        let watch = ["-oL", "xev", "-geometry", "640x480+0+0"];
+        let mut xev = shadow.start("stdbuf", &watch).await.unwrap();
+        xev.wait_for_line("Expose event", LONG).await.unwrap();
+        let desk = Desk::new().await;
+        let (address, gate) = Item::new(shadow.address()).port(login(USER, PASSWORD)).await;
+        let path = if fast_path { "+fast-path" } else { "-fast-path" };
+        let client = desk.xfreerdp(address, &["/u:rep", "/p:x", path]);
+        let white = desk.screen.until_shown(|picture| mostly(picture, [255; 3])).await;
+        assert!(white.is_ok(), "{}", client.output());
+        desk.screen
+            .run("xdotool", &["mousemove", "300", "200", "keydown", "q"])
+            .await
+            .unwrap();
+        xev.wait_for_line("keysym 0x71", LONG).await.unwrap();
+        let gate = soon(gate).await.unwrap();
+        gate.stop.stop(EndReason::Expired);
+        let records = gate.records.clone();
+        gate.end().await;
+        xev.wait_for_line("KeyRelease event", LONG).await.unwrap();
+        let records = records.lock().unwrap().clone();
+        let last = records
+            .iter()
+            .rfind(|record| record.kind == RecordKind::FromRep)
+            .unwrap();
+        let inputs = if fast_path {
+            input::of_fast_path(&last.payload).unwrap()
+        } else {
+            let Ok(Domain::SendDataRequest(data)) = domain(&last.payload) else {
+                panic!("{last:?}");
+            };
+            input::of_share_data(&last.payload[data.range]).unwrap()
+        };
+        let up = Input::Key {
+            down: false,
+            code: 0x10,
+            extended: false,
+        };
+        assert_eq!(inputs, [up], "fast path: {fast_path}");
+    }
 }

@@ -1,7 +1,7 @@
 //! The VNC viewer that is installed here, and how it is told where to connect.
 //!
-//! The one place of the command that starts a process: a program of the list below, without a shell, told nothing but the
-//! address of our own port.
+//! With `rdp/viewer.rs` the one place of the command that starts a process: a program of the list below, without a shell, told
+//! nothing but the address of our own port.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
