@@ -30,7 +30,9 @@ pub(crate) fn check(input: &[u8]) {
     let secret: Vec<u8> = PASSWORD.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let holds = |bytes: &[u8]| {
         bytes.windows(secret.len()).any(|part| part == secret)
-            || bytes.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes())
+            || bytes
+                .windows(PASSWORD.len())
+                .any(|part| part == PASSWORD.as_bytes())
     };
     let mut came = 0;
     let mut passed = 0;

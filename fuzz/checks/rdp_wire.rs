@@ -84,7 +84,9 @@ pub(crate) fn check(input: &[u8]) {
                 let answer = dynamic::refuse(bytes).unwrap();
                 assert!(Dynamic::read(&answer).is_ok());
             }
-            Ok(Dynamic::Data { data, .. } | Dynamic::DataFirst { data, .. }) => assert!(data.end == bytes.len()),
+            Ok(Dynamic::Data { data, .. } | Dynamic::DataFirst { data, .. }) => {
+                assert!(data.end == bytes.len())
+            }
             Ok(Dynamic::Capabilities { .. }) => {
                 let _ = dynamic::clamp_version(&mut changed);
             }

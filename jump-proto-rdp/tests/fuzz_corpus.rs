@@ -27,7 +27,9 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
 
 #[test]
 fn rdp_filter() {
-    corpus("rdp_filter").iter().for_each(|file| rdp_filter::check(file));
+    corpus("rdp_filter")
+        .iter()
+        .for_each(|file| rdp_filter::check(file));
 }
 
 #[test]

@@ -34,7 +34,10 @@ async fn a_target_that_is_none_is_an_error_of_its_kind() {
         (tls[..tls.len() - 1].to_vec(), ErrorKind::TargetUnreachable),
         ([&tls[..], b"more"].concat(), ErrorKind::Protocol),
         (confirm(SecurityProtocol::RDSTLS), ErrorKind::Unsupported),
-        (confirm(SecurityProtocol::SSL | SecurityProtocol::HYBRID), ErrorKind::Unsupported),
+        (
+            confirm(SecurityProtocol::SSL | SecurityProtocol::HYBRID),
+            ErrorKind::Unsupported,
+        ),
     ] {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let item = Item::new(listener.local_addr().unwrap());

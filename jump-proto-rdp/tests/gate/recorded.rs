@@ -110,7 +110,10 @@ async fn a_recording_shows_what_the_screen_showed() {
         let records = gate.records.clone();
         gate.end().await;
         let records = records.lock().unwrap().clone();
-        corpus::write(&records, &format!("shadow-{}", graphics[0].trim_start_matches('/').replace(':', "-")));
+        corpus::write(
+            &records,
+            &format!("shadow-{}", graphics[0].trim_start_matches('/').replace(':', "-")),
+        );
         let written = Written::new(&records);
 
         let found = survey(written.open().unwrap()).unwrap();

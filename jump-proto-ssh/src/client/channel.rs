@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use jump_core::{Error, Result};
 use jump_core::protocol::{ExitStatus, ShellChannel, ShellEvent, ShellReader, ShellWriter};
+use jump_core::{Error, Result};
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use tokio::sync::{mpsc, watch};
