@@ -2,10 +2,11 @@
 
 use std::ffi::c_char;
 use std::future::Future;
+use std::io;
 use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::{Context as TaskContext, Poll, Waker, ready};
 
 use jump_core::model::{Hostname, TargetAddress};
 use jump_core::rep::SessionEvents;
@@ -41,8 +42,38 @@ pub struct jump_stream {
 pub(crate) struct Stream {
     of: Owner,
     id: u64,
-    read: tokio::sync::Mutex<ReadHalf<BoxStream>>,
+    read: tokio::sync::Mutex<Reading>,
     write: tokio::sync::Mutex<WriteHalf<BoxStream>>,
+}
+
+/// The half that is read from.
+struct Reading {
+    half: ReadHalf<BoxStream>,
+    /// What went wrong behind the bytes that were given last.
+    failed: Option<io::Error>,
+}
+
+impl Reading {
+    /// Reads, and takes with it what else is there already, as far as there is room: a call costs more than looking once more.
+    fn poll(&mut self, cx: &mut TaskContext<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Err(error));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.half).poll_read(cx, buffer))?;
+        let mut last = before;
+        // Nobody has to be told of what these looks do not find.
+        let looking = &mut TaskContext::from_waker(Waker::noop());
+        while buffer.filled().len() > last && buffer.remaining() > 0 {
+            last = buffer.filled().len();
+            match Pin::new(&mut self.half).poll_read(looking, buffer) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => self.failed = Some(error),
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// What a stream is a part of.
@@ -71,7 +102,10 @@ impl Stream {
         Self {
             of,
             id,
-            read: tokio::sync::Mutex::new(read),
+            read: tokio::sync::Mutex::new(Reading {
+                half: read,
+                failed: None,
+            }),
             write: tokio::sync::Mutex::new(write),
         }
     }
@@ -115,14 +149,14 @@ impl Stream {
             let waker = self.waker();
             let _inside = self.context().runtime().enter();
             let cx = &mut TaskContext::from_waker(&waker);
-            match Pin::new(&mut *read).poll_read(cx, &mut buffer) {
+            match read.poll(cx, &mut buffer) {
                 Poll::Ready(done) => done.map_err(failed)?,
                 Poll::Pending => return Err(nothing_yet()),
             }
         } else {
             self.wait(async {
                 let mut read = self.read.lock().await;
-                let reading = std::future::poll_fn(|cx| Pin::new(&mut *read).poll_read(cx, &mut buffer));
+                let reading = std::future::poll_fn(|cx| read.poll(cx, &mut buffer));
                 match patience(timeout_ms) {
                     None => reading.await,
                     Some(time) => tokio::time::timeout(time, reading)

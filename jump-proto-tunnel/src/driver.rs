@@ -36,6 +36,14 @@ pub(crate) struct Driver {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
+impl Drop for Driver {
+    /// If its task did not come to an end, perhaps by a panic, nobody may wait for it any longer.
+    fn drop(&mut self) {
+        let failure = Failure::new(ErrorKind::Internal, "the session's task ended without a reason");
+        self.shared.end(&SessionEnd::Failed(failure));
+    }
+}
+
 impl Driver {
     pub(crate) fn new(stream: BoxStream, shared: Arc<Shared>) -> Self {
         Self {

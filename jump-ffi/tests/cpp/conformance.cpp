@@ -46,6 +46,26 @@ static std::string read_all(const jump::shell &shell) {
     return text;
 }
 
+static void list(const jump::rep &rep) {
+    CHECK(rep.user() == "alice");
+    const auto items = rep.items().value();
+    for (const auto name : {"box", "desk", "port"}) {
+        CHECK(has(items.text(), "\"name\":\""s + name + '"'));
+    }
+    CHECK(!has(rep.items("{\"name\": \"port\"}").value().text(), "\"name\":\"box\""));
+    CHECK(rep.items("{\"nome\": 1}").status() == JUMP_ERR_INVALID_ARGUMENT);
+}
+
+static void decide(const jump::rep &rep) {
+    CHECK(has(rep.why("{\"item\": \"box\"}").value().text(), "\"effect\":\"allow\""));
+    CHECK(has(rep.what("{}").value().text(), "web/box"));
+    CHECK(rep.who("{\"item\": \"box\"}").status() == JUMP_ERR_DENIED);
+    CHECK(rep.why("{\"item\": \"nowhere\"}").status() == JUMP_ERR_NOT_FOUND);
+    auto empty = jump::world::from("[]").value();
+    const auto answer = empty.decide("{\"user\": 1, \"item\": 1, \"action\": \"view\"}").value();
+    CHECK(has(answer.text(), "\"effect\":\"deny\""));
+}
+
 static void shell(const jump::rep &rep) {
     auto session = rep.open("box").value();
     CHECK(session.kind() == JUMP_SESSION_SHELL);
@@ -84,6 +104,7 @@ static void files(const jump::rep &rep, const std::string &folder) {
     std::ifstream file(back, std::ios::binary);
     CHECK(std::string(std::istreambuf_iterator<char>(file), {}) == bytes);
     CHECK(session.download(remote, back, [](auto, auto) { return false; }).status() == JUMP_ERR_CLOSED);
+    CHECK(session.download("/tmp/no/such/file", back).status() == JUMP_ERR_NOT_FOUND);
     session.run("rm " + remote).value();
 }
 
@@ -105,6 +126,18 @@ static void screen(const jump::rep &rep) {
     session.type("jump \xc3\xa4\n").value();
     session.set_clipboard("from C++").value();
     CHECK(session.pointer(60000, 0).status() == JUMP_ERR_INVALID_ARGUMENT);
+    session.resize(800, 600).value();
+    for (bool resized = false; !resized;) {
+        auto event = session.next_event(30s).value();
+        CHECK(event);
+        if (event->type() == JUMP_EVENT_DAMAGE) {
+            const auto rects = event->damage();
+            CHECK(!rects.empty() && rects.size() <= 64 && rects[0].width > 0);
+        }
+        resized = event->type() == JUMP_EVENT_RESIZED;
+        CHECK(!resized || has(event->json(), "800"));
+    }
+    CHECK(session.shell(80, 24).status() == JUMP_ERR_INVALID_ARGUMENT);
     session.close().value();
 }
 
@@ -142,6 +175,7 @@ static void errors(const jump::context &context, const jump::rep &rep) {
     CHECK(jump::login::load("/no/such/file").status() == JUMP_ERR_NOT_FOUND);
     const auto invitation = jump::secret::copy("jump-invite-1.nothing").value();
     CHECK(jump::login::enrol(context, invitation, "test").status() == JUMP_ERR_INVALID_ARGUMENT);
+    CHECK(jump::login::authenticate(context, "{}", invitation, "test").status() == JUMP_ERR_INVALID_ARGUMENT);
 }
 
 int main(int argc, char **argv) {
@@ -150,10 +184,9 @@ int main(int argc, char **argv) {
         auto context = jump::context::create().value();
         auto login = jump::login::load(argv[1]).value();
         auto rep = jump::rep::connect(context, login).value();
-        CHECK(rep.user() == "alice" && login.user() == "alice");
-        CHECK(has(rep.items().value().text(), "\"name\":\"box\""));
-        CHECK(has(rep.why("{\"item\": \"box\"}").value().text(), "\"effect\":\"allow\""));
-        CHECK(rep.who("{\"item\": \"box\"}").status() == JUMP_ERR_DENIED);
+        CHECK(login.user() == "alice");
+        list(rep);
+        decide(rep);
         errors(context, rep);
         shell(rep);
         files(rep, argv[2]);

@@ -1,5 +1,7 @@
 //! The scenarios of `tests/c/conformance.c`, in Rust against the same live site: what the other languages do has to be this.
 
+use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jump_core::control::{ItemQuery, Look};
@@ -7,11 +9,12 @@ use jump_core::identity_file::LoginFile;
 use jump_core::model::TargetAddress;
 use jump_core::protocol::{
     ExitStatus, Keysym, PointerButtons, ScreenEvent, Session, ShellChannel, ShellEvent, ShellSession,
-    Terminal,
+    Terminal, TunnelSession,
 };
 use jump_core::rep::{JumpOptions, OpenedSession, Rep, SessionNews};
 use jump_core::session::EndReason;
 use jump_core::{Error, ErrorKind};
+use jump_proto_tunnel::{LocalForward, LocalListener};
 use tokio::io::AsyncReadExt;
 
 use crate::live::{Live, backends};
@@ -156,6 +159,17 @@ async fn tunnels(rep: &Rep, live: &Live) {
     stream.read_exact(&mut banner).await.unwrap();
     assert_eq!(&banner, b"SSH-");
     assert_eq!(kind(session.open(&address(port ^ 1)).await), ErrorKind::Denied);
+    let session: Arc<dyn TunnelSession> = Arc::from(session);
+    let forward = LocalForward {
+        port: 0,
+        target: address(port),
+    };
+    let listener = LocalListener::bind(session.clone(), Ipv4Addr::LOCALHOST, [forward], None);
+    let listener = listener.await.unwrap();
+    let (local, _) = listener.forwards()[0];
+    let mut stream = tokio::net::TcpStream::connect(local).await.unwrap();
+    stream.read_exact(&mut banner).await.unwrap();
+    assert_eq!(&banner, b"SSH-");
     session.close().await.unwrap();
 }
 
@@ -180,6 +194,7 @@ async fn is_ended(rep: &Rep, live: &Live, how: &str) {
         }
     };
     assert_eq!(ended.kind(), ErrorKind::SessionEnded);
+    assert_eq!(kind(session.exec(b"true", None).await), ErrorKind::SessionEnded);
     let reason = loop {
         match events.next().await.unwrap() {
             Some(SessionNews::Ended(reason)) => break reason,

@@ -12,6 +12,7 @@ mod build;
 mod in_rust;
 mod installed;
 mod live;
+mod panics;
 mod sweep;
 
 use std::time::Duration;

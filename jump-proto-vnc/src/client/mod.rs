@@ -182,6 +182,17 @@ fn first_words(state: &mut State, format: PixelFormat) -> RfbResult<()> {
     })
 }
 
+/// Says that the session is over, even if its task panicked or was aborted: nobody may wait for it any longer.
+struct Finishing(Arc<Shared>);
+
+impl Drop for Finishing {
+    fn drop(&mut self) {
+        let message = "the session's task ended without a reason";
+        let error = Error::new(ErrorKind::Internal, "VNC session", message);
+        self.0.finish(End::Failed(Arc::new(error)));
+    }
+}
+
 /// Receives and sends until the session ends.
 async fn run<S: AsyncWrite + tokio::io::AsyncRead>(
     receiver: Receiver<tokio::io::ReadHalf<S>>,
@@ -189,6 +200,7 @@ async fn run<S: AsyncWrite + tokio::io::AsyncRead>(
     sealer: Option<EaxSealer>,
     shared: Arc<Shared>,
 ) {
+    let finishing = Finishing(shared.clone());
     let receiving = receiver.run();
     tokio::pin!(receiving);
     let too_long = async {
@@ -211,6 +223,7 @@ async fn run<S: AsyncWrite + tokio::io::AsyncRead>(
         },
     };
     shared.finish(ended.unwrap_or_else(|error| End::Failed(Arc::new(error))));
+    drop(finishing);
 }
 
 /// Sends what waits, until the session is to be closed and everything was sent.

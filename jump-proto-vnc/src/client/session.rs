@@ -244,8 +244,8 @@ impl ScreenSession for VncSession {
         let shared = &self.shared;
         let ended = shared.until(&shared.news, |state| state.end.clone());
         if tokio::time::timeout(CLOSE_TIMEOUT, ended).await.is_err() {
-            self.task.abort();
             self.shared.finish(End::Closed);
+            self.task.abort();
         }
         Ok(())
     }
@@ -254,10 +254,11 @@ impl ScreenSession for VncSession {
 impl Drop for VncSession {
     /// What is held is let go first: nobody else would, and the task ends by itself then.
     fn drop(&mut self) {
-        if !self.shared.close() {
+        let goes = self.shared.close();
+        self.shared.finish(End::Closed);
+        if !goes {
             self.task.abort();
         }
-        self.shared.finish(End::Closed);
     }
 }
 
