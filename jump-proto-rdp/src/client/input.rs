@@ -247,3 +247,115 @@ fn slow(event: &FastPathInputEvent) -> Option<InputEvent> {
         FastPathInputEvent::MouseEventRel(_) | FastPathInputEvent::QoeEvent(_) => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+
+    use super::*;
+
+    fn input(flags: InputFlags) -> Input {
+        Input::new(Channel {
+            user: 1007,
+            io: 1003,
+            share: 0x1_03ea,
+            flags,
+        })
+    }
+
+    /// The events of messages of the fast path (MS-RDPBCGR §2.2.8.1.2): one to 15 in each, short messages only.
+    fn events(bytes: &[u8]) -> Vec<u8> {
+        let mut events = Vec::new();
+        let mut rest = bytes;
+        while let [_, length, ..] = rest {
+            let (message, others) = rest.split_at(usize::from(*length & 0x7f));
+            events.extend(message.get(2..).unwrap());
+            rest = others;
+        }
+        events
+    }
+
+    const ALL: InputFlags = InputFlags::all();
+
+    #[test]
+    fn a_character_has_the_shift_that_it_wants() {
+        const DOWN: u8 = 0;
+        const UP: u8 = 1;
+        let mut input = input(ALL);
+        let capital = input.key(Keysym::of('A'), true).unwrap();
+        assert_eq!(events(&capital), [DOWN, 0x2a, DOWN, 0x1e, UP, 0x2a]);
+        assert_eq!(events(&input.key(Keysym::of('A'), false).unwrap()), [UP, 0x1e]);
+        // With Shift held it is there already, and is lifted for a small letter.
+        input.key(Keysym(0xffe2), true).unwrap();
+        assert_eq!(events(&input.key(Keysym::of('A'), true).unwrap()), [DOWN, 0x1e]);
+        input.key(Keysym::of('A'), false).unwrap();
+        let small = input.key(Keysym::of('a'), true).unwrap();
+        assert_eq!(events(&small), [UP, 0x36, DOWN, 0x1e, DOWN, 0x36]);
+        input.key(Keysym::of('a'), false).unwrap();
+        // A shortcut keeps what is held.
+        input.key(Keysym(0xffe3), true).unwrap();
+        assert_eq!(events(&input.key(Keysym::of('a'), true).unwrap()), [DOWN, 0x1e]);
+        assert!(input.holds_anything());
+        let released = events(&input.release().unwrap());
+        assert_eq!(released, [UP, 0x1d, UP, 0x1e, UP, 0x36]);
+        assert!(!input.holds_anything());
+    }
+
+    #[test]
+    fn other_characters_go_as_utf_16() {
+        const UNICODE_DOWN: u8 = 4 << 5;
+        const UNICODE_UP: u8 = 4 << 5 | 1;
+        let mut input = input(ALL);
+        let typed = input.key(Keysym::of('€'), true).unwrap();
+        assert_eq!(events(&typed), [UNICODE_DOWN, 0xac, 0x20]);
+        let released = input.key(Keysym::of('€'), false).unwrap();
+        assert_eq!(events(&released), [UNICODE_UP, 0xac, 0x20]);
+        let pair = events(&input.key(Keysym::of('🙂'), true).unwrap());
+        assert_eq!(pair, [UNICODE_DOWN, 0x3d, 0xd8, UNICODE_DOWN, 0x42, 0xde]);
+    }
+
+    #[test]
+    fn a_server_without_unicode_gets_none() {
+        let mut input = input(ALL - InputFlags::UNICODE);
+        let error = input.key(Keysym::of('€'), true).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(!input.holds_anything());
+        input.key(Keysym::of('e'), true).unwrap();
+    }
+
+    #[test]
+    fn a_server_without_the_fast_path_gets_input_the_slow_way() {
+        let mut input = input(InputFlags::SCANCODES | InputFlags::MOUSEX);
+        let bytes = input.key(Keysym::of('a'), true).unwrap();
+        // TPKT, and at the end the event: its time, its type, flags, the key, and padding (§2.2.8.1.1.3.1.1).
+        assert!(bytes.starts_with(&[3, 0, 0]));
+        assert!(
+            bytes.ends_with(&[0, 0, 0, 0, 4, 0, 0, 0, 0x1e, 0, 0, 0]),
+            "{bytes:x?}"
+        );
+    }
+
+    #[test]
+    fn many_characters_are_not_held_at_once() {
+        let mut input = input(ALL);
+        for code in 0x4e00..0x4e00 + 1000 {
+            input.key(Keysym(0x0100_0000 | code), true).unwrap();
+            assert!(input.characters.len() <= MAX_HELD);
+        }
+    }
+
+    #[test]
+    fn the_wheel_turns_in_steps_and_only_moves_are_moves() {
+        let mut input = input(ALL);
+        let (bytes, moved) = input.pointer(3, 4, PointerButtons::NONE).unwrap();
+        assert!(moved);
+        assert_eq!(events(&bytes), [1 << 5, 0, 8, 3, 0, 4, 0]);
+        let (bytes, moved) = input.pointer(3, 4, PointerButtons::BACK).unwrap();
+        assert!(!moved);
+        assert_eq!(events(&bytes), [2 << 5, 1, 0x80, 3, 0, 4, 0]);
+        let up = input.wheel(0, -1).unwrap();
+        assert_eq!(events(&up), [1 << 5, 120, 2, 3, 0, 4, 0]);
+        let down = input.wheel(0, 1).unwrap();
+        assert_eq!(events(&down), [1 << 5, 136, 3, 3, 0, 4, 0]);
+    }
+}

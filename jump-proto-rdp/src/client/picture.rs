@@ -55,8 +55,9 @@ impl Picture {
                 message,
             ));
         }
-        for _ in 0..size.pixels() {
-            self.pixels.extend_from_slice(&BLACK);
+        let row = BLACK.repeat(size.width.into());
+        for _ in 0..size.height {
+            self.pixels.extend_from_slice(&row);
         }
         self.size = size;
         Ok(())
