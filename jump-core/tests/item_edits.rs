@@ -211,7 +211,7 @@ fn types() -> Vec<(ItemDetails, Vec<(&'static str, RolePermission)>)> {
             (r#"{"quality":"low"}"#, EditBehavior),
             (r#"{"console":true}"#, EditBehavior),
             (r#"{"ignore_untrusted":true}"#, EditIdentity),
-            (r#"{"require_nla":true}"#, EditIdentity),
+            (r#"{"require_nla":false}"#, EditIdentity),
             (r#"{"rdp_username":"u"}"#, EditIdentity),
             (r#"{"domain":"CORP"}"#, EditIdentity),
             (
@@ -223,6 +223,11 @@ fn types() -> Vec<(ItemDetails, Vec<(&'static str, RolePermission)>)> {
                 EditIdentity,
             ),
         ]
+    };
+    // A setting that is off is not written, so it would not be looked for.
+    let nla = || Rdp {
+        require_nla: true,
+        ..Rdp::default()
     };
     let vnc = || {
         vec![
@@ -266,8 +271,8 @@ fn types() -> Vec<(ItemDetails, Vec<(&'static str, RolePermission)>)> {
                 (r#"{"forwards":[{"local":0,"remote":22}]}"#, EditIdentity),
             ],
         ),
-        (ItemDetails::LocalRdp(Rdp::default()), rdp()),
-        (ItemDetails::RemoteRdp(Rdp::default()), rdp()),
+        (ItemDetails::LocalRdp(nla()), rdp()),
+        (ItemDetails::RemoteRdp(nla()), rdp()),
         (ItemDetails::LocalVnc(Vnc::default()), vnc()),
         (ItemDetails::RemoteVnc(Vnc::default()), vnc()),
         (ItemDetails::LocalJump(PushJump::default()), vec![]),
