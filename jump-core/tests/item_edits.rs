@@ -205,13 +205,18 @@ fn adding(place: &str, edit: impl FnOnce(&mut ItemDraft)) -> Edit {
 
 /// Every type of item with an edit of every field of its own, and the permission that takes.
 fn types() -> Vec<(ItemDetails, Vec<(&'static str, RolePermission)>)> {
+    // What is not at its default is written.
+    let nla = || Rdp {
+        require_nla: true,
+        ..Rdp::default()
+    };
     let rdp = || {
         vec![
             (r#"{"port":3390}"#, EditIdentity),
             (r#"{"quality":"low"}"#, EditBehavior),
             (r#"{"console":true}"#, EditBehavior),
             (r#"{"ignore_untrusted":true}"#, EditIdentity),
-            (r#"{"require_nla":true}"#, EditIdentity),
+            (r#"{"require_nla":false}"#, EditIdentity),
             (r#"{"rdp_username":"u"}"#, EditIdentity),
             (r#"{"domain":"CORP"}"#, EditIdentity),
             (
@@ -266,8 +271,8 @@ fn types() -> Vec<(ItemDetails, Vec<(&'static str, RolePermission)>)> {
                 (r#"{"forwards":[{"local":0,"remote":22}]}"#, EditIdentity),
             ],
         ),
-        (ItemDetails::LocalRdp(Rdp::default()), rdp()),
-        (ItemDetails::RemoteRdp(Rdp::default()), rdp()),
+        (ItemDetails::LocalRdp(nla()), rdp()),
+        (ItemDetails::RemoteRdp(nla()), rdp()),
         (ItemDetails::LocalVnc(Vnc::default()), vnc()),
         (ItemDetails::RemoteVnc(Vnc::default()), vnc()),
         (ItemDetails::LocalJump(PushJump::default()), vec![]),
