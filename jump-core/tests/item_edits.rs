@@ -205,6 +205,11 @@ fn adding(place: &str, edit: impl FnOnce(&mut ItemDraft)) -> Edit {
 
 /// Every type of item with an edit of every field of its own, and the permission that takes.
 fn types() -> Vec<(ItemDetails, Vec<(&'static str, RolePermission)>)> {
+    // What is not at its default is written.
+    let nla = || Rdp {
+        require_nla: true,
+        ..Rdp::default()
+    };
     let rdp = || {
         vec![
             (r#"{"port":3390}"#, EditIdentity),
