@@ -81,12 +81,18 @@ async fn a_shell_is_resized_and_signalled() {
     let sshd = Sshd::start().await.unwrap();
     let (session, _running) = Setup::for_sshd(&sshd).session(right_password()).await;
     let mut shell = session.shell(&terminal()).await.unwrap();
+    // A shell that waits for a line may write an old size back, so what waits here is a program.
+    let waits = b"exec sh -c 'echo ready-$((1+1)); read line; stty size; exit 4'\n";
+    shell.writer.write(Bytes::from_static(waits)).await.unwrap();
+    let mut seen = String::new();
+    while !seen.contains("ready-2") {
+        match shell.reader.next().await.unwrap() {
+            Some(ShellEvent::Output(bytes)) => seen.push_str(std::str::from_utf8(&bytes).unwrap()),
+            other => panic!("{other:?} after {seen}"),
+        }
+    }
     shell.writer.resize(132, 43).await.unwrap();
-    shell
-        .writer
-        .write(Bytes::from_static(b"stty size; exit 4\n"))
-        .await
-        .unwrap();
+    shell.writer.write(Bytes::from_static(b"\n")).await.unwrap();
     let (out, _, exit) = read_all(&mut shell).await;
     assert!(out.contains("43 132"), "{out}");
     assert_eq!(exit, Some(ExitStatus::Code(4)));

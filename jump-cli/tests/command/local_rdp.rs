@@ -3,7 +3,7 @@
 use jump_testkit::process::Process;
 use jump_testkit::rdp::{PASSWORD, RdpServer, ShadowSecurity, USER};
 
-use crate::rdp::{blocks, difference};
+use crate::rdp::{blocks, until_shown};
 use crate::support::{LONG, Said, User, host_and_port};
 
 /// What lets the command reach a server of this machine, and log in there.
@@ -50,18 +50,17 @@ async fn a_local_screen_is_shown_to_whoever_knows_the_targets_password() {
     let said = admin.run_with(&with_user, "wrong").await;
     refused(said, "refused the login");
     let (_shown, screen) = server.show(&blocks()).await.unwrap();
-    admin.run_with(&with_user, PASSWORD).await.ok();
-    let off = difference(&file, &screen);
-    assert!(off < 4.0, "the picture is off by {off} on average");
+    until_shown(&file, &screen, async || {
+        admin.run_with(&with_user, PASSWORD).await.ok();
+    })
+    .await;
 
     let report = admin.run(&["report", "sessions", "--json"]).await.json();
-    let places: Vec<_> = report
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|row| &row["jumpoint"])
-        .collect();
-    assert_eq!(places, ["local, reported by the rep"; 2]);
+    let rows = report.as_array().unwrap();
+    assert!(rows.len() >= 2, "{report}");
+    for row in rows {
+        assert_eq!(row["jumpoint"], "local, reported by the rep");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

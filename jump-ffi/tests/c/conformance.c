@@ -91,7 +91,22 @@ static size_t read_all(const jump_shell *shell, jump_shell_output wanted, char *
     }
 }
 
+/* Reads until this has come. */
+static void read_until(const jump_shell *shell, const char *wanted) {
+    char text[4000] = "";
+    size_t filled = 0, length = 0;
+    while (strstr(text, wanted) == NULL) {
+        CHECK(filled + 1 < sizeof text);
+        GOOD(jump_shell_read(shell, 30000, (uint8_t *)text + filled, sizeof text - 1 - filled, &length, NULL, &error));
+        CHECK(length > 0);
+        filled += length;
+        text[filled] = 0;
+    }
+}
+
 static void shell(const jump_rep *rep) {
+    /* A shell that waits for a line may write an old size back, so what waits here is a program. */
+    static const char waits[] = "exec sh -c 'echo ready-$((1+1)); read line; stty size; exit 3'\n";
     jump_session *session = open_session(rep, "box");
     jump_buf *out = NULL, *err = NULL;
     jump_shell *shell = NULL;
@@ -135,8 +150,10 @@ static void shell(const jump_rep *rep) {
     CHECK(jump_shell_free(shell) == JUMP_OK);
 
     GOOD(jump_shell_open(session, "vt100", 80, 24, &shell, &error));
+    GOOD(jump_shell_write(shell, (const uint8_t *)waits, sizeof waits - 1, &error));
+    read_until(shell, "ready-2");
     GOOD(jump_shell_resize(shell, 132, 50, &error));
-    GOOD(jump_shell_write(shell, (const uint8_t *)"stty size; exit 3\n", 18, &error));
+    GOOD(jump_shell_write(shell, (const uint8_t *)"\n", 1, &error));
     length = read_all(shell, JUMP_SHELL_STDOUT, text, sizeof text - 1);
     text[length] = 0;
     CHECK(strstr(text, "50 132") != NULL);

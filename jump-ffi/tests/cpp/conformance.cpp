@@ -46,6 +46,16 @@ static std::string read_all(const jump::shell &shell) {
     return text;
 }
 
+static void read_until(const jump::shell &shell, std::string_view wanted) {
+    std::string text;
+    std::array<std::uint8_t, 1000> buffer;
+    while (!has(text, wanted)) {
+        const auto piece = shell.read(buffer.data(), buffer.size()).value();
+        CHECK(piece);
+        text.append(reinterpret_cast<const char *>(buffer.data()), piece.size);
+    }
+}
+
 static void list(const jump::rep &rep) {
     CHECK(rep.user() == "alice");
     const auto items = rep.items().value();
@@ -79,8 +89,11 @@ static void shell(const jump::rep &rep) {
     CHECK(read_all(command) == "hello\n");
     CHECK(command.exit().value().code == -1 && command.exit().value().signal == "TERM");
     auto shell = session.shell(80, 24, "vt100").value();
+    // A shell that waits for a line may write an old size back, so what waits here is a program.
+    shell.write("exec sh -c 'echo ready-$((1+1)); read line; stty size; exit 3'\n"sv).value();
+    read_until(shell, "ready-2");
     shell.resize(132, 50).value();
-    shell.write("stty size; exit 3\n"sv).value();
+    shell.write("\n"sv).value();
     CHECK(has(read_all(shell), "50 132"));
     CHECK(shell.exit().value().code == 3);
     session.close().value();

@@ -40,6 +40,17 @@ async fn all(mut channel: ShellChannel) -> (String, String, Option<ExitStatus>) 
     (text(out), text(err), status)
 }
 
+/// Reads until this has come.
+async fn until(channel: &mut ShellChannel, wanted: &str) {
+    let mut text = String::new();
+    while !text.contains(wanted) {
+        match channel.reader.next().await.unwrap() {
+            Some(ShellEvent::Output(bytes)) => text.push_str(std::str::from_utf8(&bytes).unwrap()),
+            other => panic!("{other:?} after {text}"),
+        }
+    }
+}
+
 fn kind<T>(result: Result<T, Error>) -> ErrorKind {
     result.err().expect("it fails").kind()
 }
@@ -94,8 +105,12 @@ async fn shells_and_files(rep: &Rep, live: &Live) {
         rows: 24,
     };
     let mut channel = session.shell(&terminal).await.unwrap();
+    // A shell that waits for a line may write an old size back, so what waits here is a program.
+    let waits = "exec sh -c 'echo ready-$((1+1)); read line; stty size; exit 3'\n";
+    channel.writer.write(waits.into()).await.unwrap();
+    until(&mut channel, "ready-2").await;
     channel.writer.resize(132, 50).await.unwrap();
-    channel.writer.write("stty size; exit 3\n".into()).await.unwrap();
+    channel.writer.write("\n".into()).await.unwrap();
     let (out, _, status) = all(channel).await;
     assert!(out.contains("50 132"), "{out}");
     assert_eq!(status, Some(ExitStatus::Code(3)));
