@@ -229,11 +229,6 @@ fn types() -> Vec<(ItemDetails, Vec<(&'static str, RolePermission)>)> {
             ),
         ]
     };
-    // A setting that is off is not written, so it would not be looked for.
-    let nla = || Rdp {
-        require_nla: true,
-        ..Rdp::default()
-    };
     let vnc = || {
         vec![
             (r#"{"port":5901}"#, EditIdentity),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jump_core::protocol::Registry;
 use jump_core::{Error, ErrorKind, Result};
+use jump_proto_rdp::RdpBackend;
 use jump_proto_ssh::SshBackend;
 use jump_proto_tunnel::TunnelBackend;
 use jump_proto_vnc::VncBackend;
@@ -124,6 +125,7 @@ pub(crate) fn backends() -> Registry {
         .with(Arc::new(SshBackend::new()))
         .with(Arc::new(TunnelBackend::new()))
         .with(Arc::new(VncBackend::new()))
+        .with(Arc::new(RdpBackend::new()))
 }
 
 impl Context {

@@ -10,12 +10,13 @@
 use std::path::Path;
 
 /// The scenarios that the C library and the Python package promise for every language.
-const SCENARIOS: [&str; 9] = [
+const SCENARIOS: [&str; 10] = [
     "list",
     "decide",
     "shell",
     "files",
     "VNC screen",
+    "RDP screen",
     "tunnel",
     "kill",
     "revoke",

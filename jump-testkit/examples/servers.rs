@@ -1,8 +1,9 @@
-//! Real servers for tests in other languages: an SSH server and a VNC server on loopback. Says as one line of JSON where they are
+//! Real servers for tests in other languages: SSH, VNC and RDP servers on loopback. Says as one line of JSON where they are
 //! and what lets one in, and stops them when its standard input ends.
 
 use std::io::Read;
 
+use jump_testkit::rdp::{self, RdpServer, ShadowSecurity};
 use jump_testkit::sshd::{self, HostKeyKind, Sshd};
 use jump_testkit::vnc::{self, VncServer};
 
@@ -11,6 +12,7 @@ use jump_testkit::vnc::{self, VncServer};
 async fn main() -> jump_core::Result<()> {
     let ssh = Sshd::start().await?;
     let screen = VncServer::tigervnc("VncAuth").await?;
+    let windows = RdpServer::shadow(ShadowSecurity::Nla).await?;
     let said = serde_json::json!({
         "ssh": {
             "port": ssh.address().port(),
@@ -23,6 +25,13 @@ async fn main() -> jump_core::Result<()> {
             "password": vnc::PASSWORD,
             "display": screen.display(),
             "size": vnc::SIZE,
+        },
+        "rdp": {
+            "port": windows.address().port(),
+            "user": rdp::USER,
+            "password": rdp::PASSWORD,
+            "display": windows.display().await?,
+            "size": rdp::SIZE,
         },
     });
     println!("{said}");

@@ -10,6 +10,7 @@ use jump_core::report::{ReportFilter, ReportKind};
 use jump_core::secret::Secret as CoreSecret;
 use jump_core::session::{Credential, CredentialBinding, CredentialSecret};
 use jump_core::{Error, ErrorKind, Result};
+use jump_proto_rdp::RdpBackend;
 use jump_proto_ssh::SshBackend;
 use jump_proto_tunnel::TunnelBackend;
 use jump_proto_vnc::VncBackend;
@@ -33,6 +34,7 @@ pub(crate) fn backends() -> Registry {
         .with(Arc::new(SshBackend::new()))
         .with(Arc::new(TunnelBackend::new()))
         .with(Arc::new(VncBackend::new()))
+        .with(Arc::new(RdpBackend::new()))
 }
 
 /// A connection to a broker as a user.
@@ -239,6 +241,7 @@ fn binding(item: &ItemView) -> Result<(jump_core::keys::SealingPublicKey, Creden
     let port = match &item.details {
         ItemDetails::ShellJump(shell) => shell.port,
         ItemDetails::LocalVnc(vnc) | ItemDetails::RemoteVnc(vnc) => vnc.port,
+        ItemDetails::LocalRdp(rdp) | ItemDetails::RemoteRdp(rdp) => rdp.port,
         _ => {
             return Err(wrong(
                 ErrorKind::InvalidArgument,

@@ -1,4 +1,4 @@
-"""A live site for all tests: `jump up` with a Jumpoint, a real sshd and a real VNC server."""
+"""A live site for all tests: `jump up` with a Jumpoint, a real sshd, a real VNC and a real RDP server."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ class Servers:
 
     ssh: dict[str, Any]
     vnc: dict[str, Any]
+    rdp: dict[str, Any]
     capitals: int
     """The port of a server that sends back in capitals what it gets."""
 
@@ -79,7 +80,7 @@ def running_servers() -> Iterator[Servers]:
     with subprocess.Popen([SERVERS], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None and process.stdout is not None
         said = json.loads(process.stdout.readline())
-        yield Servers(said["ssh"], said["vnc"], listener.getsockname()[1])
+        yield Servers(said["ssh"], said["vnc"], said["rdp"], listener.getsockname()[1])
         # Closing it tells the servers to stop; closing `with` waits for that.
         process.stdin.close()
     listener.close()

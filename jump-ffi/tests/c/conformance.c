@@ -296,6 +296,24 @@ static void screen(const jump_rep *rep) {
     CHECK(jump_session_free(session) == JUMP_OK);
 }
 
+static void rdp(const jump_rep *rep) {
+    jump_session *session = open_session(rep, "win");
+    jump_frame *frame = NULL;
+    jump_frame_view view;
+
+    CHECK(jump_session_kind_of(session) == JUMP_SESSION_SCREEN);
+    GOOD(jump_screen_painted(session, 30000, &error));
+    GOOD(jump_screen_frame_acquire(session, &frame, &view, &error));
+    CHECK(view.width == 640 && view.height == 480 && view.stride >= 640 * 4);
+    CHECK(view.pixels[view.stride * 479 + 639 * 4 + 3] == 255);
+    CHECK(jump_frame_free(frame) == JUMP_OK);
+    GOOD(jump_screen_pointer(session, 20, 30, JUMP_BUTTON_LEFT, &error));
+    GOOD(jump_screen_pointer(session, 20, 30, 0, &error));
+    GOOD(jump_screen_type(session, "jump\n", &error));
+    GOOD(jump_session_close(session, &error));
+    CHECK(jump_session_free(session) == JUMP_OK);
+}
+
 static void tunnel(const jump_rep *rep, const char *host, uint16_t port) {
     jump_session *session = open_session(rep, "port");
     jump_stream *stream = NULL;
@@ -394,6 +412,7 @@ int main(int argc, char **argv) {
     shell(rep);
     files(rep);
     screen(rep);
+    rdp(rep);
     tunnel(rep, "127.0.0.1", (uint16_t)port);
     is_ended(rep, "kill");
     is_ended(rep, "revoke");

@@ -121,6 +121,19 @@ static void files(const jump::rep &rep, const std::string &folder) {
     session.run("rm " + remote).value();
 }
 
+static void rdp(const jump::rep &rep) {
+    auto session = rep.open("win").value();
+    session.painted(30s).value();
+    {
+        auto frame = session.frame().value();
+        CHECK(frame.width() == 640 && frame.height() == 480 && frame.row(479)[639 * 4 + 3] == 255);
+    }
+    session.pointer(20, 30, JUMP_BUTTON_LEFT).value();
+    session.pointer(20, 30).value();
+    session.type("jump\n").value();
+    session.close().value();
+}
+
 static void screen(const jump::rep &rep) {
     auto session = rep.open("desk").value();
     session.painted(30s).value();
@@ -204,6 +217,7 @@ int main(int argc, char **argv) {
         shell(rep);
         files(rep, argv[2]);
         screen(rep);
+        rdp(rep);
         tunnel(rep, static_cast<std::uint16_t>(std::stoul(argv[3])));
         is_ended(rep, "kill");
         is_ended(rep, "revoke");

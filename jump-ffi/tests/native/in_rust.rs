@@ -63,7 +63,7 @@ async fn list_and_decide(rep: &Rep) {
         .into_iter()
         .map(|item| item.name)
         .collect();
-    assert_eq!(names, ["box", "desk", "port"]);
+    assert_eq!(names, ["box", "desk", "port", "win"]);
     let port = ItemQuery {
         name: Some("port".to_owned()),
         ..ItemQuery::default()
@@ -129,6 +129,20 @@ async fn shells_and_files(rep: &Rep, live: &Live) {
     assert_eq!(kind(missing), ErrorKind::NotFound);
     let remove = format!("rm {remote}");
     all(session.exec(remove.as_bytes(), None).await.unwrap()).await;
+    session.close().await.unwrap();
+}
+
+async fn rdp(rep: &Rep) {
+    let Session::Screen(session) = rep.open("win").await.unwrap() else {
+        panic!("it is no screen")
+    };
+    let picture = session.screenshot().await.unwrap();
+    assert_eq!((picture.width, picture.height), (640, 480));
+    session.pointer(20, 30, PointerButtons::LEFT).await.unwrap();
+    session.pointer(20, 30, PointerButtons::NONE).await.unwrap();
+    for pressed in [true, false] {
+        session.key(Keysym::of('j'), pressed).await.unwrap();
+    }
     session.close().await.unwrap();
 }
 
@@ -238,6 +252,7 @@ async fn every_scenario_holds_in_rust() {
         list_and_decide(&rep).await;
         shells_and_files(&rep, &live).await;
         screens(&rep).await;
+        rdp(&rep).await;
         tunnels(&rep, &live).await;
         is_ended(&rep, &live, "kill").await;
         is_ended(&rep, &live, "revoke").await;

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use jump_core::control::{Edit, ItemView, Response};
 use jump_core::id::SessionId;
 use jump_core::identity_file::LoginFile;
-use jump_core::model::{HostKeyPolicy, ItemDetails, Name, UserName, Vnc};
+use jump_core::model::{HostKeyPolicy, ItemDetails, Name, Rdp, UserName, Vnc};
 use jump_core::protocol::Registry;
 use jump_core::secret::Secret;
 use jump_core::session::{Credential, CredentialSecret, EndReason, RecordingMode};
+use jump_proto_rdp::RdpBackend;
 use jump_proto_ssh::SshBackend;
 use jump_proto_tunnel::TunnelBackend;
 use jump_proto_vnc::VncBackend;
 use jump_testkit::folder::Folder;
+use jump_testkit::rdp::{self, RdpServer, ShadowSecurity};
 use jump_testkit::running_site::{RunningSite, SiteOptions};
 use jump_testkit::sshd::{self, HostKeyKind, Sshd};
 use jump_testkit::vnc::{self, VncServer};
@@ -24,11 +26,12 @@ use tokio::process::Command;
 use crate::AT_MOST;
 use crate::build::text;
 
-/// The site; alice may start sessions on `box`, `desk` and `port`.
+/// The site; alice may start sessions on `box`, `desk`, `port` and `win`.
 pub(crate) struct Live {
     site: RunningSite,
     pub(crate) sshd: Sshd,
     _screen: VncServer,
+    _windows: RdpServer,
     folder: Folder,
 }
 
@@ -37,6 +40,7 @@ pub(crate) fn backends() -> Registry {
         .with(Arc::new(SshBackend::new()))
         .with(Arc::new(TunnelBackend::new()))
         .with(Arc::new(VncBackend::new()))
+        .with(Arc::new(RdpBackend::new()))
 }
 
 fn password(username: &str, password: &str) -> Credential {
@@ -48,8 +52,12 @@ fn password(username: &str, password: &str) -> Credential {
 
 impl Live {
     pub(crate) async fn start() -> Self {
-        let (sshd, screen) = tokio::join!(Sshd::start(), VncServer::tigervnc("VncAuth"));
-        let (sshd, screen) = (sshd.unwrap(), screen.unwrap());
+        let (sshd, screen, windows) = tokio::join!(
+            Sshd::start(),
+            VncServer::tigervnc("VncAuth"),
+            RdpServer::shadow(ShadowSecurity::Nla)
+        );
+        let (sshd, screen, windows) = (sshd.unwrap(), screen.unwrap(), windows.unwrap());
         let site = RunningSite::start(SiteOptions::new(backends()).over_tcp())
             .await
             .unwrap();
@@ -84,6 +92,19 @@ impl Live {
         site.set_credential(&desk, &password("", vnc::PASSWORD))
             .await
             .unwrap();
+        let details = ItemDetails::RemoteRdp(Rdp {
+            port: windows.address().port(),
+            ignore_untrusted: true,
+            require_nla: true,
+            ..Rdp::default()
+        });
+        let win = site
+            .add_item("win", windows.address(), RecordingMode::Off, None, details)
+            .await
+            .unwrap();
+        site.set_credential(&win, &password(rdp::USER, rdp::PASSWORD))
+            .await
+            .unwrap();
         site.add_tunnel("port", sshd.address()).await.unwrap();
         let folder = Folder::new().unwrap();
         let login = LoginFile {
@@ -96,6 +117,7 @@ impl Live {
             site,
             sshd,
             _screen: screen,
+            _windows: windows,
             folder,
         }
     }
