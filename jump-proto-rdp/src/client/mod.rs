@@ -27,6 +27,7 @@ mod pace;
 mod picture;
 mod receive;
 mod session;
+mod settings;
 mod shared;
 mod size;
 

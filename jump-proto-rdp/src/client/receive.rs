@@ -27,6 +27,7 @@ use super::input::Channel;
 use super::outbox::MAX_ANSWERS;
 use super::pace::ResizePace;
 use super::picture::{area, whole};
+use super::settings::About;
 use super::shared::{End, Resizing, Shared, Wish};
 use super::size::Size;
 use crate::error;
@@ -129,8 +130,8 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
                 if let Some(chunk) = self.chunk(message) {
                     self.budget
                         .chunk(chunk.user_data.as_ref(), self.dynamic == Some(chunk.channel_id))?;
-                } else if self.activating.is_some() {
-                    return self.activate(message).await.map(|()| None);
+                } else if self.change_settings(message).await? {
+                    return Ok(None);
                 }
             }
         }
@@ -304,6 +305,33 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
             }
             self.shared.say(&bytes);
         }
+    }
+
+    /// Takes a message that is about the server's settings, and says whether it was.
+    async fn change_settings(&mut self, message: &[u8]) -> Result<bool> {
+        let waits = self.activating.as_ref().map(|sequence| {
+            matches!(
+                sequence.connection_activation_state(),
+                ConnectionActivationState::CapabilitiesExchange
+            )
+        });
+        match (About::of(message), waits) {
+            // The server has thought better of the settings that it was about to use.
+            (About::Deactivation, Some(_)) => self.activating = Some(self.factory.create()),
+            (About::Settings, None | Some(false)) => {
+                self.activating = Some(self.factory.create());
+                self.activate(message).await?;
+            }
+            (About::Settings, Some(true)) | (About::Finalization, Some(false)) => {
+                self.activate(message).await?;
+            }
+            // The end of an exchange that another one has overtaken.
+            (About::Finalization, None | Some(true)) => {}
+            // Nothing can be painted before the size is known.
+            (About::Graphics, Some(_)) => {}
+            (About::Deactivation | About::Graphics, None) | (About::Other, _) => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// A step of the sequence in which a server changes its settings (MS-RDPBCGR §1.3.1.3).

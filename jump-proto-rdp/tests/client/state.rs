@@ -3,6 +3,7 @@
 use jump_core::ErrorKind;
 use jump_core::protocol::ScreenEvent;
 use jump_testkit::rdp::{RdpServer, ShadowSecurity, XrdpBackend};
+use jump_testkit::vnc::Picture;
 
 use crate::screen::{event, exactly, in_time, options, session, session_with, shows};
 
@@ -15,6 +16,11 @@ async fn the_screen_gets_the_size_that_was_asked_for() {
     let session = session_with(&server, options(&server).lossless(true)).await;
     in_time(session.painted()).await.unwrap();
     server.display().await.unwrap();
+    // xrdp takes no size before it shows the session's own screen.
+    server.run("xsetroot", &["-solid", "#c08040"]).await.unwrap();
+    let orange = |screen: &Picture| screen.pixels.last() == Some(&[0xc0, 0x80, 0x40, 255]);
+    let screen = server.until_shown(orange).await.unwrap();
+    shows(&*session, &screen, exactly).await;
     in_time(session.resize(801, 603)).await.unwrap();
     let resized = event(&*session, |event| match event {
         ScreenEvent::Resized { width, height } => Some((width, height)),

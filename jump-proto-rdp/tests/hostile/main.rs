@@ -10,3 +10,4 @@
 mod between;
 mod changed;
 mod recorded;
+mod settings;
