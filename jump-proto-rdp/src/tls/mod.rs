@@ -67,6 +67,21 @@ impl ServerCertificate {
     }
 }
 
+impl ServerCertificate {
+    /// The same for a server with another name, which matters only where authorities are asked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] if it is no name.
+    pub(crate) fn for_name(mut self, name: &str) -> Result<Self> {
+        if self.name.is_some() {
+            let named = ServerName::try_from(name.to_owned());
+            let wrong = |_| Error::new(ErrorKind::Protocol, OPERATION, "a server's name is no name");
+            self.name = Some(named.map_err(wrong)?);
+        }
+        Ok(self)
+    }
+}
+
 /// What a server has shown, and was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {

@@ -10,6 +10,7 @@
 
 mod corpus;
 mod desktop;
+mod devices;
 mod ends;
 mod harness;
 mod hostile;
