@@ -57,7 +57,7 @@ impl GraphicsPipelineHandler for WithH264 {}
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`] if the decoder does not start.
-#[cfg(feature = "h264")]
+#[cfg(feature = "client-h264")]
 fn decoder(options: &RdpClientOptions) -> Result<Option<Box<dyn H264Decoder>>> {
     if !options.h264 {
         return Ok(None);
@@ -68,7 +68,7 @@ fn decoder(options: &RdpClientOptions) -> Result<Option<Box<dyn H264Decoder>>> {
 }
 
 /// Nothing does.
-#[cfg(not(feature = "h264"))]
+#[cfg(not(feature = "client-h264"))]
 #[allow(clippy::unnecessary_wraps, reason = "with the feature it can fail")]
 fn decoder(_: &RdpClientOptions) -> Result<Option<Box<dyn H264Decoder>>> {
     Ok(None)

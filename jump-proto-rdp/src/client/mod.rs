@@ -202,6 +202,15 @@ fn start(
         let bytes = state.input.without_locks()?;
         state.outbox.push(&bytes);
     }
+    if let Some(layout) = options
+        .layout
+        .filter(|layout| layout.size() == (size.width, size.height))
+        && let Some(unpainted) = &mut shared.lock().unpainted
+    {
+        for gap in layout.gaps() {
+            unpainted.paint(gap);
+        }
+    }
     let dynamic = result.static_channels.get_channel_id_by_type::<DrdynvcClient>();
     let permissions = options.permissions;
     let drive = options.folder.filter(|_| permissions.moves_files());

@@ -2,6 +2,7 @@
 
 use ironrdp_displaycontrol::pdu::{DisplayControlMonitorLayout, MonitorLayoutEntry};
 use ironrdp_pdu::gcc::{ClientMonitorData, Monitor as WireMonitor, MonitorFlags};
+use jump_core::protocol::Area;
 use jump_core::{Error, ErrorKind, Result};
 use tokio::sync::{mpsc, oneshot};
 
@@ -90,6 +91,48 @@ impl Layout {
             u16::try_from(width).unwrap_or(MAX_SIDE),
             u16::try_from(height).unwrap_or(MAX_SIDE),
         )
+    }
+
+    /// The parts of the screen that no monitor shows, which nobody paints.
+    pub(super) fn gaps(&self) -> Vec<Area> {
+        let edges = |begin: fn(&Monitor) -> i32, length: fn(&Monitor) -> u32| {
+            let sides = |monitor: &Monitor| {
+                [
+                    begin(monitor),
+                    begin(monitor).saturating_add_unsigned(length(monitor)),
+                ]
+            };
+            let mut edges: Vec<i32> = self.0.iter().flat_map(sides).collect();
+            edges.sort_unstable();
+            edges.dedup();
+            edges
+        };
+        let across = edges(|monitor| monitor.x, |monitor| monitor.width);
+        let down = edges(|monitor| monitor.y, |monitor| monitor.height);
+        let (Some(left), Some(top)) = (across.first(), down.first()) else {
+            return Vec::new();
+        };
+        let pairs = |edges: &[i32]| edges.array_windows::<2>().copied().collect::<Vec<_>>();
+        let mut gaps = Vec::new();
+        for [y, below] in pairs(&down) {
+            for [x, right] in pairs(&across) {
+                let part = Monitor {
+                    x,
+                    y,
+                    width: right.abs_diff(x),
+                    height: below.abs_diff(y),
+                };
+                if !self.0.iter().any(|monitor| overlap(monitor, &part)) {
+                    gaps.push(Area {
+                        x: x.abs_diff(*left),
+                        y: y.abs_diff(*top),
+                        width: part.width,
+                        height: part.height,
+                    });
+                }
+            }
+        }
+        gaps
     }
 
     /// What is told when a session begins (MS-RDPBCGR §2.2.1.3.6).
@@ -210,6 +253,9 @@ mod tests {
         let layout =
             Layout::new(&[first, monitor(1024, 0, 800, 600), monitor(-640, -480, 640, 480)]).unwrap();
         assert_eq!(layout.size(), (640 + 1024 + 800, 480 + 768));
+        let gaps: u32 = layout.gaps().iter().map(|gap| gap.width * gap.height).sum();
+        assert_eq!(gaps, 2464 * 1248 - 1024 * 768 - 800 * 600 - 640 * 480);
+        assert_eq!(Layout::new(&[first]).unwrap().gaps(), []);
         let told = layout.at_first().monitors;
         assert_eq!(
             (told[0].right, told[0].bottom, told[0].flags),

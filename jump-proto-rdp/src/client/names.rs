@@ -21,7 +21,12 @@ pub(super) fn is_plain(name: &str) -> bool {
         // Windows cuts off dots and spaces at the end; with them go `.` and `..`.
         && !name.ends_with(['.', ' '])
         && !name.chars().any(forbidden)
-        && !is_windows_device_name(name)
+        && !is_device(name)
+}
+
+/// Whether Windows takes it for a device, also with an ending, and with the superscripts that are digits to it.
+fn is_device(name: &str) -> bool {
+    is_windows_device_name(&name.replace('¹', "1").replace('²', "2").replace('³', "3"))
 }
 
 /// What a path below a shared folder leads to, empty for the folder itself; `None` if it has anything but plain names. Both

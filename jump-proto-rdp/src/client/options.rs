@@ -53,7 +53,7 @@ pub struct RdpClientOptions {
     pub(super) permissions: SessionPermissions,
     pub(super) size: (u16, u16),
     pub(super) lossless: bool,
-    /// Only with the feature of that name.
+    /// Only with the feature `client-h264`.
     pub(super) h264: bool,
     pub(super) handshake_timeout: Duration,
     pub(super) sound: Option<SoundSink>,
@@ -175,7 +175,7 @@ impl RdpClientOptions {
 
     /// Whether the target may send its screen as H.264, which OpenH264 decodes, a library in C++: not by default, because a
     /// decoder is what a hostile target aims at. A gate agrees on it with nobody.
-    #[cfg(feature = "h264")]
+    #[cfg(feature = "client-h264")]
     #[must_use]
     pub fn h264(self, h264: bool) -> Self {
         Self { h264, ..self }

@@ -158,7 +158,10 @@ pub struct SoundSink(Arc<Shared>);
 impl SoundSink {
     /// The end of the channel that knows what comes.
     pub(super) fn player(&self) -> Player {
-        Player(self.0.clone())
+        Player {
+            shared: self.0.clone(),
+            plays: false,
+        }
     }
 
     /// Waits until there is room for more sound, or nobody wants it any more. Cancel-safe.
@@ -221,7 +224,10 @@ impl Drop for SoundReader {
 
 /// What IronRDP tells of the channel, decoded and queued.
 #[derive(Debug)]
-pub(super) struct Player(Arc<Shared>);
+pub(super) struct Player {
+    shared: Arc<Shared>,
+    plays: bool,
+}
 
 impl Player {
     fn decode(format: &AudioFormat, at: u32, data: &[u8]) -> Result<SoundSamples, (ErrorKind, &'static str)> {
@@ -262,13 +268,16 @@ impl RdpsndClientHandler for Player {
 
     fn wave(&mut self, format: &AudioFormat, at: u32, data: Cow<'_, [u8]>) {
         match Self::decode(format, at, &data) {
-            Ok(samples) => self.0.push(SoundEvent::Samples(samples)),
-            Err(wrong) => self.0.change(|queue| queue.wrong = Some(wrong)),
+            Ok(samples) => {
+                self.plays = true;
+                self.shared.push(SoundEvent::Samples(samples));
+            }
+            Err(wrong) => self.shared.change(|queue| queue.wrong = Some(wrong)),
         }
     }
 
     fn set_volume(&mut self, volume: VolumePdu) {
-        self.0.push(SoundEvent::Volume {
+        self.shared.push(SoundEvent::Volume {
             left: volume.volume_left,
             right: volume.volume_right,
         });
@@ -277,8 +286,11 @@ impl RdpsndClientHandler for Player {
     /// Not offered (MS-RDPEA §2.2.2.2, `TSSNDCAPS_PITCH`).
     fn set_pitch(&mut self, _: PitchPdu) {}
 
+    /// Also called when the target begins to say what it can play.
     fn close(&mut self) {
-        self.0.push(SoundEvent::Stopped);
+        if std::mem::take(&mut self.plays) {
+            self.shared.push(SoundEvent::Stopped);
+        }
     }
 }
 

@@ -21,8 +21,7 @@ async fn until_mounted(server: &RdpServer) {
 /// What a shell in the session writes with the drive as its folder; whether it succeeds, too.
 async fn shell(server: &RdpServer, script: &str) -> jump_core::Result<String> {
     let script = format!("cd {} && {script}", mounted(""));
-    let run = server.run_inside("sh", &["-c", &script]);
-    in_time(run)
+    in_time(server.run_inside("sh", &["-c", &script]))
         .await
         .map(|output| String::from_utf8(output).unwrap())
 }

@@ -9,7 +9,7 @@
 
 mod drive;
 mod files;
-#[cfg(feature = "h264")]
+#[cfg(feature = "client-h264")]
 mod h264;
 mod input;
 mod kerberos;
