@@ -1,14 +1,16 @@
 //! What the client tells a server about itself (MS-RDPBCGR §2.2.1.3, §2.2.1.11, §2.2.7).
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ironrdp_cliprdr::CliprdrClient;
 use ironrdp_connector::{BitmapConfig, ClientConnector, Config, Credentials, DesktopSize};
 use ironrdp_displaycontrol::client::DisplayControlClient;
 use ironrdp_dvc::DrdynvcClient;
-use ironrdp_egfx::client::{GraphicsPipelineClient, GraphicsPipelineHandler};
+use ironrdp_egfx::client::{BitmapUpdate, GraphicsPipelineClient, GraphicsPipelineHandler};
 use ironrdp_egfx::decode::H264Decoder;
-use ironrdp_egfx::pdu::{CapabilitiesV8Flags, CapabilitiesV81Flags, CapabilitySet};
+use ironrdp_egfx::pdu::{CapabilitiesV8Flags, CapabilitiesV81Flags, CapabilitySet, Codec1Type};
 use ironrdp_pdu::gcc::{ConnectionType, KeyboardType};
 use ironrdp_pdu::nego::NegoRequestData;
 use ironrdp_pdu::rdp::capability_sets::{MajorPlatformType, RailSupportLevel, client_codecs_capabilities};
@@ -30,9 +32,20 @@ const US_KEYBOARD: u32 = 0x409;
 /// What the graphics pipeline may send (MS-RDPEGFX §2.2.3): everything but H.264, or that, too.
 struct Graphics {
     h264: bool,
+    /// Pictures that came so.
+    pictures: Arc<AtomicU64>,
 }
 
 impl GraphicsPipelineHandler for Graphics {
+    fn on_bitmap_updated(&mut self, update: &BitmapUpdate) {
+        if matches!(
+            update.codec_id,
+            Codec1Type::Avc420 | Codec1Type::Avc444 | Codec1Type::Avc444v2
+        ) {
+            self.pictures.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     fn capabilities(&self) -> Vec<CapabilitySet> {
         if self.h264 {
             return WithH264.capabilities();
@@ -80,7 +93,10 @@ fn decoder(_: &RdpClientOptions) -> Result<Option<Box<dyn H264Decoder>>> {
 /// [`ErrorKind::InvalidArgument`] for a size that no screen has.
 pub(super) fn connector(options: &RdpClientOptions, clipboard: Backend) -> Result<ClientConnector> {
     let dynamic = DrdynvcClient::new().with_dynamic_channel(DisplayControlClient::new(|_| Ok(Vec::new())));
-    let graphics = Graphics { h264: options.h264 };
+    let graphics = Graphics {
+        h264: options.h264,
+        pictures: options.h264_pictures.clone(),
+    };
     let dynamic = if options.lossless {
         dynamic
     } else {

@@ -269,6 +269,7 @@ fn start(
         task: task.abort_handle(),
         goodbye,
         resizing: Mutex::new(()),
+        h264_pictures: options.h264_pictures,
     }))
 }
 

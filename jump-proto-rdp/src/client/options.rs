@@ -1,6 +1,7 @@
 //! How a client connects.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use jump_core::Result;
@@ -55,6 +56,8 @@ pub struct RdpClientOptions {
     pub(super) lossless: bool,
     /// Only with the feature `client-h264`.
     pub(super) h264: bool,
+    /// How many pictures came so.
+    pub(super) h264_pictures: Arc<AtomicU64>,
     pub(super) handshake_timeout: Duration,
     pub(super) sound: Option<SoundSink>,
     pub(super) folder: Option<SharedFolder>,
@@ -81,6 +84,7 @@ impl Default for RdpClientOptions {
             size: (1280, 800),
             lossless: false,
             h264: false,
+            h264_pictures: Arc::default(),
             handshake_timeout: Duration::from_secs(30),
             sound: None,
             folder: None,

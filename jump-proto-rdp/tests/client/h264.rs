@@ -26,4 +26,17 @@ async fn a_screen_in_h264_is_the_one_that_the_server_shows() {
     let grid = |screen: &Picture| screen.pixels.last() != Some(&[0xc0, 0x60, 0x20, 255]);
     let screen = server.until_shown(grid).await.unwrap();
     shows(&*session, &screen, |mean, _| mean < NEAR).await;
+    // It is in how the session shows itself.
+    assert!(
+        !format!("{session:?}").contains("h264_pictures: 0"),
+        "{session:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_being_asked_for_h264_does_not_come() {
+    let server = RdpServer::shadow(ShadowSecurity::Tls).await.unwrap();
+    let session = session_with(&server, options(&server)).await;
+    session.painted().await.unwrap();
+    assert!(format!("{session:?}").contains("h264_pictures: 0"), "{session:?}");
 }

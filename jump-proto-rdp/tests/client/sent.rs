@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use ironrdp_acceptor::Acceptor;
 use ironrdp_connector::{DesktopSize, Sequence};
 use ironrdp_core::{WriteBuf, encode_vec};
@@ -18,9 +19,10 @@ use ironrdp_pdu::rdp::session_info::{
     InfoData, InfoType, LogonExFlags, LogonInfoExtended, SaveSessionInfoPdu, ServerAutoReconnect,
 };
 use ironrdp_pdu::x224::X224;
-use jump_core::ErrorKind;
 use jump_core::model::{CertificatePolicy, Field, Hostname, TargetAddress, fingerprint};
+use jump_core::protocol::Dialer;
 use jump_core::stream::BoxStream;
+use jump_core::{Error, ErrorKind, Result};
 use jump_proto_rdp::client::{RdpClient, RdpClientOptions, reconnect_cookies};
 use jump_proto_rdp::tls::ServerCertificate;
 use jump_testkit::rdp::{RdpServer, SIZE, XrdpBackend};
@@ -34,8 +36,20 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::kerberos::Direct;
 use crate::screen::{PATIENCE, in_time, login, pinned_fingerprint};
+
+/// Dials what it is told.
+#[derive(Debug)]
+struct Direct;
+
+#[async_trait]
+impl Dialer for Direct {
+    async fn dial(&self, target: &TargetAddress) -> Result<BoxStream> {
+        let failed = |error| Error::from_io(ErrorKind::TargetUnreachable, "dial", error);
+        let stream = TcpStream::connect((target.host().as_str(), target.port())).await;
+        Ok(Box::new(stream.map_err(failed)?))
+    }
+}
 
 /// The channels of an acceptor (MS-RDPBCGR §2.2.1.4.4).
 const IO_CHANNEL: u16 = 1003;
@@ -201,7 +215,7 @@ fn pins(pinned: &[String]) -> RdpClientOptions {
         .size(SIZE.0, SIZE.1)
 }
 
-async fn connect(broker: &Broker, pinned: &[String], port: Option<u16>) -> jump_core::Result<()> {
+async fn connect(broker: &Broker, pinned: &[String], port: Option<u16>) -> Result<()> {
     let mut options = pins(pinned);
     if let Some(port) = port {
         let from = TargetAddress::new(Hostname::new("127.0.0.1").unwrap(), port).unwrap();
@@ -290,7 +304,7 @@ async fn a_session_is_joined_again_by_its_newest_cookie() {
     let mut cookie = None;
     for _ in 0..2 {
         let (end, cookies) = reconnect_cookies();
-        let mut options = pins(&[pin.clone()]).reconnect_cookies(end);
+        let mut options = pins(std::slice::from_ref(&pin)).reconnect_cookies(end);
         if let Some(cookie) = cookie.take() {
             options = options.reconnect(cookie);
         }
