@@ -34,6 +34,7 @@ pub mod store;
 pub mod stream;
 pub mod text;
 pub mod time;
+pub mod tls;
 pub mod tunnel;
 pub mod vault;
 

@@ -26,13 +26,14 @@ use std::time::Duration;
 use jump_core::protocol::{ConnectOptions, ScreenSession, Session};
 use jump_core::session::SessionPermissions;
 use jump_core::stream::BoxStream;
+pub use jump_core::tls::ServerCertificate;
 use jump_core::{Error, ErrorKind, Result};
 use tokio::io::{AsyncWrite, AsyncWriteExt, WriteHalf};
 use tokio::sync::Mutex;
 
 use self::handshake::{LoggedIn, Terms};
 use self::options::Source;
-pub use self::options::{Login, ServerCertificate, VncClientOptions};
+pub use self::options::{Login, VncClientOptions};
 use self::pace::Pace;
 use self::receive::Receiver;
 use self::session::VncSession;
