@@ -27,6 +27,7 @@ pub mod protocol;
 pub mod recording;
 pub mod rep;
 pub mod report;
+pub mod screen;
 pub mod secret;
 mod serving;
 pub mod session;
