@@ -181,13 +181,15 @@ impl Attempt<'_> {
     async fn start_tls(&self, stream: BoxStream) -> Result<BoxStream> {
         match tls::start_for_gate(stream, self.certificates(), self.events).await {
             Ok((secured, _)) => Ok(Box::new(secured)),
-            Err(failure) if failure.refused.is_some() => Err(failure.error),
-            Err(failure) => Err(Error::new(
-                ErrorKind::TargetUnreachable,
-                "start TLS with the target",
-                failure.error.to_string(),
-            )
-            .with_source(failure.error)),
+            Err(tls::TlsFailure { error, .. }) => Err(match error.kind() {
+                ErrorKind::Network | ErrorKind::Protocol => Error::new(
+                    ErrorKind::TargetUnreachable,
+                    "start TLS with the target",
+                    error.context().to_owned(),
+                )
+                .with_source(error),
+                _ => error,
+            }),
         }
     }
 
