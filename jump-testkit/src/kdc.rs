@@ -51,7 +51,11 @@ impl Kdc {
             };
             output(in_folder("kdb5_util", &["create", "-s", "-P", "master"])).await?;
             for (user, word) in users {
-                output(in_folder("kadmin.local", &["addprinc", "+requires_preauth", "-pw", word, user])).await?;
+                output(in_folder(
+                    "kadmin.local",
+                    &["addprinc", "+requires_preauth", "-pw", word, user],
+                ))
+                .await?;
             }
             for service in services {
                 output(in_folder("kadmin.local", &["addprinc", "-randkey", service])).await?;

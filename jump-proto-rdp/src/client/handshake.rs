@@ -26,7 +26,7 @@ use super::kerberos::{self, KdcClient};
 use super::options::RdpClientOptions;
 use super::redirect::{self, Redirection};
 use crate::tls::ServerCertificate;
-use crate::{error, tls};
+use crate::{certificate, error, tls};
 
 /// What came of a connection.
 pub(super) enum Connecting {
@@ -210,7 +210,7 @@ impl Handshake {
         let stream = std::mem::replace(&mut self.framed.stream, nothing);
         let (stream, shown) = tls::start(stream, &self.certificate).await?;
         self.framed = Framed::new(Box::new(stream));
-        Ok(shown.public_key)
+        certificate::public_key(&shown.certificate)
     }
 
     /// CredSSP with NTLM, or Kerberos where there is somebody to ask (MS-CSSP §3.1.5).

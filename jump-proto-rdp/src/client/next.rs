@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 use ironrdp_rdpdr::pdu::RdpdrPdu;
+use jump_core::screen::ClientState;
 use jump_core::{Error, ErrorKind, Result};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -34,9 +35,7 @@ async fn read(
     shared: &Shared,
 ) -> Result<usize> {
     if let Some(sound) = sound {
-        let closing = shared.until(&shared.outgoing, |state| {
-            (state.closing || state.end.is_some()).then_some(())
-        });
+        let closing = shared.until(&shared.outgoing, |state| state.ending().is_near().then_some(()));
         tokio::select! {
             room = sound.room() => room?,
             () = closing => sound.silence(),
