@@ -44,6 +44,17 @@ async fn files_that_a_session_copied_are_fetched() {
     let (end, mut files) = clipboard_files();
     let session = session_with(&server, options(&server).clipboard_files(end)).await;
     in_time(session.painted()).await.unwrap();
+    // xrdp takes the clipboard of a session when its channel begins: nothing may be on it before.
+    session.set_clipboard("begun").await.unwrap();
+    in_time(async {
+        loop {
+            let pasted = server.run("xclip", &["-selection", "clipboard", "-out"]).await;
+            if pasted.is_ok_and(|pasted| pasted == b"begun") {
+                return;
+            }
+        }
+    })
+    .await;
     let (first, second) = (
         server.writable_file("first file.txt").unwrap(),
         server.writable_file("second").unwrap(),
