@@ -214,3 +214,98 @@ pub(in crate::client) fn encode(stage: &mut ActiveStage, answers: Vec<RdpdrPdu>)
         .process_svc_processor_messages(SvcProcessorMessages::<Rdpdr>::new(messages))
         .map_err(|error| error::session(&error, OPERATION))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        reason = "a step that fails is a test that fails"
+    )]
+
+    use ironrdp_rdpdr::pdu::efs::{
+        DeviceIoRequest, DeviceReadRequest, DeviceWriteRequest, MajorFunction, MinorFunction,
+    };
+
+    use super::*;
+
+    fn io(completion_id: u32) -> DeviceIoRequest {
+        DeviceIoRequest {
+            device_id: DRIVE,
+            file_id: 1,
+            completion_id,
+            major_function: MajorFunction::Read,
+            minor_function: MinorFunction::from(0),
+        }
+    }
+
+    fn read(completion: u32, length: u32) -> ServerDriveIoRequest {
+        ServerDriveIoRequest::DeviceReadRequest(DeviceReadRequest {
+            device_io_request: io(completion),
+            length,
+            offset: 0,
+        })
+    }
+
+    fn drive() -> (tempfile::TempDir, DriveEnd, Drive) {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = SharedFolder::open("files", folder.path()).unwrap();
+        let end = DriveEnd(shared.requests.clone());
+        (folder, end, Drive::new(shared, SessionPermissions::ALL))
+    }
+
+    /// Which requests the answers are to.
+    fn completions(answers: Vec<RdpdrPdu>) -> Vec<u32> {
+        let completion = |answer| match answer {
+            RdpdrPdu::DeviceReadResponse(answer) => answer.device_io_reply.completion_id,
+            other => panic!("{other:?}"),
+        };
+        answers.into_iter().map(completion).collect()
+    }
+
+    #[tokio::test]
+    async fn s27_requests_wait_in_their_order_and_only_so_many() {
+        let (_folder, mut end, mut drive) = drive();
+        let mut asked = 0;
+        while drive.has_room() {
+            end.handle_drive_io_request(read(asked, MAX_READ)).unwrap();
+            asked += 1;
+        }
+        assert_eq!(asked as usize, MAX_REQUESTS);
+        let mut answered = Vec::new();
+        while answered.len() < asked as usize {
+            drive.begin();
+            let answers = completions(drive.done().await.unwrap());
+            // One reads as much as is read at once.
+            assert_eq!(answers.len(), 1);
+            answered.extend(answers);
+            assert!(drive.has_room());
+        }
+        assert_eq!(answered, (0..asked).collect::<Vec<_>>());
+        for completion in 0..10 {
+            end.handle_drive_io_request(read(completion, 1)).unwrap();
+        }
+        drive.begin();
+        assert_eq!(completions(drive.done().await.unwrap()).len(), 10);
+    }
+
+    #[tokio::test]
+    async fn s27_bytes_to_be_written_wait_only_so_long() {
+        let (_folder, mut end, drive) = drive();
+        let write = |completion| {
+            ServerDriveIoRequest::DeviceWriteRequest(DeviceWriteRequest {
+                device_io_request: io(completion),
+                offset: 0,
+                write_data: vec![0; 1 << 20],
+            })
+        };
+        for completion in 0..4 {
+            assert!(drive.has_room());
+            end.handle_drive_io_request(write(completion)).unwrap();
+        }
+        assert!(!drive.has_room());
+        // A server that begins anew wants none of it any more.
+        end.reset().unwrap();
+        assert!(drive.has_room());
+    }
+}

@@ -227,3 +227,111 @@ fn request(stream_id: u32, piece: Piece) -> FileContentsRequest {
         data_id: piece.lock,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a step that fails is a test that fails"
+    )]
+
+    use super::super::{ClipboardFiles, clipboard_files};
+    use super::*;
+
+    fn exchange() -> (Exchange, ClipboardFiles) {
+        let (end, files) = clipboard_files();
+        (Exchange::new(end, SessionPermissions::ALL), files)
+    }
+
+    fn offered(folder: &std::path::Path, text: &str) -> Arc<OfferedFiles> {
+        std::fs::write(folder.join("file"), text).unwrap();
+        Arc::new(OfferedFiles::of(folder).unwrap().with("file").unwrap())
+    }
+
+    fn asks(stream_id: u32, data_id: Option<u32>) -> FileContentsRequest {
+        FileContentsRequest {
+            stream_id,
+            index: 0,
+            flags: FileContentsFlags::RANGE,
+            position: 0,
+            requested_size: 100,
+            data_id,
+        }
+    }
+
+    async fn answer(exchange: &mut Exchange) -> FileContentsResponse<'static> {
+        match exchange.next().await.unwrap() {
+            Done::Answer(answer) => answer,
+            _ => panic!("something else is said"),
+        }
+    }
+
+    #[tokio::test]
+    async fn s28_names_of_a_target_are_refused_and_counted() {
+        let (exchange, mut files) = exchange();
+        let named = |folders: Option<&str>, name: &str| {
+            let file = FileDescriptor::new(name);
+            folders.map_or(file.clone(), |folders| file.with_relative_path(folders))
+        };
+        let told = [
+            named(None, "..\\..\\.bashrc"),
+            named(None, "report.pdf"),
+            named(Some("..\\.."), "x"),
+            named(Some("C:\\Windows"), "x"),
+            named(None, "NUL"),
+            named(None, ""),
+            named(None, "file:stream"),
+            named(Some("sub\\deeper"), "file"),
+        ];
+        exchange.copied(&told, Some(3));
+        let copied = files.copied().await.unwrap();
+        let paths: Vec<_> = copied
+            .files
+            .iter()
+            .map(|file| file.path.to_str().unwrap())
+            .collect();
+        assert_eq!(
+            (paths, copied.refused),
+            (vec!["report.pdf", "sub/deeper/file"], 6)
+        );
+        // A file is asked for by its place among all of them.
+        assert_eq!((copied.files[0].index, copied.files[1].index), (1, 7));
+    }
+
+    #[tokio::test]
+    async fn s27_a_target_asks_for_so_many_pieces_at_once() {
+        let (mut exchange, _files) = exchange();
+        let refused = (0..1000)
+            .filter_map(|stream| exchange.asked(asks(stream, None)))
+            .count();
+        assert_eq!(refused, 1000 - MAX_ASKED);
+        for stream in 0..MAX_ASKED {
+            let answer = answer(&mut exchange).await;
+            assert_eq!((answer.stream_id() as usize, answer.is_error()), (stream, true));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_target_keeps_is_not_what_is_offered_now() {
+        let (mut exchange, _files) = exchange();
+        let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        exchange.offer(Some(offered(old.path(), "old")));
+        exchange.lock(7);
+        exchange.offer(Some(offered(new.path(), "new")));
+        for (data_id, text) in [(Some(7), "old"), (None, "new"), (Some(8), "new")] {
+            assert!(exchange.asked(asks(1, data_id)).is_none());
+            assert_eq!(answer(&mut exchange).await.data(), text.as_bytes());
+        }
+        exchange.unlock(7);
+        exchange.offer(None);
+        assert!(exchange.asked(asks(1, Some(7))).is_none());
+        assert!(answer(&mut exchange).await.is_error());
+        for id in 0..100 {
+            exchange.offer(Some(offered(old.path(), "old")));
+            exchange.lock(id);
+        }
+        assert_eq!(exchange.locked.len(), MAX_LOCKED);
+    }
+}
