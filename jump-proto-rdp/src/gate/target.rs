@@ -80,7 +80,9 @@ pub(super) async fn connect(
             _ => error,
         })?;
     let certificates = &grant.target().certificates;
-    let (stream, shown) = tls::start_for_gate(leg.into_stream()?, certificates, events).await?;
+    let (stream, shown) = tls::start_for_gate(leg.into_stream()?, certificates, events)
+        .await
+        .map_err(|failure| failure.error)?;
     let public_key = certificate::public_key(&shown.certificate)?;
     let mut leg = Leg::new(Box::new(stream), ErrorKind::TargetUnreachable, CONNECT);
     if let Some(login) = &mut login {
