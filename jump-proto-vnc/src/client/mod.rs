@@ -37,7 +37,7 @@ use self::pace::Pace;
 use self::receive::Receiver;
 use self::session::VncSession;
 use self::shared::{End, Shared, State};
-use crate::decode::UpdateDecoder;
+use crate::decode::{Helpers, UpdateDecoder};
 use crate::pace::ResizePace;
 use crate::security::{ClientSession, EaxSealer, SecurityPolicy, SecurityType, VncCredential};
 use crate::wire::{ClientMessage, Encoding, PixelFormat, Rectangle};
@@ -106,7 +106,7 @@ impl VncClient {
                 let message = "the server did not finish its handshake in time";
                 Error::new(ErrorKind::Timeout, handshake::OPERATION, message)
             })??;
-        start(logged_in, options.permissions, options.lossless)
+        start(logged_in, options.permissions, options.lossless, options.helpers)
     }
 }
 
@@ -130,6 +130,7 @@ fn start(
     logged_in: LoggedIn,
     permissions: SessionPermissions,
     lossless: bool,
+    helpers: Helpers,
 ) -> Result<Box<dyn ScreenSession>> {
     let ClientSession {
         server_init,
@@ -140,6 +141,7 @@ fn start(
     let format = PixelFormat::RGBX8888;
     let failed = |error: RfbError| error.into_error(receive::OPERATION);
     let decoder = UpdateDecoder::new(server_init.size, format).map_err(failed)?;
+    let decoder = decoder.with_helpers(helpers);
     let name = String::from_utf8_lossy(&server_init.name).into_owned();
     let pace = Pace::new(lossless);
     let hints = pace.encodings().collect();
@@ -157,6 +159,7 @@ fn start(
         opener,
         sealed,
         buffer,
+        broken: None,
         pace,
         resizes: ResizePace::new(),
         update: None,

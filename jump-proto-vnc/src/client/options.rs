@@ -12,6 +12,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig as TlsConfig, RootCertStore};
 
+use crate::decode::Helpers;
 use crate::security::{SecurityPolicy, ServerKey, VncCredential};
 
 /// Gives the credential when it is needed.
@@ -103,6 +104,7 @@ pub struct VncClientOptions {
     pub(super) permissions: SessionPermissions,
     pub(super) shared: bool,
     pub(super) lossless: bool,
+    pub(super) helpers: Helpers,
     pub(super) handshake_timeout: Duration,
 }
 
@@ -116,6 +118,7 @@ impl Default for VncClientOptions {
             permissions: SessionPermissions::ALL,
             shared: true,
             lossless: true,
+            helpers: Helpers::of_this_machine(),
             handshake_timeout: Duration::from_secs(30),
         }
     }
@@ -170,6 +173,13 @@ impl VncClientOptions {
         Self { lossless, ..self }
     }
 
+    /// Who decodes JPEG beside the session's task; by default threads of the session's own, as many as
+    /// [`Helpers::of_this_machine`] says, of which none starts before there is JPEG.
+    #[must_use]
+    pub fn helpers(self, helpers: Helpers) -> Self {
+        Self { helpers, ..self }
+    }
+
     /// The longest time until the server's first words about its screen; 30 seconds by default.
     #[must_use]
     pub fn handshake_timeout(self, handshake_timeout: Duration) -> Self {
@@ -187,6 +197,7 @@ impl fmt::Debug for VncClientOptions {
             .field("permissions", &self.permissions)
             .field("shared", &self.shared)
             .field("lossless", &self.lossless)
+            .field("helpers", &self.helpers)
             .field("handshake_timeout", &self.handshake_timeout)
             .finish_non_exhaustive()
     }
