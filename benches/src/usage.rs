@@ -123,7 +123,13 @@ fn status_kib(pid: u32, key: &str) -> Result<u64> {
         .find_map(|line| line.strip_prefix(key))
         .and_then(|rest| rest.split_ascii_whitespace().next())
         .and_then(|number| number.parse().ok())
-        .ok_or_else(|| Error::new(ErrorKind::Unsupported, "read a process's memory", "it has no such"))
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unsupported,
+                "read a process's memory",
+                "it has no such",
+            )
+        })
 }
 
 /// How much memory a process has now, in KiB.

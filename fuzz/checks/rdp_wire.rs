@@ -2,9 +2,9 @@
 
 use jump_proto_rdp::wire::client_info::{self, Changes, Login};
 use jump_proto_rdp::wire::clipboard;
+use jump_proto_rdp::wire::connect::Wishes;
 use jump_proto_rdp::wire::dynamic::{self, Dynamic};
 use jump_proto_rdp::wire::static_channel::Chunks;
-use jump_proto_rdp::wire::connect::Wishes;
 use jump_proto_rdp::wire::{Domain, capabilities, connect, domain, fast_path, input, security, share};
 
 /// The first byte says what the rest is taken for.

@@ -24,9 +24,7 @@ const PIECE: usize = 256 * 1024;
 /// A client that has said nothing for so long has said all that it will.
 const QUIET: Duration = Duration::from_millis(200);
 /// TLS is selected; extended client data and the graphics pipeline are known (MS-RDPBCGR §2.2.1.2.1).
-const CONFIRM: [u8; 19] = [
-    3, 0, 0, 19, 14, 0xd0, 0, 0, 0x12, 0x34, 0, 2, 3, 8, 0, 1, 0, 0, 0,
-];
+const CONFIRM: [u8; 19] = [3, 0, 0, 19, 14, 0xd0, 0, 0, 0x12, 0x34, 0, 2, 3, 8, 0, 1, 0, 0, 0];
 
 /// How a server replays.
 #[derive(Clone, Copy, Debug)]
@@ -215,7 +213,9 @@ fn client_config() -> Result<Arc<ClientConfig>> {
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(wrong)?.dangerous();
     Ok(Arc::new(
-        builder.with_custom_certificate_verifier(any).with_no_client_auth(),
+        builder
+            .with_custom_certificate_verifier(any)
+            .with_no_client_auth(),
     ))
 }
 

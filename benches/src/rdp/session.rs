@@ -30,7 +30,18 @@ fn wrong(message: &str) -> Error {
 
 /// Plays the session of an [`Order`](super::Order)'s words, and prints what `session.c` prints.
 pub(crate) async fn play(words: &[&str]) -> Result<()> {
-    let &[port, user, password, security, width, height, codecs, wanted, ref picture @ ..] = words else {
+    let &[
+        port,
+        user,
+        password,
+        security,
+        width,
+        height,
+        codecs,
+        wanted,
+        ref picture @ ..,
+    ] = words
+    else {
         return Err(wrong("some words are missing"));
     };
     let number = |text: &str| text.parse::<u16>().map_err(|_| wrong("this is no number"));

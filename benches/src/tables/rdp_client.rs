@@ -197,7 +197,11 @@ struct Live {
     _server: RdpServer,
 }
 
-const LIVE: [&str; 3] = ["FreeRDP shadow, TLS", "FreeRDP shadow, NLA", "xrdp, a new session"];
+const LIVE: [&str; 3] = [
+    "FreeRDP shadow, TLS",
+    "FreeRDP shadow, NLA",
+    "xrdp, a new session",
+];
 
 fn sessions(amount: Amount, peer: &Freerdp) -> Result<Section> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -215,11 +219,7 @@ fn sessions(amount: Amount, peer: &Freerdp) -> Result<Section> {
         let (connected, shown, measured) = if place % 2 == 0 {
             (OUR_CONNECT, OUR_PICTURE, ours(&server.order, None)?)
         } else {
-            (
-                THEIR_CONNECT,
-                THEIR_PICTURE,
-                peer.session(&server.order, None)?,
-            )
+            (THEIR_CONNECT, THEIR_PICTURE, peer.session(&server.order, None)?)
         };
         series.push(server.name, connected, measured.connected.as_secs_f64() * 1e3);
         series.push(server.name, shown, measured.shown.as_secs_f64() * 1e3);

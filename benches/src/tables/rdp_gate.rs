@@ -147,7 +147,11 @@ pub(crate) fn measure(amount: Amount) -> Result<Section> {
     let mut series = Series::default();
     interleave(amount.rounds, runs.len(), |place| {
         let Some(run) = runs.get(place) else { return Ok(()) };
-        let before = (usage::cpu(&run.pids)?, usage::cpu(&run.jumpoint)?, usage::own_cpu());
+        let before = (
+            usage::cpu(&run.pids)?,
+            usage::cpu(&run.jumpoint)?,
+            usage::own_cpu(),
+        );
         let begun = Instant::now();
         drop(graphics(run.entrance, run.recording, run.encryption, run.bytes)?);
         let (took, client) = (begun.elapsed(), usage::own_cpu().saturating_sub(before.2));
@@ -162,7 +166,11 @@ pub(crate) fn measure(amount: Amount) -> Result<Section> {
         Ok(())
     })?;
     let [jumpoint] = site.jumpoint()[..] else {
-        return Err(Error::new(ErrorKind::Internal, "measure memory", "there is one Jumpoint"));
+        return Err(Error::new(
+            ErrorKind::Internal,
+            "measure memory",
+            "there is one Jumpoint",
+        ));
     };
     for run in &runs {
         series.push(run.name, MEMORY, memory(run, jumpoint)?);

@@ -31,7 +31,11 @@ impl Clipboards {
 
 /// Whether a static channel is let through; its name is in lower case. Drives go both ways, so they need the permission of
 /// both; what passes on the clipboard, and to a RemoteApp of the item, is judged message by message.
-pub(super) fn of_static(name: &str, permissions: &SessionPermissions, remote_app: bool) -> Result<(), Refused> {
+pub(super) fn of_static(
+    name: &str,
+    permissions: &SessionPermissions,
+    remote_app: bool,
+) -> Result<(), Refused> {
     let clipboards = Clipboards::of(permissions);
     let files = permissions.file_upload && permissions.file_download;
     match name {

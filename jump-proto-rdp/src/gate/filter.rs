@@ -14,8 +14,8 @@ use self::dynamic::DynamicChannels;
 use self::held::Held;
 use self::remote_app::RemoteApp;
 pub use self::verdict::{FilterOptions, Forward, RefusedChannel, TargetLogin, Verdict};
-use super::{channels, item};
 use super::record::Refused;
+use super::{channels, item};
 use crate::wire::client_info::{self, Changes, Login};
 use crate::wire::connect::{self, ListedChannel, ServerSettings};
 use crate::wire::security::{self, ServerMessage};
@@ -203,7 +203,10 @@ impl Filter {
                     user: &login.user,
                     password: login.password.as_ref().map(|password| password.as_str()),
                 });
-                let listed = self.listed.iter().any(|listed| listed.kept && listed.name == "rail");
+                let listed = self
+                    .listed
+                    .iter()
+                    .any(|listed| listed.kept && listed.name == "rail");
                 self.shows_app = listed && client_info::wants_remote_app(content)?;
                 // A RemoteApp is started on its channel.
                 let program = match item::program(&self.options.item) {
@@ -272,7 +275,11 @@ impl Filter {
             match part.control {
                 Control::ConfirmActive => {
                     let lossy = item::lossy(&self.options.item);
-                    capabilities::clamp_client(content.get_mut(part.range).unwrap_or_default(), lossy, self.shows_app)?;
+                    capabilities::clamp_client(
+                        content.get_mut(part.range).unwrap_or_default(),
+                        lossy,
+                        self.shows_app,
+                    )?;
                 }
                 Control::Data(number::INPUT) if !self.options.permissions.keyboard_mouse => {
                     refused = Some(Refused::KeyboardMouse);

@@ -319,7 +319,11 @@ mod tests {
             assert!(!holds(&changed.data, &utf16(text)), "{text}");
         }
         assert!(!holds(&changed.recorded, &utf16("typed")));
-        assert_eq!(le32(&changed.data, 8), Ok(UNICODE), "no RemoteApp, and no login by itself");
+        assert_eq!(
+            le32(&changed.data, 8),
+            Ok(UNICODE),
+            "no RemoteApp, and no login by itself"
+        );
         // Before the cookie's length and two numbers that are kept.
         let end = changed.data.len() - 6;
         assert_eq!(le32(&changed.data, end - 4), Ok(0x6f));

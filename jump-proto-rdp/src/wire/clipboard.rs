@@ -315,7 +315,10 @@ mod tests {
         assert_eq!(without(&list, &found).unwrap(), nothing());
         for cut in HEADER..list.len() {
             let mut cut = list.get(..cut).unwrap().to_vec();
-            assert!(Header::read(&cut, cut.len()).is_err(), "it says that it is longer");
+            assert!(
+                Header::read(&cut, cut.len()).is_err(),
+                "it says that it is longer"
+            );
             let length = (cut.len() - HEADER) as u32;
             change32(&mut cut, 4, |_| length).unwrap();
             if let Ok(found) = formats(&cut, true) {
@@ -336,11 +339,17 @@ mod tests {
         let body = [entry(0xc00a, &cut), entry(0xc00b, &utf16("File"))].concat();
         let wide = message(Kind::FormatList, 0, &body);
         let found = formats(&wide, false).unwrap();
-        assert_eq!(found.iter().map(|format| format.file).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(
+            found.iter().map(|format| format.file).collect::<Vec<_>>(),
+            [true, false]
+        );
         let body = [entry(0xc00a, b"FileGroupDescriptorW"), entry(1, b"")].concat();
         let ascii = message(Kind::FormatList, ASCII_NAMES, &body);
         let found = formats(&ascii, false).unwrap();
-        assert_eq!(found.iter().map(|format| format.file).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(
+            found.iter().map(|format| format.file).collect::<Vec<_>>(),
+            [true, false]
+        );
     }
 
     #[test]

@@ -84,7 +84,10 @@ pub(super) fn append(message: &mut BytesMut, at: usize, block: &[u8]) -> RdpResu
         };
         let now = be16(message, place)?;
         let longer = usize::from(now & mask) + block.len();
-        let longer = u16::try_from(longer).ok().filter(|longer| *longer <= mask).ok_or(FULL)?;
+        let longer = u16::try_from(longer)
+            .ok()
+            .filter(|longer| *longer <= mask)
+            .ok_or(FULL)?;
         put(message, place, &(now & !mask | longer).to_be_bytes())?;
     }
     message.extend_from_slice(block);

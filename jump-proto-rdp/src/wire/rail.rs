@@ -52,7 +52,9 @@ const LONGEST_ARGUMENTS: usize = 16_000;
 pub fn number(content: &[u8]) -> RdpResult<u16> {
     let number = le16(content, 0)?;
     if usize::from(le16(content, 2)?) != content.len() {
-        return Err(RdpError::Protocol("an order of a remoteapp has another length than it says"));
+        return Err(RdpError::Protocol(
+            "an order of a remoteapp has another length than it says",
+        ));
     }
     Ok(number)
 }

@@ -26,10 +26,12 @@ fn copying(text: &str) -> [String; 2] {
 /// How many messages of a kind the gate has dropped so far.
 fn dropped(gate: &Gate, wanted: Refused) -> u32 {
     let records = gate.records.lock().unwrap();
-    let dropped = records.iter().filter_map(|record| match RdpRecord::read(&record.payload)? {
-        RdpRecord::Dropped { what, messages } if what == wanted => Some(messages),
-        _ => None,
-    });
+    let dropped = records
+        .iter()
+        .filter_map(|record| match RdpRecord::read(&record.payload)? {
+            RdpRecord::Dropped { what, messages } if what == wanted => Some(messages),
+            _ => None,
+        });
     dropped.sum()
 }
 
@@ -67,7 +69,8 @@ impl Session {
     fn copy_at_rep(&self) -> Process {
         let words = copying(OF_REP);
         let mut run = jump_testkit::process::command("sh");
-        run.args(words).env("DISPLAY", self.desk.screen.display().unwrap());
+        run.args(words)
+            .env("DISPLAY", self.desk.screen.display().unwrap());
         Process::spawn(run).unwrap()
     }
 

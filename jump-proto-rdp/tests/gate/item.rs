@@ -59,16 +59,19 @@ fn messages(records: &[Record], kind: RecordKind) -> Vec<&[u8]> {
 /// The first PDU of a kind with a share control header.
 fn pdu(records: &[Record], kind: RecordKind, wanted: Control) -> Vec<u8> {
     let data = messages(records, kind).into_iter().filter_map(|message| {
-        let (Ok(Domain::SendDataRequest(data)) | Ok(Domain::SendDataIndication(data))) = domain(message) else {
+        let (Ok(Domain::SendDataRequest(data)) | Ok(Domain::SendDataIndication(data))) = domain(message)
+        else {
             return None;
         };
         message.get(data.range)
     });
-    let mut pdus = data.filter(|content| share::is_one_part(content)).filter_map(|content| {
-        let parts = share::parts(content).ok()?;
-        let part = parts.into_iter().find(|part| part.control == wanted)?;
-        Some(content[part.range].to_vec())
-    });
+    let mut pdus = data
+        .filter(|content| share::is_one_part(content))
+        .filter_map(|content| {
+            let parts = share::parts(content).ok()?;
+            let part = parts.into_iter().find(|part| part.control == wanted)?;
+            Some(content[part.range].to_vec())
+        });
     pdus.next().unwrap()
 }
 
@@ -79,7 +82,10 @@ fn number(bytes: &[u8], at: usize) -> u16 {
 /// `preferredBitsPerPixel` of the server's bitmap capabilities (MS-RDPBCGR §2.2.7.1.2).
 fn depth(records: &[Record]) -> u16 {
     let demand = pdu(records, RecordKind::FromTarget, Control::DemandActive);
-    let set = demand.windows(4).position(|part| part == [2, 0, 0x1c, 0]).unwrap();
+    let set = demand
+        .windows(4)
+        .position(|part| part == [2, 0, 0x1c, 0])
+        .unwrap();
     number(&demand, set + 4)
 }
 
@@ -112,7 +118,14 @@ async fn an_items_program_starts_and_not_the_clients() {
         remote_app_params: Field::default(),
     };
     let shell = format!("/shell:{}", other.display());
-    passed(item, login(USER, PASSWORD), &server, &["/u:rep", "/p:x", &shell], ORANGE).await;
+    passed(
+        item,
+        login(USER, PASSWORD),
+        &server,
+        &["/u:rep", "/p:x", &shell],
+        ORANGE,
+    )
+    .await;
     assert_eq!(std::fs::read_to_string(started).unwrap(), "program\n");
 }
 
@@ -145,7 +158,11 @@ async fn a_quality_is_what_the_target_sends_and_the_client_may_not_ask_for_more(
         );
         // CS_CORE's earlyCapabilityFlags (MS-RDPBCGR §2.2.1.3.2).
         let core = settings(&records, [1, 0xc0, 0xea, 0]);
-        assert_eq!(number(&core, 140) & 0x100 != 0, remotefx, "{quality:?}: the graphics pipeline");
+        assert_eq!(
+            number(&core, 140) & 0x100 != 0,
+            remotefx,
+            "{quality:?}: the graphics pipeline"
+        );
     }
 }
 
@@ -176,7 +193,10 @@ async fn a_client_that_has_no_word_for_sessions_gets_the_console_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_console_session_is_the_items_to_ask_for() {
-    for (console, arguments) in [(true, &["/u:rep", "/p:x"][..]), (false, &["/u:rep", "/p:x", "/admin"])] {
+    for (console, arguments) in [
+        (true, &["/u:rep", "/p:x"][..]),
+        (false, &["/u:rep", "/p:x", "/admin"]),
+    ] {
         let shadow = orange(ShadowSecurity::Nla).await;
         let mut item = Item::new(shadow.address());
         item.rdp.console = console;

@@ -212,7 +212,9 @@ impl Clipboard {
                 }
             }
             Kind::MonitorReady | Kind::TempDirectory => {
-                return Err(RdpError::Protocol("a message of the clipboard is the other side's"));
+                return Err(RdpError::Protocol(
+                    "a message of the clipboard is the other side's",
+                ));
             }
             Kind::Capabilities | Kind::DataRequest | Kind::FileRequest => Way::Collect(header),
             Kind::FormatList => {
@@ -220,7 +222,11 @@ impl Clipboard {
                 let first = !std::mem::replace(&mut half.listed, true);
                 if half.may {
                     half.lists = half.lists.saturating_add(1);
-                    if half.files { Way::Pass } else { Way::Collect(header) }
+                    if half.files {
+                        Way::Pass
+                    } else {
+                        Way::Collect(header)
+                    }
                 } else {
                     verdict.dropped = Some(refused);
                     if first && from == Side::Client {

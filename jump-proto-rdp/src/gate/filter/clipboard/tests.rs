@@ -28,7 +28,11 @@ fn message(kind: Kind, flags: u16, body: &[u8]) -> Vec<u8> {
 }
 
 fn capabilities() -> Vec<u8> {
-    message(Kind::Capabilities, 0, &[1, 0, 0, 0, 1, 0, 12, 0, 2, 0, 0, 0, 0x3e, 0, 0, 0])
+    message(
+        Kind::Capabilities,
+        0,
+        &[1, 0, 0, 0, 1, 0, 12, 0, 2, 0, 0, 0, 0x3e, 0, 0, 0],
+    )
 }
 
 /// Text, and the list of files if there are any.
@@ -88,7 +92,11 @@ impl End {
             }
             assert_eq!(head.total, self.total, "no message begins within another");
             self.received.extend_from_slice(&chunk[ChunkHead::LENGTH..]);
-            if head.left(head.total + chunk.len() - ChunkHead::LENGTH - self.received.len()).unwrap() == 0 {
+            if head
+                .left(head.total + chunk.len() - ChunkHead::LENGTH - self.received.len())
+                .unwrap()
+                == 0
+            {
                 let whole = std::mem::take(&mut self.received);
                 self.take(side, &whole, size);
             }
@@ -148,7 +156,9 @@ impl Between {
         between.server.say(&message(Kind::MonitorReady, 0, &[]), size);
         between.run();
         between.client.say(&capabilities(), size);
-        between.client.say(&message(Kind::TempDirectory, 0, &[b'C'; 520]), size);
+        between
+            .client
+            .say(&message(Kind::TempDirectory, 0, &[b'C'; 520]), size);
         between.client.say(&list(false), size);
         between.run();
         between
@@ -208,19 +218,35 @@ fn permitted(to_target: bool, from_target: bool, upload: bool, download: bool) -
 #[test]
 fn a_direction_that_is_not_permitted_looks_like_an_empty_clipboard() {
     let mut between = Between::new(&permitted(false, true, true, true), 1600);
-    assert_eq!(between.server.heard(Kind::FormatList), [(0, &[][..])], "it begins");
-    assert!(between.server.heard(Kind::TempDirectory).len() == 1, "the target has files");
+    assert_eq!(
+        between.server.heard(Kind::FormatList),
+        [(0, &[][..])],
+        "it begins"
+    );
+    assert!(
+        between.server.heard(Kind::TempDirectory).len() == 1,
+        "the target has files"
+    );
     between.client.say(&list(false), 1600);
     between.run();
     assert_eq!(between.server.heard(Kind::FormatList).len(), 1);
     assert_eq!(between.client.heard(Kind::FormatListResponse).len(), 2);
-    between.server.say(&message(Kind::DataRequest, 0, &TEXT.to_le_bytes()), 1600);
+    between
+        .server
+        .say(&message(Kind::DataRequest, 0, &TEXT.to_le_bytes()), 1600);
     between.run();
     assert_eq!(between.server.heard(Kind::DataResponse), [(FAILED, &[][..])]);
     assert!(between.client.heard(Kind::DataRequest).is_empty());
-    assert!(between.dropped.iter().all(|what| *what == Refused::ClipboardToTarget));
+    assert!(
+        between
+            .dropped
+            .iter()
+            .all(|what| *what == Refused::ClipboardToTarget)
+    );
     // Data that nobody asked for.
-    between.client.say(&message(Kind::DataResponse, 1, &secret(Side::Client, TEXT)), 1600);
+    between
+        .client
+        .say(&message(Kind::DataResponse, 1, &secret(Side::Client, TEXT)), 1600);
     between.run();
     assert_eq!(between.server.heard(Kind::DataResponse).len(), 1);
 
@@ -229,7 +255,10 @@ fn a_direction_that_is_not_permitted_looks_like_an_empty_clipboard() {
     between.run();
     assert!(between.client.heard(Kind::FormatList).is_empty() && between.client.formats.is_empty());
     assert_eq!(between.server.heard(Kind::FormatListResponse).len(), 1);
-    assert!(between.server.heard(Kind::TempDirectory).is_empty(), "no files, no folder");
+    assert!(
+        between.server.heard(Kind::TempDirectory).is_empty(),
+        "no files, no folder"
+    );
     assert_eq!(between.server.formats, [TEXT]);
 }
 
@@ -239,20 +268,33 @@ fn files_are_left_out_and_the_rest_passes() {
     between.client.say(&list(true), 1600);
     between.server.say(&list(true), 1600);
     between.run();
-    assert_eq!((&between.server.formats[..], &between.client.formats[..]), (&[TEXT][..], &[TEXT, FILES][..]));
+    assert_eq!(
+        (&between.server.formats[..], &between.client.formats[..]),
+        (&[TEXT][..], &[TEXT, FILES][..])
+    );
     for id in [FILES, 15] {
-        between.server.say(&message(Kind::DataRequest, 0, &id.to_le_bytes()), 1600);
+        between
+            .server
+            .say(&message(Kind::DataRequest, 0, &id.to_le_bytes()), 1600);
     }
     let request = [&7_u32.to_le_bytes()[..], &[0; 20]].concat();
     between.server.say(&message(Kind::FileRequest, 0, &request), 1600);
     between.run();
     assert_eq!(between.server.heard(Kind::DataResponse), [(FAILED, &[][..]); 2]);
-    assert_eq!(between.server.heard(Kind::FileResponse), [(FAILED, &7_u32.to_le_bytes()[..])]);
+    assert_eq!(
+        between.server.heard(Kind::FileResponse),
+        [(FAILED, &7_u32.to_le_bytes()[..])]
+    );
     assert!(between.client.heard(Kind::DataRequest).is_empty());
     between.client.say(&message(Kind::FileRequest, 0, &request), 1600);
     between.run();
     assert_eq!(between.client.heard(Kind::FileResponse)[0].0, 1);
-    assert!(between.dropped.iter().all(|what| *what == Refused::ClipboardFiles));
+    assert!(
+        between
+            .dropped
+            .iter()
+            .all(|what| *what == Refused::ClipboardFiles)
+    );
 }
 
 #[test]
