@@ -59,6 +59,6 @@ fn decode(format: PixelFormat, count: u16, bytes: &[u8], piece: usize) -> (Outco
     };
     // After an error it does not matter how much was used.
     let used = if result.is_some() { from } else { 0 };
-    assert!(decoder.screen().damage().rectangles().len() <= 64);
+    assert!(decoder.screen().damage().areas().len() <= 64);
     ((result, events, used), decoder)
 }

@@ -22,7 +22,7 @@ use super::OPERATION;
 use super::clipboard::Backend;
 use super::framed::Framed;
 use super::options::RdpClientOptions;
-use crate::{error, tls};
+use crate::{certificate, error, tls};
 
 /// A session that is active.
 pub(super) struct Connected {
@@ -189,7 +189,7 @@ impl Handshake {
         let stream = std::mem::replace(&mut self.framed.stream, nothing);
         let (stream, shown) = tls::start(stream, &options.certificate).await?;
         self.framed = Framed::new(Box::new(stream));
-        Ok(shown.public_key)
+        certificate::public_key(&shown.certificate)
     }
 
     /// CredSSP with NTLM (MS-CSSP §3.1.5).

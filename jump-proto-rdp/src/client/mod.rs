@@ -13,17 +13,12 @@
 pub(crate) mod budget;
 mod clipboard;
 mod config;
-mod coverage;
 mod cursor;
-mod damage;
-mod events;
 mod framed;
 mod handshake;
 mod input;
 mod keys;
 mod options;
-mod outbox;
-mod pace;
 mod picture;
 mod receive;
 mod session;
@@ -32,7 +27,7 @@ mod shared;
 mod size;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::BytesMut;
 use ironrdp_core::encode_vec;
@@ -43,9 +38,9 @@ use ironrdp_pdu::x224::X224;
 use ironrdp_session::ActiveStageBuilder;
 use ironrdp_session::image::DecodedImage;
 use jump_core::protocol::{ConnectOptions, ScreenSession, Session};
+use jump_core::screen::{self, ResizePace};
 use jump_core::stream::BoxStream;
 use jump_core::{Error, ErrorKind, Result};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Mutex;
 
 use self::budget::Budget;
@@ -53,20 +48,14 @@ use self::clipboard::{Backend, Clipboard};
 use self::handshake::Connected;
 use self::input::Channel;
 pub use self::options::{RdpClientOptions, RdpLogin, RdpSecurity};
-use self::pace::ResizePace;
 use self::picture::Picture;
 use self::receive::{Receiver, Redraw};
 use self::session::RdpSession;
-use self::shared::{End, Shared};
+use self::shared::{Shared, State};
 use self::size::Size;
 pub use self::size::{MAX_PIXELS, MAX_SIDE};
 
 const OPERATION: &str = "connect to the RDP server";
-/// How long what the server sent before it closed may take, once nothing can be sent to it any more.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-/// How long what is still to be sent may take when a session is closed.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// Connects to RDP servers.
 ///
 /// ```no_run
@@ -155,7 +144,13 @@ fn start(
         share: result.share_id,
         flags: result.input_flags,
     };
-    let shared = Arc::new(Shared::new(Picture::new(size)?, channel));
+    let goodbye = X224(DisconnectProviderUltimatum::from_reason(
+        DisconnectReason::UserRequested,
+    ));
+    let goodbye = encode_vec(&goodbye)
+        .map_err(|error| Error::new(ErrorKind::Internal, OPERATION, error.report().to_string()))?;
+    let state = State::new(size, channel, goodbye);
+    let shared = Arc::new(Shared::new(Picture::new(size)?, state));
     if options.permissions.keyboard_mouse {
         let mut state = shared.lock();
         let bytes = state.input.without_locks()?;
@@ -198,65 +193,13 @@ fn start(
         redraw,
         began: Instant::now(),
     };
-    let task = tokio::spawn(run(receiver, write, shared.clone()));
-    let goodbye = X224(DisconnectProviderUltimatum::from_reason(
-        DisconnectReason::UserRequested,
-    ));
-    let goodbye = encode_vec(&goodbye)
-        .map_err(|error| Error::new(ErrorKind::Internal, OPERATION, error.report().to_string()))?;
+    let sending = shared.clone();
+    let sending = async move { screen::deliver(write, &sending, Ok).await };
+    let task = tokio::spawn(screen::run(shared.clone(), receiver.run(), sending));
     Ok(Box::new(RdpSession {
         shared,
         permissions: options.permissions,
         task: task.abort_handle(),
-        goodbye,
         resizing: Mutex::new(()),
     }))
-}
-
-/// Receives and sends until the session ends.
-async fn run<S: AsyncRead + AsyncWrite>(
-    receiver: Receiver<ReadHalf<S>>,
-    write: WriteHalf<S>,
-    shared: Arc<Shared>,
-) {
-    let receiving = receiver.run();
-    tokio::pin!(receiving);
-    let too_long = async {
-        shared
-            .until(&shared.outgoing, |state| state.closing.then_some(()))
-            .await;
-        tokio::time::sleep(CLOSE_TIMEOUT).await;
-    };
-    let ended = tokio::select! {
-        ended = &mut receiving => ended,
-        () = too_long => Ok(End::Closed),
-        sent = send(write, &shared) => match sent {
-            Ok(()) => Ok(End::Closed),
-            // Why the server closed is what it sent last, if anything.
-            Err(error) => match tokio::time::timeout(LAST_WORDS, receiving).await {
-                Ok(Err(reason)) => Err(reason),
-                Ok(Ok(end)) => Ok(end),
-                Err(_) => Err(error),
-            },
-        },
-    };
-    shared.finish(ended.unwrap_or_else(|error| End::Failed(Arc::new(error))));
-}
-
-/// Sends what waits, until the session is to be closed and everything was sent.
-async fn send(mut stream: impl AsyncWrite + Unpin, shared: &Shared) -> Result<()> {
-    let failed = |error| Error::from_io(ErrorKind::Network, "send to the RDP server", error);
-    loop {
-        let next = shared.until(&shared.outgoing, |state| {
-            let waiting = state.outbox.take();
-            (!waiting.is_empty() || state.closing).then_some(waiting)
-        });
-        let bytes = next.await;
-        if bytes.is_empty() {
-            return stream.shutdown().await.map_err(failed);
-        }
-        shared.room.send_replace(());
-        stream.write_all(&bytes).await.map_err(failed)?;
-        stream.flush().await.map_err(failed)?;
-    }
 }

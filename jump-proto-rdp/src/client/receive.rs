@@ -16,25 +16,25 @@ use ironrdp_pdu::mcs::McsMessage;
 use ironrdp_pdu::x224::X224;
 use ironrdp_session::image::DecodedImage;
 use ironrdp_session::{ActiveStage, ActiveStageOutput, GracefulDisconnectReason};
+use jump_core::screen::{self, ClientState as _, Coverage, End, MAX_WAITING, ResizePace};
 use jump_core::{Error, ErrorKind, Result};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::budget::Budget;
 use super::clipboard::Clipboard;
-use super::coverage::Coverage;
 use super::cursor;
 use super::input::Channel;
-use super::outbox::MAX_ANSWERS;
-use super::pace::ResizePace;
-use super::picture::{area, whole};
+use super::picture::area;
 use super::settings::About;
-use super::shared::{End, Resizing, Shared, Wish};
+use super::shared::{Resizing, Shared, Wish};
 use super::size::Size;
 use crate::error;
 
 pub(super) const OPERATION: &str = "receive the target's screen";
 /// How much is read at once.
 const PIECE: usize = 64 * 1024;
+/// The receiver, whose answers a server may be waiting for, waits only from here on.
+const MAX_ANSWERS: usize = MAX_WAITING + 4 * 1024 * 1024;
 
 /// The receiving side of a session.
 pub(super) struct Receiver<R> {
@@ -68,7 +68,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
     /// Receives until the session ends in order.
     pub(super) async fn run(mut self) -> Result<End> {
         let shared = self.shared.clone();
-        let mut wished = shared.wished.subscribe();
+        let mut wished = shared.outgoing.subscribe();
         loop {
             if let Some(end) = self.take_all().await? {
                 return Ok(end);
@@ -77,7 +77,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
             // A server that asks and does not listen is not read from.
             shared
                 .until(&shared.room, |state| {
-                    (state.outbox.len() <= MAX_ANSWERS || state.end.is_some()).then_some(())
+                    (state.outbox.len() <= MAX_ANSWERS || state.ending().end().is_some()).then_some(())
                 })
                 .await;
             self.buffer.reserve(PIECE);
@@ -178,7 +178,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
             return Ok(());
         }
         if resized {
-            self.resizes.took().await;
+            self.resizes.took(1).await;
         }
         let areas: Vec<_> = regions.iter().map(|region| area(region, size)).collect();
         let mut picture = self.shared.picture.write().await;
@@ -194,7 +194,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
             state.size = size;
             state.sizes += 1;
             state.events.resized(size);
-            state.events.damaged(whole(size));
+            state.events.damaged(screen::Size::from(size).whole());
             if state.unpainted.is_some() {
                 state.unpainted = Some(Coverage::new(size));
             }

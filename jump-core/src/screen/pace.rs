@@ -11,20 +11,29 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// A bucket of changes. Whoever takes too many from it waits, and with that the target.
 #[derive(Debug)]
-pub(crate) struct ResizePace {
+pub struct ResizePace {
     /// When the bucket is full, if nothing is taken until then.
     full_at: Instant,
 }
 
+impl Default for ResizePace {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl ResizePace {
-    pub(crate) fn new() -> Self {
+    /// A full one.
+    #[must_use]
+    pub fn new() -> Self {
         Self {
             full_at: Instant::now(),
         }
     }
 
     /// How many changes may come now; at least one.
-    pub(crate) fn left(&self) -> u32 {
+    #[must_use]
+    pub fn left(&self) -> u32 {
         let owed = self.full_at.saturating_duration_since(Instant::now());
         let owed = owed.as_millis().div_ceil(INTERVAL.as_millis());
         BURST
@@ -33,7 +42,7 @@ impl ResizePace {
     }
 
     /// So many changes came: waits if that was too many. Cancel-safe.
-    pub(crate) async fn took(&mut self, changes: u32) {
+    pub async fn took(&mut self, changes: u32) {
         if changes == 0 {
             return;
         }

@@ -1,25 +1,31 @@
 //! What is to be sent and has not been given to the stream yet.
 
-/// A caller waits while so many bytes are waiting already; one message may go beyond it.
-pub(super) const MAX_WAITING: usize = 64 * 1024;
-/// The receiver, whose answers a server may be waiting for, waits only from here on.
-pub(super) const MAX_ANSWERS: usize = MAX_WAITING + 4 * 1024 * 1024;
+/// A caller waits while so many bytes are waiting already; what one call sends may go beyond it.
+pub const MAX_WAITING: usize = 64 * 1024;
 
 /// Messages in their order.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub struct Outbox {
     bytes: Vec<u8>,
     /// Where the last message begins, if it only moves the pointer.
     moved: Option<usize>,
 }
 
 impl Outbox {
-    pub(super) fn len(&self) -> usize {
+    /// How many bytes wait.
+    #[must_use]
+    pub const fn len(&self) -> usize {
         self.bytes.len()
     }
 
+    /// Whether nothing waits.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Appends messages.
-    pub(super) fn push(&mut self, messages: &[u8]) {
+    pub fn push(&mut self, messages: &[u8]) {
         if !messages.is_empty() {
             self.moved = None;
             self.bytes.extend_from_slice(messages);
@@ -27,7 +33,7 @@ impl Outbox {
     }
 
     /// Appends a message that only moves the pointer. It replaces one that is still waiting as the last.
-    pub(super) fn push_move(&mut self, message: &[u8]) {
+    pub fn push_move(&mut self, message: &[u8]) {
         if message.is_empty() {
             return;
         }
@@ -38,7 +44,8 @@ impl Outbox {
     }
 
     /// Takes all of it.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    #[must_use]
+    pub fn take(&mut self) -> Vec<u8> {
         self.moved = None;
         std::mem::take(&mut self.bytes)
     }

@@ -1,20 +1,26 @@
 //! What of a picture changed, in few places.
 
-use jump_core::protocol::Area;
-
-use super::size::Size;
+use super::Size;
+use crate::protocol::Area;
 
 /// The most places that are kept apart.
 const MAX_AREAS: usize = 64;
 
 /// The places that changed since somebody last looked: at most 64, which may overlap. More are joined, so that a place may be
 /// named that did not change, and never the other way round.
-#[derive(Debug, Default)]
-pub(super) struct Damage(Vec<Area>);
+#[derive(Clone, Debug, Default)]
+pub struct Damage(Vec<Area>);
 
 impl Damage {
+    /// The places, in no order.
+    #[must_use]
+    pub fn areas(&self) -> &[Area] {
+        &self.0
+    }
+
     /// Adds a place. One without pixels is none.
-    pub(super) fn add(&mut self, mut place: Area) {
+    pub fn add(&mut self, place: impl Into<Area>) {
+        let mut place = place.into();
         // Servers send a large place in tiles, row by row: joined, they are few again.
         while let Some(joined) = self.0.last().and_then(|last| join(*last, place)) {
             place = joined;
@@ -31,23 +37,25 @@ impl Damage {
         let nearest = self
             .0
             .iter_mut()
-            .min_by_key(|known| pixels(union(**known, place)) - pixels(**known));
+            .min_by_key(|known| pixels(union(**known, place)).saturating_sub(pixels(**known)));
         if let Some(nearest) = nearest {
             *nearest = union(*nearest, place);
         }
     }
 
     /// Forgets what lies beyond a screen of this size.
-    pub(super) fn clip(&mut self, size: Size) {
+    pub fn clip(&mut self, size: impl Into<Size>) {
+        let size = size.into();
         for place in &mut self.0 {
-            place.width = place.width.min(u32::from(size.width).saturating_sub(place.x));
-            place.height = place.height.min(u32::from(size.height).saturating_sub(place.y));
+            place.width = place.width.min(size.width.saturating_sub(place.x));
+            place.height = place.height.min(size.height.saturating_sub(place.y));
         }
         self.0.retain(|place| pixels(*place) > 0);
     }
 
     /// All of them, and none is left.
-    pub(super) fn take(&mut self) -> Vec<Area> {
+    #[must_use]
+    pub fn take(&mut self) -> Vec<Area> {
         std::mem::take(&mut self.0)
     }
 }
@@ -82,8 +90,8 @@ fn union(one: Area, other: Area) -> Area {
     Area {
         x,
         y,
-        width: right(one).max(right(other)) - x,
-        height: bottom(one).max(bottom(other)) - y,
+        width: right(one).max(right(other)).saturating_sub(x),
+        height: bottom(one).max(bottom(other)).saturating_sub(y),
     }
 }
 
@@ -101,10 +109,21 @@ mod tests {
         for y in 0..20 {
             for x in 0..20 {
                 damage.add(at(100 + x * 64, 50 + y * 64, 64, 64));
+                assert!(damage.areas().len() <= 2);
             }
         }
         assert_eq!(damage.take(), [at(100, 50, 1280, 1280)]);
         assert!(damage.take().is_empty());
+        // From right to left and from below, too.
+        for place in [at(10, 10, 5, 5), at(5, 10, 5, 5), at(5, 5, 10, 5)] {
+            damage.add(place);
+        }
+        assert_eq!(damage.areas(), [at(5, 5, 10, 10)]);
+        // What only touches at a corner, or has another side, is another place.
+        for place in [at(15, 15, 3, 3), at(15, 5, 2, 9)] {
+            damage.add(place);
+        }
+        assert_eq!(damage.areas().len(), 3);
     }
 
     #[test]

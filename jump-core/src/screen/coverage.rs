@@ -1,40 +1,47 @@
 //! Whether every pixel of a screen has been painted.
 
-use crate::wire::{Rectangle, Size};
+use super::Size;
+use crate::protocol::Area;
 
-/// One bit for each pixel: at most 8 MiB for the largest screen, and gone once all are painted.
+/// One bit for each pixel: at most 8 MiB for a screen of 256 MiB, and to be thrown away once all are painted.
 #[derive(Debug)]
-pub(super) struct Coverage {
+pub struct Coverage {
     size: Size,
     painted: Vec<u64>,
-    missing: usize,
+    missing: u64,
 }
 
 impl Coverage {
-    pub(super) fn new(size: Size) -> Self {
+    /// Nothing of a screen of this size is painted. How large one may be is the caller's to limit.
+    #[must_use]
+    pub fn new(size: impl Into<Size>) -> Self {
+        let size = size.into();
         Self {
             size,
-            painted: vec![0; words_of_row(size) * usize::from(size.height)],
+            painted: vec![0; words_of_row(size) * size.height as usize],
             missing: size.pixels(),
         }
     }
 
     /// Notes a painted part. What lies beyond the screen is left out.
-    pub(super) fn paint(&mut self, part: Rectangle) {
+    pub fn paint(&mut self, part: impl Into<Area>) {
+        let part = part.into();
         let words = words_of_row(self.size).max(1);
-        let end = (usize::from(part.x) + usize::from(part.width)).min(self.size.width.into());
+        let start = part.x as usize;
+        let end = (start + part.width as usize).min(self.size.width as usize);
         let rows = self.painted.chunks_exact_mut(words);
-        for row in rows.skip(part.y.into()).take(part.height.into()) {
+        for row in rows.skip(part.y as usize).take(part.height as usize) {
             for (word, first) in row.iter_mut().zip((0usize..).step_by(64)) {
-                let bits =
-                    below(end.saturating_sub(first)) & !below(usize::from(part.x).saturating_sub(first));
-                self.missing -= (bits & !*word).count_ones() as usize;
+                let bits = below(end.saturating_sub(first)) & !below(start.saturating_sub(first));
+                self.missing -= u64::from((bits & !*word).count_ones());
                 *word |= bits;
             }
         }
     }
 
-    pub(super) const fn is_whole(&self) -> bool {
+    /// Whether no pixel is missing; so it is from the start where there are none.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
         self.missing == 0
     }
 }
@@ -45,7 +52,7 @@ fn below(count: usize) -> u64 {
 }
 
 fn words_of_row(size: Size) -> usize {
-    usize::from(size.width).div_ceil(64)
+    (size.width as usize).div_ceil(64)
 }
 
 #[cfg(test)]
@@ -60,13 +67,14 @@ mod tests {
         };
         let mut coverage = Coverage::new(size);
         let mut paint = |x, y, width, height| {
-            coverage.paint(Rectangle { x, y, width, height });
+            coverage.paint(Area { x, y, width, height });
             coverage.is_whole()
         };
         assert!(!paint(0, 0, 130, 2));
         assert!(!paint(0, 1, 129, 2));
         assert!(!paint(1, 1, 128, 2));
         assert!(!paint(200, 2, 9, 9));
+        assert!(!paint(u32::MAX, 2, u32::MAX, u32::MAX));
         assert!(paint(129, 2, 65_535, 65_535));
         assert!(Coverage::new(Size::default()).is_whole());
     }

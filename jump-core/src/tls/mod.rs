@@ -1,29 +1,32 @@
-//! TLS towards a server, by our own policy: its certificate is pinned, or signed by an authority that was named, or, where an
-//! item allows it, the first that is seen. Nothing writes the keys of a connection anywhere, and no connection is resumed,
-//! because CredSSP binds itself to the certificate that was shown (MS-CSSP §3.1.5).
+//! TLS towards a target, by our own policy: its certificate is pinned, or signed by an authority that was named, or, where an
+//! item allows it, the first that is seen. Nothing writes the keys of a connection anywhere, and no connection is resumed: a
+//! login may bind itself to the certificate that was shown, as CredSSP does (MS-CSSP §3.1.5).
 
-mod certificate;
+mod verdict;
 mod verify;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use jump_core::model::CertificatePolicy;
-use jump_core::stream::BoxStream;
-use jump_core::{Error, ErrorKind, Result};
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::client::{Resumption, WebPkiServerVerifier};
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+pub use self::verdict::check_key;
+use self::verdict::{report_first, report_refused};
 use self::verify::{Judge, Verifier};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::CertificatePolicy;
+use crate::protocol::EventSink;
+use crate::stream::BoxStream;
 
-const OPERATION: &str = "start TLS with the RDP server";
+const OPERATION: &str = "start TLS with the target";
 
-/// Which certificate a server may show.
+/// Which certificate a target may show.
 #[derive(Clone, Debug)]
 pub struct ServerCertificate {
     judge: Judge,
@@ -46,7 +49,7 @@ impl ServerCertificate {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] if there is no certificate in `authorities`, or `name` is no name.
     pub fn signed_by(authorities: &str, name: &str) -> Result<Self> {
-        let wrong = |what: &str| Error::new(ErrorKind::InvalidArgument, "trust an RDP server", what);
+        let wrong = |what: &str| Error::new(ErrorKind::InvalidArgument, "trust a target", what);
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
             let certificate = certificate.map_err(|_| wrong("an authority is not a certificate in PEM"))?;
@@ -59,7 +62,7 @@ impl ServerCertificate {
             .build()
             .map_err(|_| wrong("there is no authority's certificate"))?;
         let name = ServerName::try_from(name.to_owned())
-            .map_err(|_| wrong("the server's name is no host name and no IP address"))?;
+            .map_err(|_| wrong("the target's name is no host name and no IP address"))?;
         Ok(Self {
             judge: Judge::Authorities(verifier),
             name: Some(name),
@@ -67,16 +70,15 @@ impl ServerCertificate {
     }
 }
 
-/// What a server has shown, and was accepted.
+/// What a target has shown, and was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
     /// SHA-256 of its certificate.
     pub sha256: [u8; 32],
     /// None was pinned, and the policy accepts the first: it is to be pinned now.
     pub first_seen: bool,
-    /// Its public key, the contents of the BIT STRING `subjectPublicKey` (RFC 5280 §4.1.2.7), to which CredSSP binds itself
-    /// (MS-CSSP §3.1.5).
-    pub public_key: Vec<u8>,
+    /// All of it, in DER.
+    pub certificate: CertificateDer<'static>,
 }
 
 /// A TLS handshake that failed.
@@ -97,8 +99,8 @@ impl From<TlsFailure> for Error {
 /// Does the TLS handshake as a client. Not cancel-safe: dropping the future closes the stream.
 ///
 /// # Errors
-/// [`ErrorKind::HostKey`] if the certificate is not allowed, [`ErrorKind::Protocol`] if it cannot be read or the server does
-/// not speak TLS 1.2 or 1.3, [`ErrorKind::Network`].
+/// [`ErrorKind::HostKey`] if the certificate is not allowed, [`ErrorKind::Protocol`] if the target does not speak
+/// TLS 1.2 or 1.3, [`ErrorKind::Network`].
 pub async fn start(
     stream: BoxStream,
     certificate: &ServerCertificate,
@@ -117,6 +119,28 @@ pub async fn start(
         }
         Err(error) => Err(verifier.failure(error)),
     }
+}
+
+/// The same for a gate, by the policy of an item: reports a certificate that is the first one or is refused.
+///
+/// # Errors
+/// As for [`start`].
+pub async fn start_for_gate(
+    stream: BoxStream,
+    policy: &CertificatePolicy,
+    events: &EventSink,
+) -> Result<(TlsStream<BoxStream>, Shown), TlsFailure> {
+    let started = start(stream, &ServerCertificate::by_policy(policy.clone())).await;
+    match &started {
+        Ok((_, shown)) if shown.first_seen => report_first(&shown.sha256, events).await?,
+        Err(failure) => {
+            if let Some(sha256) = &failure.refused {
+                report_refused(sha256, events).await?;
+            }
+        }
+        Ok(_) => {}
+    }
+    started
 }
 
 fn config(verifier: &Arc<Verifier>, with_name: bool) -> Result<Arc<ClientConfig>, TlsFailure> {

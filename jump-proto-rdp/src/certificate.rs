@@ -5,12 +5,14 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-/// The contents of the BIT STRING `subjectPublicKey` (RFC 5280 §4.1.2.7).
+const OPERATION: &str = "read the server's certificate";
+
+/// The key to which CredSSP binds itself (MS-CSSP §3.1.5): the contents of the BIT STRING `subjectPublicKey` (RFC 5280 §4.1.2.7).
 ///
 /// # Errors
 /// [`ErrorKind::Protocol`] if it is no certificate, or its key is no whole number of bytes.
-pub(super) fn public_key(certificate: &CertificateDer<'_>) -> Result<Vec<u8>> {
-    let wrong = |what: &str| Error::new(ErrorKind::Protocol, super::OPERATION, what);
+pub(crate) fn public_key(certificate: &CertificateDer<'_>) -> Result<Vec<u8>> {
+    let wrong = |what: &str| Error::new(ErrorKind::Protocol, OPERATION, what);
     let certificate =
         Certificate::from_der(certificate).map_err(|_| wrong("the server's certificate cannot be read"))?;
     certificate

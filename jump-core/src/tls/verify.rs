@@ -3,16 +3,17 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jump_core::model::{CertificatePolicy, fingerprint};
-use jump_core::{Error, ErrorKind, Result};
-use sha2::{Digest, Sha256};
-use tokio_rustls::rustls::client::WebPkiServerVerifier;
-use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, SignatureScheme};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, SignatureScheme};
 
-use super::{OPERATION, Shown, TlsFailure, certificate};
+use super::verdict::Verdict;
+use super::{OPERATION, Shown, TlsFailure};
+use crate::error::{Error, ErrorKind, Result};
+use crate::keys::sha256;
+use crate::model::CertificatePolicy;
 
 /// Who says whether a certificate is accepted.
 #[derive(Clone, Debug)]
@@ -21,37 +22,11 @@ pub(super) enum Judge {
     Authorities(Arc<WebPkiServerVerifier>),
 }
 
-/// What a shown certificate is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// Pinned, or signed by an authority.
-    Known,
-    FirstSeen,
-    /// Another one is pinned.
-    Changed,
-    /// None is pinned and the first is not accepted by itself.
-    Unknown,
-    /// The authorities do not vouch for it.
-    Unverified,
-}
-
-fn by_policy(policy: &CertificatePolicy, sha256: &[u8; 32]) -> Verdict {
-    if policy.pins(sha256) {
-        Verdict::Known
-    } else if !policy.pinned.is_empty() {
-        Verdict::Changed
-    } else if policy.trust_first_use {
-        Verdict::FirstSeen
-    } else {
-        Verdict::Unknown
-    }
-}
-
 #[derive(Debug)]
 struct Seen {
     sha256: [u8; 32],
     verdict: Verdict,
-    public_key: Result<Vec<u8>>,
+    certificate: CertificateDer<'static>,
 }
 
 /// Judges the certificate of one connection and remembers it. That the server has its key is checked as always.
@@ -81,43 +56,25 @@ impl Verifier {
 
     /// What was shown in a handshake that succeeded.
     pub(super) fn accepted(&self) -> Result<Shown> {
-        let missing = || Error::new(ErrorKind::Protocol, OPERATION, "the server showed no certificate");
+        let missing = || Error::new(ErrorKind::Protocol, OPERATION, "the target showed no certificate");
         let seen = self.take().ok_or_else(missing)?;
         Ok(Shown {
             sha256: seen.sha256,
             first_seen: seen.verdict == Verdict::FirstSeen,
-            public_key: seen.public_key?,
+            certificate: seen.certificate,
         })
     }
 
     /// Why a handshake failed.
     pub(super) fn failure(&self, error: io::Error) -> TlsFailure {
-        let why = self
-            .take()
-            .and_then(|seen| Some((seen.sha256, why_not(seen.verdict)?)));
-        let Some((sha256, why)) = why else {
-            let kind = match error.get_ref() {
-                Some(inner) if inner.is::<TlsError>() => ErrorKind::Protocol,
-                _ => ErrorKind::Network,
-            };
-            return Error::from_io(kind, OPERATION, error).into();
+        if let Some(refused) = self.take().and_then(|seen| seen.verdict.failure(seen.sha256)) {
+            return refused;
+        }
+        let kind = match error.get_ref() {
+            Some(inner) if inner.is::<TlsError>() => ErrorKind::Protocol,
+            _ => ErrorKind::Network,
         };
-        let message = format!("{why}; its SHA-256 is {}", fingerprint(&sha256));
-        TlsFailure {
-            error: Error::new(ErrorKind::HostKey, "check the RDP server's certificate", message),
-            refused: Some(sha256),
-        }
-    }
-}
-
-const fn why_not(verdict: Verdict) -> Option<&'static str> {
-    match verdict {
-        Verdict::Known | Verdict::FirstSeen => None,
-        Verdict::Changed => {
-            Some("it is not the pinned one: the server was changed, or somebody is in between")
-        }
-        Verdict::Unknown => Some("none is pinned: pin it, or accept the first one on the item"),
-        Verdict::Unverified => Some("no trusted authority vouches for it under this name"),
+        Error::from_io(kind, OPERATION, error).into()
     }
 }
 
@@ -130,10 +87,10 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        let sha256: [u8; 32] = Sha256::digest(end_entity).into();
+        let sha256 = sha256(end_entity);
         let (verdict, refusal) = match &self.judge {
             Judge::Policy(policy) => (
-                by_policy(policy, &sha256),
+                Verdict::by_policy(policy, &sha256),
                 CertificateError::ApplicationVerificationFailure.into(),
             ),
             Judge::Authorities(verifier) => {
@@ -146,7 +103,7 @@ impl ServerCertVerifier for Verifier {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(Seen {
             sha256,
             verdict,
-            public_key: certificate::public_key(end_entity),
+            certificate: end_entity.clone().into_owned(),
         });
         match verdict {
             Verdict::Known | Verdict::FirstSeen => Ok(ServerCertVerified::assertion()),
