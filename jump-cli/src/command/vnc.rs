@@ -28,6 +28,19 @@ use viewer::Viewer;
 /// The most viewers at once; more wait until one has left.
 pub(super) const VIEWERS: usize = 16;
 
+/// What the programs that show a screen are called.
+pub(super) struct Words {
+    pub(super) one: &'static str,
+    pub(super) listen: &'static str,
+    pub(super) start: &'static str,
+}
+
+const WORDS: Words = Words {
+    one: "viewer",
+    listen: "listen for viewers",
+    start: "start the viewer",
+};
+
 const EXAMPLES: &str = "\
 Examples:
   jump vnc desk                              starts the viewer that is installed
@@ -98,7 +111,7 @@ async fn serve(rep: &Rep, output: Output, arguments: Arguments) -> Result<(), Fa
     }
     let (id, options) = (item.id.to_string(), arguments.session.options(&item).await?);
     let mut stop = Stop::listen()?;
-    let (listener, address) = listen(arguments.listen).await?;
+    let (listener, address) = listen(arguments.listen, &WORDS).await?;
     output.say(format_args!("{address} leads to {}", Escaped(&item.name)))?;
     output.value(&serde_json::json!({ "listening": address, "item": item.name }))?;
     let mut viewer = match &arguments.viewer {
@@ -122,14 +135,14 @@ async fn serve(rep: &Rep, output: Output, arguments: Arguments) -> Result<(), Fa
                 seen = true;
                 let (rep, stopped, id, options) = (rep.clone(), stopped.clone(), &id, &options);
                 sessions.push(async move {
-                    let started = |session: &str| tell_start(&output, from, session);
+                    let started = |session: &str| tell_start(&output, &WORDS, from, session);
                     let how = connection::serve(rep, id, options, local, stopped, started, tell_why).await;
                     Ended { from, how }
                 });
             }
             Some(ended) = sessions.next() => {
                 let others = !sessions.is_empty();
-                tell_end(&output, ended, others)?;
+                tell_end(&output, &WORDS, ended, others)?;
                 if starts && viewer.is_none() && !others {
                     return Ok(());
                 }
@@ -137,7 +150,7 @@ async fn serve(rep: &Rep, output: Output, arguments: Arguments) -> Result<(), Fa
             status = exited(&mut viewer) => {
                 viewer = None;
                 match status {
-                    Some(status) if !seen && !status.success() => return Err(not_shown(status)),
+                    Some(status) if !seen && !status.success() => return Err(not_shown(&WORDS, status)),
                     // A viewer of which one runs already hands over to that one and is done.
                     _ if !seen => {}
                     _ if sessions.is_empty() => return Ok(()),
@@ -158,12 +171,12 @@ async fn tell_why(local: TcpStream, why: &Error) {
     let _ = connection::refuse(local, why).await;
 }
 
-pub(super) async fn listen(at: Listen) -> Result<(TcpListener, SocketAddr), Failure> {
+pub(super) async fn listen(at: Listen, words: &Words) -> Result<(TcpListener, SocketAddr), Failure> {
     let listener = TcpListener::bind(at.0).await;
     let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
     let (address, listener) = bound.map_err(|error| {
         let message = format!("cannot take {}", at.0);
-        Error::new(ErrorKind::Conflict, "listen for viewers", message).with_source(error)
+        Error::new(ErrorKind::Conflict, words.listen, message).with_source(error)
     })?;
     Ok((listener, address))
 }
@@ -176,27 +189,28 @@ pub(super) async fn exited(viewer: &mut Option<Child>) -> Option<ExitStatus> {
     }
 }
 
-pub(super) fn not_shown(status: ExitStatus) -> Failure {
+pub(super) fn not_shown(words: &Words, status: ExitStatus) -> Failure {
     let message = format!("it ended before it connected ({status})");
-    Failure::from(Error::new(ErrorKind::Unavailable, "start the viewer", message))
+    Failure::from(Error::new(ErrorKind::Unavailable, words.start, message))
         .hint("name another with --viewer, or connect one of your own: --no-viewer")
 }
 
 /// A reader of ours that is gone is noticed at the next line.
-pub(super) fn tell_start(output: &Output, from: SocketAddr, session: &str) {
-    let _ = output.say(format_args!("A viewer is connected: session {session}."));
+pub(super) fn tell_start(output: &Output, words: &Words, from: SocketAddr, session: &str) {
+    let one = words.one;
+    let _ = output.say(format_args!("A {one} is connected: session {session}."));
     let _ = output.value(&serde_json::json!({ "opened": { "from": from, "session": session } }));
 }
 
 /// Tells how a connection ended.
 ///
 /// # Errors
-/// What went wrong, if no other viewer is connected: the next one would meet the same.
-pub(super) fn tell_end(output: &Output, ended: Ended, others: bool) -> Result<(), Failure> {
+/// What went wrong, if no other one is connected: the next one would meet the same.
+pub(super) fn tell_end(output: &Output, words: &Words, ended: Ended, others: bool) -> Result<(), Failure> {
     let Ended { from, how } = ended;
     match how {
         Ok(()) => {
-            output.say("The viewer is gone; its session is closed.")?;
+            output.say(format_args!("The {} is gone; its session is closed.", words.one))?;
             output.value(&serde_json::json!({ "closed": { "from": from } }))
         }
         Err(error) if !others => Err(error.into()),

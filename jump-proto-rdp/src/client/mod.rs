@@ -188,7 +188,7 @@ fn start(
             untold: false,
         },
         dynamic,
-        budget: Budget::default(),
+        budget: Budget::of(size.pixels()),
         resizes: ResizePace::new(),
         redraw,
         began: Instant::now(),

@@ -8,11 +8,14 @@
     reason = "a step that fails is a test that fails"
 )]
 
+mod between;
+mod clipboard;
 mod corpus;
 mod desktop;
 mod ends;
 mod harness;
 mod hostile;
+mod item;
 mod logins;
 mod native;
 mod recorded;
