@@ -165,7 +165,7 @@ fn decode(decoder: &mut UpdateDecoder, count: u16, bytes: &[u8], piece: usize) -
     };
     Came {
         screen: result.is_ok().then(|| decoder.screen().pixels().to_vec()),
-        damage: decoder.screen_mut().take_damage().rectangles().to_vec(),
+        damage: decoder.screen_mut().take_damage().areas().to_vec(),
         result,
         said,
     }

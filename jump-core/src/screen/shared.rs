@@ -49,6 +49,12 @@ impl Ending {
     pub const fn end(&self) -> Option<&End> {
         self.end.as_ref()
     }
+
+    /// Whether it is over, or a caller wants it to be.
+    #[must_use]
+    pub const fn is_near(&self) -> bool {
+        self.closing || self.end.is_some()
+    }
 }
 
 /// The picture of a session.

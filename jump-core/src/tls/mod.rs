@@ -68,6 +68,19 @@ impl ServerCertificate {
             name: Some(name),
         })
     }
+
+    /// The same for a target with another name, which matters only where authorities are asked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] if it is no name.
+    pub fn for_name(mut self, name: &str) -> Result<Self> {
+        if self.name.is_some() {
+            let named = ServerName::try_from(name.to_owned());
+            let wrong = |_| Error::new(ErrorKind::Protocol, OPERATION, "the target's name is no name");
+            self.name = Some(named.map_err(wrong)?);
+        }
+        Ok(self)
+    }
 }
 
 /// What a target has shown, and was accepted.

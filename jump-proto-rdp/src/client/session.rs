@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,6 +30,8 @@ pub(super) struct RdpSession {
     pub(super) task: AbortHandle,
     /// One wish for another size at a time: there are no answers to tell them apart.
     pub(super) resizing: Mutex<()>,
+    /// How many pictures came as H.264.
+    pub(super) h264_pictures: Arc<AtomicU64>,
 }
 
 #[async_trait]
@@ -176,6 +179,7 @@ impl fmt::Debug for RdpSession {
         f.debug_struct("RdpSession")
             .field("size", &state.size)
             .field("ended", &state.ending().end().is_some())
+            .field("h264_pictures", &self.h264_pictures)
             .finish_non_exhaustive()
     }
 }

@@ -12,6 +12,7 @@ mod between;
 mod clipboard;
 mod corpus;
 mod desktop;
+mod devices;
 mod ends;
 mod harness;
 mod hostile;

@@ -16,6 +16,7 @@ use crate::process::{Process, command};
 pub use crate::sshd::{PASSWORD, USER};
 use crate::vnc::{Picture, output};
 
+mod inside;
 mod shadow;
 mod xrdp;
 
@@ -215,19 +216,15 @@ fn open(path: &std::path::Path, mode: u32) -> Result<()> {
 }
 
 impl Drop for RdpServer {
-    /// An X server that is killed leaves its lock and its socket behind.
+    /// An X server that is killed leaves its lock and its socket behind, and a session the log of its devices.
     fn drop(&mut self) {
         let shown = std::fs::read_to_string(self.folder.join(xrdp::SESSION)).unwrap_or_default();
-        let shown = shown.trim().trim_start_matches(':').parse::<f32>().ok();
-        let displays = self
-            .displays
-            .iter()
-            .copied()
-            .chain(shown.map(|display| display as u32));
+        let displays = self.displays.iter().copied().chain(inside::number(&shown));
         for display in displays {
             let left = [
                 format!("/tmp/.X{display}-lock"),
                 format!("/tmp/.X11-unix/X{display}"),
+                Self::devices_log(display).display().to_string(),
             ];
             for path in left {
                 // It may have gone in order.
