@@ -1,18 +1,18 @@
 //! What an item asks its target for, whatever a client asks for.
 
-use jump_core::model::{CertificatePolicy, Field, RdpQuality, SecureApp};
+use std::time::Duration;
+
+use jump_core::model::{Field, RdpQuality, SecureApp};
 use jump_core::recording::{Record, RecordKind};
 use jump_core::session::Credential;
-use jump_proto_rdp::client::{RdpClient, RdpClientOptions, RdpSecurity};
-use jump_proto_rdp::tls::ServerCertificate;
 use jump_proto_rdp::wire::share::{self, Control};
 use jump_proto_rdp::wire::{Domain, Head, domain};
 use jump_testkit::rdp::{PASSWORD, RdpServer, ShadowSecurity, USER, XrdpBackend};
-use tokio::net::TcpStream;
 
 use super::desktop::{Desk, ORANGE, orange};
-use super::harness::{Item, login, soon};
+use super::harness::{Item, LONG, login, soon};
 use super::native::mostly;
+use super::own;
 
 /// What a new session shows.
 const BLUE: [u8; 3] = [0x20, 0x40, 0x60];
@@ -130,6 +130,35 @@ async fn an_items_program_starts_and_not_the_clients() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_shows_remoteapps_starts_the_items_and_no_other() {
+    let server = RdpServer::xrdp(XrdpBackend::Xorg).await.unwrap();
+    let started = server.writable_file("started").unwrap();
+    let script = |name: &str| {
+        let line = format!("#!/bin/sh\necho {name} >> '{}'\n", started.display());
+        server.program(name, &line).unwrap().display().to_string()
+    };
+    let (program, other) = (script("program"), script("other"));
+    let mut item = Item::new(server.address());
+    item.rdp.secure_app = SecureApp::RemoteApp {
+        remote_app_name: Field::new(program).unwrap(),
+        remote_app_params: Field::default(),
+    };
+    let desk = Desk::new().await;
+    let (address, gate) = item.port(login(USER, PASSWORD)).await;
+    let client = desk.xfreerdp(address, &["/u:rep", "/p:x", &format!("/app:{other}")]);
+    let gate = soon(gate).await.unwrap();
+    let said = async {
+        while std::fs::read_to_string(&started).unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let said = tokio::time::timeout(LONG, said).await;
+    assert!(said.is_ok(), "{}\n{}", client.output(), server.log());
+    assert_eq!(std::fs::read_to_string(&started).unwrap(), "program\n");
+    drop((client, gate));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_item_names_who_logs_in_and_the_client_gives_the_password() {
     let server = RdpServer::xrdp(XrdpBackend::Xvnc).await.unwrap();
     let mut item = Item::new(server.address());
@@ -172,16 +201,7 @@ async fn a_client_that_has_no_word_for_sessions_gets_the_console_too() {
     let mut item = Item::new(shadow.address());
     item.rdp.console = true;
     let (address, gate) = item.port(login(USER, PASSWORD)).await;
-    let first = CertificatePolicy {
-        trust_first_use: true,
-        ..CertificatePolicy::default()
-    };
-    let options = RdpClientOptions::default()
-        .certificate(ServerCertificate::by_policy(first))
-        .security(RdpSecurity::Tls);
-    let stream = Box::new(TcpStream::connect(address).await.unwrap());
-    let session = RdpClient::connect(stream, options).await.unwrap();
-    soon(session.painted()).await.unwrap();
+    let session = own::connect(address).await;
     session.close().await.unwrap();
     let gate = soon(gate).await.unwrap();
     let records = gate.records.clone();

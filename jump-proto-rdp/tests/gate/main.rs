@@ -19,6 +19,7 @@ mod hostile;
 mod item;
 mod logins;
 mod native;
+mod own;
 mod recorded;
 mod wiretap;
 mod xrdp;
