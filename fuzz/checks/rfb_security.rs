@@ -73,10 +73,11 @@ fn client(stream: &[u8], piece: usize, policy: SecurityPolicy) -> (Vec<u8>, Opti
 }
 
 fn server(stream: &[u8], piece: usize) {
-    let mut handshake = ServerHandshake::new(ServerLogin::Password {
+    let login = ServerLogin::Password {
         password: Secret::new(PASSWORD.to_owned()),
         challenge: [3; 16],
-    });
+    };
+    let mut handshake = ServerHandshake::new(login).with_tight();
     let mut sent = Vec::new();
     let mut held = Vec::new();
     let mut pieces = stream.chunks(piece);

@@ -10,8 +10,8 @@
 use jump_core::secret::Secret;
 use jump_proto_vnc::RfbError;
 use jump_proto_vnc::security::{
-    ClientConfig, ClientHandshake, ClientSession, ClientStep, SecurityPolicy, SecurityType, ServerHandshake,
-    ServerLogin, ServerStep, VncCredential,
+    Capability, ClientConfig, ClientHandshake, ClientSession, ClientStep, SecurityPolicy, SecurityType,
+    ServerHandshake, ServerLogin, ServerStep, TightCapabilities, VncCredential,
 };
 use jump_proto_vnc::wire::{Input, PixelFormat, ServerInit, Size, Version};
 use proptest::prelude::*;
@@ -296,8 +296,24 @@ fn meet(
     word: Option<&str>,
     piece: usize,
 ) -> (Result<ServerStep, RfbError>, Result<ClientSession, RfbError>) {
-    let mut server = ServerHandshake::new(login);
-    let mut client = client(all(), word);
+    converse(ServerHandshake::new(login), client(all(), word), piece)
+}
+
+/// What a server can do that has TightVNC's extensions.
+fn capabilities() -> TightCapabilities {
+    let [bell, update] = [2, 0].map(|code| Capability::new(code, *b"STDV", *b"MESSAGE_"));
+    TightCapabilities {
+        server_messages: vec![bell, update],
+        client_messages: vec![Capability::new(-7, *b"TGHT", *b"FTC_LSRQ")],
+        encodings: vec![Capability::new(7, *b"TGHT", *b"TIGHT___"); 3],
+    }
+}
+
+fn converse(
+    mut server: ServerHandshake,
+    mut client: ClientHandshake,
+    piece: usize,
+) -> (Result<ServerStep, RfbError>, Result<ClientSession, RfbError>) {
     let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
     let mut seen_by_server = Vec::new();
     let mut seen_by_client = Vec::new();
@@ -310,8 +326,11 @@ fn meet(
             let read = input.consumed();
             seen_by_server.drain(..read);
             if step != Ok(ServerStep::More) {
-                if matches!(step, Ok(ServerStep::Done(_))) {
+                if let Ok(ServerStep::Done(session)) = step {
                     to_client.extend(init());
+                    if session.tight {
+                        capabilities().write(&mut to_client).unwrap();
+                    }
                 }
                 server_end = Some(step);
             }
@@ -372,6 +391,58 @@ fn both_ends_understand_each_other() {
             RfbError::Refused("the target is off".to_owned())
         );
     }
+}
+
+#[test]
+fn both_ends_understand_each_other_with_tightvncs_extensions() {
+    for piece in [1, 4, 1000] {
+        let logins: [(fn() -> ServerLogin, _); 2] =
+            [(|| ServerLogin::None, None), (|| one_time("word"), Some("word"))];
+        for (login, word) in logins {
+            let server = || ServerHandshake::new(login()).with_tight();
+            let (by_tight, viewer) = converse(server(), client(all().tight_first(), word), piece);
+            let viewer = viewer.unwrap();
+            assert!(matches!(by_tight, Ok(ServerStep::Done(session)) if session.tight));
+            assert_eq!(viewer.tight, Some(capabilities()));
+            assert_eq!(viewer.server_init.name, b"desk");
+            // Who does not want them gets none.
+            let (plainly, viewer) = converse(server(), client(all(), word), piece);
+            assert!(matches!(plainly, Ok(ServerStep::Done(session)) if !session.tight));
+            assert_eq!(viewer.unwrap().tight, None);
+        }
+        let server = ServerHandshake::new(one_time("word")).with_tight();
+        let (server, viewer) = converse(server, client(all().tight_first(), Some("other")), piece);
+        assert!(matches!(server, Err(RfbError::Refused(_))));
+        assert!(matches!(viewer, Err(RfbError::Refused(_))));
+    }
+    // A login that was not in the list, and an old viewer.
+    for (viewer, answer) in [
+        (
+            &b"RFB 003.008\n\x10\x00\x00\x00\x02"[..],
+            &b"\x02\x01\x10\0\0\0\0\0\0\0\x01\0\0\0\x01STDVNOAUTH__\0\0\0\x01"[..],
+        ),
+        (b"RFB 003.003\n", b"\0\0\0\x01"),
+    ] {
+        let mut server = ServerHandshake::new(ServerLogin::None).with_tight();
+        let mut sent = Vec::new();
+        let step = server.advance(&mut Input::new(viewer), &mut sent);
+        assert_eq!(step.is_err(), viewer.len() > 12);
+        assert!(sent[12..].starts_with(answer), "{sent:?}");
+    }
+}
+
+#[test]
+fn a_server_lists_at_most_512_capabilities_of_a_kind() {
+    let list = |length| TightCapabilities {
+        encodings: vec![Capability::NO_TUNNEL; length],
+        ..TightCapabilities::default()
+    };
+    let mut output = Vec::new();
+    list(512).write(&mut output).unwrap();
+    assert_eq!(output.len(), 8 + 512 * Capability::LENGTH);
+    output.clear();
+    assert!(matches!(list(513).write(&mut output), Err(RfbError::Limit(_))));
+    assert!(output.is_empty());
 }
 
 #[test]

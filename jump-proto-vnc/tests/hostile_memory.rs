@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use flate2::{Compress, Compression, FlushCompress};
-use jump_proto_vnc::decode::UpdateDecoder;
+use jump_proto_vnc::decode::{Helpers, UpdateDecoder};
 use jump_proto_vnc::recording::ScreenDecoder;
 use jump_proto_vnc::walk::Follower;
 use jump_proto_vnc::wire::{Encoding, PixelFormat, Rectangle, RectangleHeader, ServerInit, Size};
@@ -101,6 +101,25 @@ const BOMBS: &[Bomb] = &[
             height: 2049,
         },
         jpeg,
+    ),
+    (
+        "jpegs beside each other",
+        Size {
+            width: 2048,
+            height: 2048,
+        },
+        |size| {
+            let half = Size {
+                height: size.height / 2,
+                ..size
+            };
+            let parts = [0, 0x400].map(|y: u16| {
+                let mut part = jpeg(half);
+                part[2..4].copy_from_slice(&y.to_be_bytes());
+                part
+            });
+            parts.concat().repeat(4)
+        },
     ),
     (
         "png",
@@ -237,7 +256,8 @@ fn png(place: Size, size: Size) -> Vec<u8> {
 fn explode(size: Size, bytes: &[u8]) -> bool {
     let format = PixelFormat::BGRX8888;
     let message = [&[0, 0, 0xff, 0xff][..], bytes].concat();
-    let mut decoder = UpdateDecoder::new(size, format).unwrap();
+    let decoder = UpdateDecoder::new(size, format).unwrap();
+    let mut decoder = decoder.with_helpers(Helpers::new(3));
     decoder.start(u16::MAX).unwrap();
     let mut kept = Vec::new();
     let mut refused = false;
@@ -261,7 +281,7 @@ fn explode(size: Size, bytes: &[u8]) -> bool {
     }
     .write(&mut init)
     .unwrap();
-    let mut recorded = ScreenDecoder::new();
+    let mut recorded = ScreenDecoder::new().with_helpers(Helpers::new(3));
     recorded.target(&init, &mut |_| {}).unwrap();
     for piece in message.chunks(64 * 1024) {
         if recorded.target(piece, &mut |_| {}).is_err() {

@@ -2,35 +2,40 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jump_core::{Error, ErrorKind, Result};
-use jump_proto_vnc::decode::{Progress, UpdateDecoder};
+use jump_proto_vnc::decode::{Helpers, Progress, UpdateDecoder};
 use jump_proto_vnc::wire::{Input, ServerMessage};
 use jump_proto_vnc::{RfbError, RfbResult};
-use rustix::time::{ClockId, clock_gettime};
 
 use super::Recording;
+use crate::usage::own_cpu;
 
 const OPERATION: &str = "replay a VNC server's stream";
 
-/// What a replayer says.
+/// What a replayer says of one pass over the recording.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Replayed {
-    /// Processor time of one pass over the recording.
-    pub(crate) pass: Duration,
+    /// Processor time, of all threads.
+    pub(crate) cpu: Duration,
+    /// The time that it took.
+    pub(crate) wall: Duration,
 }
 
 impl Replayed {
-    /// Reads the line that a replayer prints: nanoseconds.
+    /// Reads the line that a replayer prints: both in nanoseconds.
     pub(crate) fn read(line: &str) -> Result<Self> {
-        let nanos = line
-            .trim()
-            .parse()
-            .map_err(|_| Error::new(ErrorKind::Internal, OPERATION, "this line is no time"))?;
-        Ok(Self {
-            pass: Duration::from_nanos(nanos),
-        })
+        let times: Option<Vec<u64>> = line.split_whitespace().map(|word| word.parse().ok()).collect();
+        let Some(&[cpu, wall]) = times.as_deref() else {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                OPERATION,
+                "this line is no times",
+            ));
+        };
+        let [cpu, wall] = [cpu, wall].map(Duration::from_nanos);
+        Ok(Self { cpu, wall })
     }
 }
 
@@ -38,30 +43,39 @@ impl Replayed {
 /// `seconds`. `picture` gets the screen as R, G and B of each pixel.
 pub(crate) fn replay(recording: &Path, seconds: f64, picture: Option<&Path>) -> Result<()> {
     let recording = Recording::read(recording)?;
-    let (first, decoder) = pass(&recording)?;
-    let passes = (seconds / first.as_secs_f64().max(1e-9)) as u32 + 1;
+    // As a session has them: they are there for all of it.
+    let helpers = Helpers::of_this_machine();
+    let (first, decoder) = pass(&recording, &helpers)?;
+    let passes = (seconds / first.cpu.as_secs_f64().max(1e-9)) as u32 + 1;
     if let Some(picture) = picture {
         write_picture(&decoder, picture)?;
     }
     drop(decoder);
-    let mut total = Duration::ZERO;
+    let mut total = [Duration::ZERO; 2];
     for _ in 0..passes {
-        total += pass(&recording)?.0;
+        let (Replayed { cpu, wall }, _) = pass(&recording, &helpers)?;
+        total = [total[0] + cpu, total[1] + wall];
     }
-    writeln!(std::io::stdout(), "{}", (total / passes).as_nanos()).map_err(storage)
+    let [cpu, wall] = total.map(|time| (time / passes).as_nanos());
+    writeln!(std::io::stdout(), "{cpu} {wall}").map_err(storage)
 }
 
 fn storage(error: std::io::Error) -> Error {
     Error::from_io(ErrorKind::Storage, OPERATION, error)
 }
 
-fn pass(recording: &Recording) -> Result<(Duration, UpdateDecoder)> {
+fn pass(recording: &Recording, helpers: &Helpers) -> Result<(Replayed, UpdateDecoder)> {
     let wrong = |error: RfbError| error.into_error(OPERATION);
     // It is black: its pages are there before the clock runs.
-    let mut decoder = UpdateDecoder::new(recording.size, recording.format).map_err(wrong)?;
-    let begun = cpu();
+    let decoder = UpdateDecoder::new(recording.size, recording.format).map_err(wrong)?;
+    let mut decoder = decoder.with_helpers(helpers.clone());
+    let (begun, started) = (own_cpu(), Instant::now());
     decode(&mut decoder, &recording.messages).map_err(wrong)?;
-    Ok((cpu().saturating_sub(begun), decoder))
+    let took = Replayed {
+        wall: started.elapsed(),
+        cpu: own_cpu().saturating_sub(begun),
+    };
+    Ok((took, decoder))
 }
 
 fn decode(decoder: &mut UpdateDecoder, messages: &[u8]) -> RfbResult<()> {
@@ -89,11 +103,4 @@ fn write_picture(decoder: &UpdateDecoder, path: &Path) -> Result<()> {
         .flat_map(|&[red, green, blue, _]| [red, green, blue])
         .collect();
     std::fs::write(path, rgb).map_err(storage)
-}
-
-/// Processor time of this process so far.
-fn cpu() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }

@@ -103,12 +103,6 @@ pub struct TlsFailure {
     pub refused: Option<[u8; 32]>,
 }
 
-impl From<TlsFailure> for Error {
-    fn from(failure: TlsFailure) -> Self {
-        failure.error
-    }
-}
-
 /// Does the TLS handshake as a client. Not cancel-safe: dropping the future closes the stream.
 ///
 /// # Errors

@@ -208,7 +208,9 @@ impl Handshake {
         // The stream is put back, or the handshake is over.
         let nothing: BoxStream = Box::new(tokio::io::empty());
         let stream = std::mem::replace(&mut self.framed.stream, nothing);
-        let (stream, shown) = tls::start(stream, &self.certificate).await?;
+        let (stream, shown) = tls::start(stream, &self.certificate)
+            .await
+            .map_err(|failure| failure.error)?;
         self.framed = Framed::new(Box::new(stream));
         certificate::public_key(&shown.certificate)
     }

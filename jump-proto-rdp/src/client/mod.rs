@@ -243,7 +243,7 @@ fn start(
             streams: false,
         },
         dynamic,
-        budget: Budget::default(),
+        budget: Budget::of(size.pixels()),
         resizes: ResizePace::new(),
         redraw,
         sound: options.sound,

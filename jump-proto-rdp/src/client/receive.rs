@@ -413,7 +413,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
                     refresh: refresh_rect_support,
                     suppress: suppress_output_support,
                 };
-                self.budget = Budget::default();
+                self.budget = Budget::of(size.pixels());
                 self.image = DecodedImage::new(PixelFormat::RgbA32, size.width, size.height);
                 self.shared.lock().input.channel = Channel {
                     user,

@@ -56,11 +56,11 @@ pub(super) async fn connect(
         .addresses
         .first()
         .ok_or_else(|| Error::new(ErrorKind::InvalidArgument, CONNECT, "the grant names no address"))?;
+    let item = &grant.target().rdp;
     let mut login = credential
-        .map(|credential| login(credential, grant.target().rdp.domain.as_str()))
+        .map(|credential| login(credential, item.domain.as_str()))
         .transpose()?;
-    let require_nla = grant.target().rdp.require_nla;
-    let asked = match (&login, require_nla) {
+    let asked = match (&login, item.require_nla) {
         (Some(_), true) => NLA,
         (Some(_), false) => SecurityProtocol::SSL | NLA,
         (None, false) => SecurityProtocol::SSL,
@@ -80,7 +80,9 @@ pub(super) async fn connect(
             _ => error,
         })?;
     let certificates = &grant.target().certificates;
-    let (stream, shown) = tls::start_for_gate(leg.into_stream()?, certificates, events).await?;
+    let (stream, shown) = tls::start_for_gate(leg.into_stream()?, certificates, events)
+        .await
+        .map_err(|failure| failure.error)?;
     let public_key = certificate::public_key(&shown.certificate)?;
     let mut leg = Leg::new(Box::new(stream), ErrorKind::TargetUnreachable, CONNECT);
     if let Some(login) = &mut login {
@@ -100,12 +102,20 @@ pub(super) async fn connect(
                 return Err(error);
             }
             // It has it.
-            login.password = Zeroizing::default();
+            login.password = Some(Zeroizing::default());
         }
         let kind = kind();
         events
             .report(SessionEvent::CredentialInjected { kind, username })
             .await;
+    }
+    // The item may say who logs in; the rep's client knows the password.
+    if login.is_none() && !item.username.as_str().is_empty() {
+        login = Some(TargetLogin {
+            domain: item.domain.as_str().to_owned(),
+            user: item.username.as_str().to_owned(),
+            password: None,
+        });
     }
     Ok(Target {
         stream: leg.stream,
@@ -132,7 +142,7 @@ fn login(credential: Credential, domain: &str) -> Result<TargetLogin> {
     Ok(TargetLogin {
         domain: domain.to_owned(),
         user: user.to_owned(),
-        password: Zeroizing::new(password.expose().clone()),
+        password: Some(Zeroizing::new(password.expose().clone())),
     })
 }
 

@@ -97,7 +97,9 @@ async fn start_tls(stream: BoxStream, certificate: Option<&ServerCertificate>) -
         let error = RfbError::Untrusted("no certificate of a server is trusted here");
         return Err(error.into_error(OPERATION));
     };
-    let (stream, _) = tls::start(stream, certificate).await?;
+    let (stream, _) = tls::start(stream, certificate)
+        .await
+        .map_err(|failure| failure.error)?;
     Ok(Box::new(stream))
 }
 

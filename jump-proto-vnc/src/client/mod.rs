@@ -36,7 +36,7 @@ use self::pace::Pace;
 use self::receive::Receiver;
 use self::session::VncSession;
 use self::shared::{Shared, State};
-use crate::decode::UpdateDecoder;
+use crate::decode::{Helpers, UpdateDecoder};
 use crate::security::{ClientSession, SecurityPolicy, SecurityType, VncCredential};
 use crate::wire::{ClientMessage, Encoding, PixelFormat, Rectangle};
 use crate::{RfbError, RfbResult};
@@ -99,7 +99,7 @@ impl VncClient {
                 let message = "the server did not finish its handshake in time";
                 Error::new(ErrorKind::Timeout, handshake::OPERATION, message)
             })??;
-        start(logged_in, options.permissions, options.lossless)
+        start(logged_in, options.permissions, options.lossless, options.helpers)
     }
 }
 
@@ -123,6 +123,7 @@ fn start(
     logged_in: LoggedIn,
     permissions: SessionPermissions,
     lossless: bool,
+    helpers: Helpers,
 ) -> Result<Box<dyn ScreenSession>> {
     let ClientSession {
         server_init,
@@ -133,6 +134,7 @@ fn start(
     let format = PixelFormat::RGBX8888;
     let failed = |error: RfbError| error.into_error(receive::OPERATION);
     let decoder = UpdateDecoder::new(server_init.size, format).map_err(failed)?;
+    let decoder = decoder.with_helpers(helpers);
     let name = String::from_utf8_lossy(&server_init.name).into_owned();
     let pace = Pace::new(lossless);
     let hints = pace.encodings().collect();
@@ -153,6 +155,7 @@ fn start(
         opener,
         sealed,
         buffer,
+        broken: None,
         pace,
         resizes: ResizePace::new(),
         update: None,

@@ -9,6 +9,7 @@ use jump_core::Result;
 use jump_core::session::SessionPermissions;
 use jump_core::tls::ServerCertificate;
 
+use crate::decode::Helpers;
 use crate::security::{SecurityPolicy, ServerKey, VncCredential};
 
 /// Gives the credential when it is needed.
@@ -57,6 +58,7 @@ pub struct VncClientOptions {
     pub(super) permissions: SessionPermissions,
     pub(super) shared: bool,
     pub(super) lossless: bool,
+    pub(super) helpers: Helpers,
     pub(super) handshake_timeout: Duration,
 }
 
@@ -70,6 +72,7 @@ impl Default for VncClientOptions {
             permissions: SessionPermissions::ALL,
             shared: true,
             lossless: true,
+            helpers: Helpers::of_this_machine(),
             handshake_timeout: Duration::from_secs(30),
         }
     }
@@ -124,6 +127,13 @@ impl VncClientOptions {
         Self { lossless, ..self }
     }
 
+    /// Who decodes JPEG beside the session's task; by default threads of the session's own, as many as
+    /// [`Helpers::of_this_machine`] says, of which none starts before there is JPEG.
+    #[must_use]
+    pub fn helpers(self, helpers: Helpers) -> Self {
+        Self { helpers, ..self }
+    }
+
     /// The longest time until the server's first words about its screen; 30 seconds by default.
     #[must_use]
     pub fn handshake_timeout(self, handshake_timeout: Duration) -> Self {
@@ -141,6 +151,7 @@ impl fmt::Debug for VncClientOptions {
             .field("permissions", &self.permissions)
             .field("shared", &self.shared)
             .field("lossless", &self.lossless)
+            .field("helpers", &self.helpers)
             .field("handshake_timeout", &self.handshake_timeout)
             .finish_non_exhaustive()
     }

@@ -1,5 +1,6 @@
 //! Taking what a server sends: painting, noting what happened, asking for more.
 
+use std::io;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,9 @@ use crate::{RfbError, RfbResult};
 pub(super) const OPERATION: &str = "receive the target's screen";
 /// How much is read at once.
 const PIECE: usize = 64 * 1024;
+/// How much of what is there already is read before it is painted: pictures that are painted together are decoded together,
+/// and a stream that is encrypted gives little at once.
+const TOGETHER: usize = 256 * 1024;
 
 /// An answer is wanted (rfbproto "ClientFence", bit 31).
 const FENCE_REQUEST: u32 = 1 << 31;
@@ -33,8 +37,10 @@ pub(super) struct Receiver<R> {
     pub(super) opener: Option<EaxOpener>,
     /// As it came, if the stream is encrypted.
     pub(super) sealed: Vec<u8>,
-    /// In the clear. Never more than one message that is not an update, and a piece.
+    /// In the clear. Never more than one message that is not an update, and [`TOGETHER`] and a piece.
     pub(super) buffer: Vec<u8>,
+    /// What is wrong with the stream behind that.
+    pub(super) broken: Option<io::Error>,
     pub(super) pace: Pace,
     pub(super) resizes: ResizePace,
     pub(super) update: Option<Update>,
@@ -77,15 +83,35 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
         }
     }
 
-    /// Reads a piece; 0 at the end of the stream.
+    /// Reads what is there, at least something; 0 at the end of the stream.
     async fn read(&mut self) -> Result<usize> {
         let into = match self.opener {
             Some(_) => &mut self.sealed,
             None => &mut self.buffer,
         };
+        let failed = |error| Error::from_io(ErrorKind::Network, OPERATION, error);
+        if let Some(error) = self.broken.take() {
+            return Err(failed(error));
+        }
         into.reserve(PIECE);
-        let read = self.stream.read_buf(into).await;
-        let read = read.map_err(|error| Error::from_io(ErrorKind::Network, OPERATION, error))?;
+        let mut read = self.stream.read_buf(into).await.map_err(failed)?;
+        while read > 0 && read < TOGETHER {
+            into.reserve(PIECE);
+            let more = tokio::select! {
+                biased;
+                more = self.stream.read_buf(into) => more,
+                () = std::future::ready(()) => break,
+            };
+            match more {
+                // It says so again.
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(error) => {
+                    self.broken = Some(error);
+                    break;
+                }
+            }
+        }
         self.open().map_err(|error| error.into_error(OPERATION))?;
         Ok(read)
     }

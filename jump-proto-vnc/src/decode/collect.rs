@@ -39,6 +39,11 @@ impl Collect {
         self.bytes.clear();
     }
 
+    /// Takes what was collected, so that it is empty again.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
     /// What was collected.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes

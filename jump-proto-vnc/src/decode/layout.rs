@@ -171,7 +171,7 @@ pub(crate) const fn zrle_length(rectangle: Rectangle, bytes_per_pixel: usize) ->
 
 /// The most pixels of a JPEG or PNG picture within a rectangle, which is unpacked whole beside the screen. Servers divide
 /// what they paint into less: a rectangle of Tight is at most 2048 pixels wide (rfbproto "Tight Encoding").
-const MAX_PICTURE_PIXELS: usize = 1 << 22;
+pub(super) const MAX_PICTURE_PIXELS: usize = 1 << 22;
 
 /// The length of a JPEG or PNG picture of a rectangle: what neither exceeds even where it does not compress, tables and
 /// comments included.

@@ -4,15 +4,19 @@
 //! holds no rectangle back, and at most 2 KiB of what it was given have to be given again together with what follows.
 //! Numbers that the server chooses are checked before anything is reserved or computed with them, and all arithmetic
 //! with them is in one file, `layout.rs`.
+//!
+//! It needs no threads. Given [`Helpers`], it has pictures (JPEG, PNG) decoded by them, and comes back when all are painted.
 
 mod collect;
 mod colours;
 mod cursor;
 mod gradient;
+mod helpers;
 pub(crate) mod hextile;
 mod inflate;
 pub(crate) mod layout;
 mod palette;
+mod pending;
 mod picture;
 mod pixels;
 mod pseudo;
@@ -28,6 +32,7 @@ mod zlib;
 mod zrle;
 
 pub use cursor::CursorImage;
+pub use helpers::Helpers;
 pub use pseudo::{Screen, UpdateEvent};
 pub use update::{Decoded, UpdateDecoder};
 

@@ -4,9 +4,10 @@ use super::collect::Collect;
 use super::gradient::Gradient;
 use super::inflate::{Streams, pump};
 use super::palette::Palette;
+use super::picture::{Kind, Picture};
 use super::span::Span;
 use super::tight_header::{Body, Filter, TightFormat, TightHeader, palette_bits};
-use super::{Context, Progress, layout, picture};
+use super::{Context, Progress, layout};
 use crate::decode::pixels::PixelReader;
 use crate::framebuffer::{Framebuffer, Rgba};
 use crate::wire::{Input, PixelFormat, Rectangle};
@@ -24,8 +25,7 @@ pub(crate) struct Tight {
 
 #[derive(Debug)]
 enum State {
-    Jpeg(Collect),
-    Png(Collect),
+    Picture(Kind, Collect),
     /// Row by row.
     Plain {
         row: Collect,
@@ -49,6 +49,18 @@ impl Tight {
         }
     }
 
+    /// The picture that is to be painted, once it is finished; `None` if it painted by itself.
+    pub(super) fn picture(&mut self) -> Option<Picture> {
+        let Some(State::Picture(kind, data)) = &mut self.body else {
+            return None;
+        };
+        Some(Picture {
+            kind: *kind,
+            size: self.rectangle.size(),
+            bytes: data.take(),
+        })
+    }
+
     pub(crate) fn step(&mut self, context: &mut Context<'_>, input: &mut Input<'_>) -> RfbResult<Progress> {
         let body = match &mut self.body {
             Some(body) => body,
@@ -65,20 +77,7 @@ impl Tight {
             ..
         } = context;
         match body {
-            State::Jpeg(data) => {
-                let progress = data.step(input);
-                if progress == Progress::Finished {
-                    picture::jpeg(screen, self.rectangle, data.bytes())?;
-                }
-                Ok(progress)
-            }
-            State::Png(data) => {
-                let progress = data.step(input);
-                if progress == Progress::Finished {
-                    picture::png(screen, self.rectangle, data.bytes())?;
-                }
-                Ok(progress)
-            }
+            State::Picture(_, data) => Ok(data.step(input)),
             State::Plain { row, left, painter } => {
                 while *left > 0 {
                     if let Progress::Needs(more) = row.step(input) {
@@ -162,8 +161,8 @@ fn begin(
             context.screen.paint_one_colour(rectangle, colour)?;
             return Ok(Begun::Painted);
         }
-        Body::Jpeg(length) => State::Jpeg(Collect::new(length)),
-        Body::Png(length) => State::Png(Collect::new(length)),
+        Body::Jpeg(length) => State::Picture(Kind::Jpeg, Collect::new(length)),
+        Body::Png(length) => State::Picture(Kind::Png, Collect::new(length)),
         Body::Plain { filter, length } => State::Plain {
             row: Collect::new(length / usize::from(rectangle.height).max(1)),
             left: length,

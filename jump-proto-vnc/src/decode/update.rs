@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::colours::ColourMap;
+use super::helpers::Helpers;
 use super::hextile::Hextile;
 use super::inflate::Streams;
 use super::layout::{Budget, Shape};
+use super::pending::{Canvas, Pending};
+use super::picture::Picture;
 use super::pixels::PixelReader;
 use super::pseudo::{Pseudo, UpdateEvent};
 use super::rre::Rre;
@@ -57,6 +60,7 @@ pub struct UpdateDecoder {
     colours: ColourMap,
     readers: Readers,
     streams: Streams,
+    pending: Pending,
     state: State,
 }
 
@@ -121,8 +125,18 @@ impl UpdateDecoder {
             readers: Readers::new(format, &colours),
             colours,
             streams: Streams::default(),
+            pending: Pending::default(),
             state: State::Idle,
         })
+    }
+
+    /// The same, with others to decode pictures; before the first update.
+    #[must_use]
+    pub fn with_helpers(self, helpers: Helpers) -> Self {
+        Self {
+            pending: Pending::new(helpers),
+            ..self
+        }
     }
 
     /// The screen as it is painted so far: within an update some rectangles may be new and others old.
@@ -211,7 +225,13 @@ impl UpdateDecoder {
     /// known.
     pub fn decode(&mut self, bytes: &[u8], events: &mut dyn FnMut(UpdateEvent)) -> RfbResult<Decoded> {
         let mut input = Input::new(bytes);
-        let progress = self.advance(&mut input, events).inspect_err(|error| {
+        let progress = self.advance(&mut input, events);
+        // What is wrong with a picture comes before what is wrong behind it.
+        let painted = self.pending.all(&mut Canvas {
+            screen: &mut self.screen,
+            told: events,
+        });
+        let progress = painted.and(progress).inspect_err(|error| {
             self.state = State::Broken(error.clone());
         })?;
         Ok(Decoded {
@@ -243,6 +263,16 @@ impl UpdateDecoder {
                             return Err(RfbError::Protocol("a rectangle reaches beyond the screen"));
                         }
                         left.budget.paint(header.rectangle.pixels())?;
+                    }
+                    let mut canvas = Canvas {
+                        screen: &mut self.screen,
+                        told: events,
+                    };
+                    if matches!(body, Body::CopyRect | Body::Pseudo(_)) {
+                        // These look at what is painted, or come after it.
+                        self.pending.all(&mut canvas)?;
+                    } else {
+                        self.pending.before(&mut canvas, header.rectangle)?;
                     }
                     self.state = State::Body(left, header, body);
                 }
@@ -276,9 +306,15 @@ impl UpdateDecoder {
                                 events(event);
                             }
                         }
-                        _ => {
-                            self.screen.mark(header.rectangle);
-                            events(UpdateEvent::Painted(header.rectangle));
+                        body => {
+                            let mut canvas = Canvas {
+                                screen: &mut self.screen,
+                                told: events,
+                            };
+                            match body.picture() {
+                                Some(picture) => self.pending.picture(&mut canvas, header.rectangle, picture),
+                                None => self.pending.painted(&mut canvas, header.rectangle),
+                            }?;
                         }
                     }
                     self.state = State::Header(left);
@@ -316,6 +352,14 @@ impl Body {
 
     const fn paints(&self) -> bool {
         !matches!(self, Self::Pseudo(_) | Self::Last)
+    }
+
+    /// The picture that is still to be painted, once it is finished.
+    fn picture(&mut self) -> Option<Picture> {
+        match self {
+            Self::Tight(body) => body.picture(),
+            _ => None,
+        }
     }
 
     fn step(

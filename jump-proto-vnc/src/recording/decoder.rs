@@ -3,7 +3,7 @@
 use super::client::ClientSide;
 use super::formats::FormatChanges;
 use super::pointer::draw;
-use crate::decode::{CursorImage, Progress, UpdateDecoder, UpdateEvent};
+use crate::decode::{CursorImage, Helpers, Progress, UpdateDecoder, UpdateEvent};
 use crate::framebuffer::Framebuffer;
 use crate::wire::clipboard::{self, ClipboardMessage, Formats};
 use crate::wire::{ClientMessage, CutText, Input, ServerInit, ServerMessage, Size, colours};
@@ -92,6 +92,7 @@ pub struct ScreenDecoder {
     kept: Vec<u8>,
     client: ClientSide,
     formats: FormatChanges,
+    helpers: Helpers,
     cursor: Option<CursorImage>,
     pointer: Option<(u16, u16)>,
 }
@@ -111,9 +112,16 @@ impl ScreenDecoder {
             kept: Vec::new(),
             client: ClientSide::default(),
             formats: FormatChanges::default(),
+            helpers: Helpers::none(),
             cursor: None,
             pointer: None,
         }
+    }
+
+    /// The same, with others to decode JPEG; before its first bytes.
+    #[must_use]
+    pub fn with_helpers(self, helpers: Helpers) -> Self {
+        Self { helpers, ..self }
     }
 
     fn updates(&self) -> Option<&UpdateDecoder> {
@@ -251,7 +259,8 @@ impl ScreenDecoder {
                     let Some(init) = ServerInit::read(input)? else {
                         return Ok(());
                     };
-                    self.state = State::Message(UpdateDecoder::new(init.size, init.pixel_format)?);
+                    let decoder = UpdateDecoder::new(init.size, init.pixel_format)?;
+                    self.state = State::Message(decoder.with_helpers(self.helpers.clone()));
                     told(ScreenEvent::Opened {
                         size: init.size,
                         name: String::from_utf8_lossy(&init.name).into_owned(),

@@ -8,6 +8,7 @@ use jump_core::{Error, Result};
 
 use super::{OPERATION, ScreenDecoder, ScreenEvent};
 use crate::VncRecord;
+use crate::decode::Helpers;
 
 /// How what can be played of a recording ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +46,15 @@ pub struct Player<R> {
 }
 
 impl<R: Read> Player<R> {
-    /// Plays from the beginning; the reader is one that nothing was read from.
+    /// Plays from the beginning; the reader is one that nothing was read from. JPEG is decoded by
+    /// [`Helpers::of_this_machine`], which end with the player.
     #[must_use]
     pub fn new(records: RecordingReader<R>) -> Self {
         Self {
             records,
             held: None,
             ended: None,
-            screen: ScreenDecoder::new(),
+            screen: ScreenDecoder::new().with_helpers(Helpers::of_this_machine()),
         }
     }
 

@@ -6,7 +6,7 @@ use std::mem;
 use jump_core::secret::Secret;
 use subtle::ConstantTimeEq;
 
-use super::{SecurityType, vnc_auth};
+use super::{Capability, SecurityType, vnc_auth};
 use crate::wire::{Input, Version, limits};
 use crate::{RfbError, RfbResult};
 
@@ -46,6 +46,9 @@ pub struct ServerSession {
     pub version: Version,
     /// Whether other viewers may stay (RFC 6143 §7.3.1).
     pub shared: bool,
+    /// Whether it chose TightVNC's extensions: it then expects
+    /// [`TightCapabilities`](super::TightCapabilities) right after the server's first words.
+    pub tight: bool,
 }
 
 #[derive(Debug)]
@@ -53,6 +56,7 @@ enum State {
     Start,
     Version,
     Choice,
+    TightChoice,
     Response,
     ClientInit,
     Over,
@@ -63,6 +67,8 @@ pub struct ServerHandshake {
     login: ServerLogin,
     state: State,
     version: Version,
+    offers_tight: bool,
+    tight: bool,
 }
 
 impl fmt::Debug for ServerHandshake {
@@ -82,6 +88,18 @@ impl ServerHandshake {
             login,
             state: State::Start,
             version: Version::V3_8,
+            offers_tight: false,
+            tight: false,
+        }
+    }
+
+    /// The same, and the same login is offered within TightVNC's extensions, too, without a tunnel (rfbproto "Tight Security
+    /// Type"). Viewers of version 3.3 are offered none.
+    #[must_use]
+    pub fn with_tight(self) -> Self {
+        Self {
+            offers_tight: true,
+            ..self
         }
     }
 
@@ -104,24 +122,25 @@ impl ServerHandshake {
                         return self.wait(State::Version);
                     };
                     self.version = Version::read(&said)?;
-                    let kind = match &self.login {
-                        ServerLogin::Refuse(reason) => {
-                            if self.version == Version::V3_3 {
-                                output.extend([0; 4]);
-                            } else {
-                                output.push(0);
-                            }
-                            append_reason(reason, output);
-                            return Ok(ServerStep::Refused);
+                    if let ServerLogin::Refuse(reason) = &self.login {
+                        if self.version == Version::V3_3 {
+                            output.extend([0; 4]);
+                        } else {
+                            output.push(0);
                         }
-                        ServerLogin::None => SecurityType::NONE,
-                        ServerLogin::Password { .. } => SecurityType::VNC_AUTH,
-                    };
+                        append_reason(reason, output);
+                        return Ok(ServerStep::Refused);
+                    }
+                    let (kind, _) = self.kind();
                     self.state = if self.version == Version::V3_3 {
                         output.extend(kind.0.to_be_bytes());
                         self.start_login(output)
                     } else {
-                        output.extend([1, low_byte(kind)]);
+                        if self.offers_tight {
+                            output.extend([2, low_byte(kind), low_byte(SecurityType::TIGHT)]);
+                        } else {
+                            output.extend([1, low_byte(kind)]);
+                        }
                         State::Choice
                     };
                 }
@@ -129,13 +148,28 @@ impl ServerHandshake {
                     let Some(choice) = input.u8() else {
                         return self.wait(State::Choice);
                     };
-                    let offered = match self.login {
-                        ServerLogin::Password { .. } => SecurityType::VNC_AUTH,
-                        _ => SecurityType::NONE,
+                    let (kind, within_tight) = self.kind();
+                    if self.offers_tight && choice == low_byte(SecurityType::TIGHT) {
+                        self.tight = true;
+                        // No tunnel to choose, one login.
+                        output.extend(0u32.to_be_bytes());
+                        output.extend(1u32.to_be_bytes());
+                        within_tight.write(output);
+                        self.state = State::TightChoice;
+                        continue;
+                    }
+                    if choice != low_byte(kind) {
+                        return Err(self.not_offered(output));
+                    }
+                    self.state = self.start_login(output);
+                }
+                State::TightChoice => {
+                    let Some(choice) = input.i32() else {
+                        return self.wait(State::TightChoice);
                     };
-                    if choice != low_byte(offered) {
-                        self.fail("this security type is not offered", output);
-                        return Err(RfbError::Protocol("the viewer chose what was not offered"));
+                    let (_, offered) = self.kind();
+                    if choice != offered.code {
+                        return Err(self.not_offered(output));
                     }
                     self.state = self.start_login(output);
                 }
@@ -161,11 +195,25 @@ impl ServerHandshake {
                     return Ok(ServerStep::Done(ServerSession {
                         version: self.version,
                         shared: shared != 0,
+                        tight: self.tight,
                     }));
                 }
                 State::Over => return Err(RfbError::Protocol("the handshake is over")),
             }
         }
+    }
+
+    /// The login that is offered, by itself and within TightVNC's extensions.
+    const fn kind(&self) -> (SecurityType, Capability) {
+        match self.login {
+            ServerLogin::Password { .. } => (SecurityType::VNC_AUTH, Capability::VNC_AUTH),
+            ServerLogin::None | ServerLogin::Refuse(_) => (SecurityType::NONE, Capability::NO_LOGIN),
+        }
+    }
+
+    fn not_offered(&self, output: &mut Vec<u8>) -> RfbError {
+        self.fail("this security type is not offered", output);
+        RfbError::Protocol("the viewer chose what was not offered")
     }
 
     fn wait(&mut self, state: State) -> RfbResult<ServerStep> {

@@ -4,6 +4,8 @@ use super::SecurityType;
 use crate::wire::{Input, limits};
 use crate::{RfbError, RfbResult};
 
+const TOO_MANY: RfbError = RfbError::Limit("a server lists at most 512 capabilities");
+
 /// Something that a peer can do; all three parts say which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Capability {
@@ -42,13 +44,20 @@ impl Capability {
         Some(Self::new(bytes.i32()?, bytes.array()?, bytes.array()?))
     }
 
+    /// Appends its bytes.
+    pub fn write(self, output: &mut Vec<u8>) {
+        output.extend(self.code.to_be_bytes());
+        output.extend(self.vendor);
+        output.extend(self.signature);
+    }
+
     /// Reads `count` of them, if all are there.
     ///
     /// # Errors
     /// [`RfbError::Limit`] for more than [`limits::MAX_CAPABILITIES`].
     pub(crate) fn read_list(input: &mut Input<'_>, count: u32) -> RfbResult<Option<Vec<Self>>> {
         if count > limits::MAX_CAPABILITIES {
-            return Err(RfbError::Limit("a server lists at most 512 capabilities"));
+            return Err(TOO_MANY);
         }
         let mut ahead = *input;
         let list = (0..count).map(|_| Self::read(&mut ahead)).collect();
@@ -100,5 +109,24 @@ impl TightCapabilities {
             client_messages,
             encodings,
         }))
+    }
+
+    /// Appends their bytes: a server's words after its [`ServerInit`](crate::wire::ServerInit).
+    ///
+    /// # Errors
+    /// [`RfbError::Limit`] for a list of more than [`limits::MAX_CAPABILITIES`]; nothing is appended then.
+    pub fn write(&self, output: &mut Vec<u8>) -> RfbResult<()> {
+        let lists = [&self.server_messages, &self.client_messages, &self.encodings];
+        let mut head = [0; 8];
+        for (count, list) in head.chunks_exact_mut(2).zip(lists) {
+            let length = u16::try_from(list.len())
+                .ok()
+                .filter(|length| u32::from(*length) <= limits::MAX_CAPABILITIES)
+                .ok_or(TOO_MANY)?;
+            count.copy_from_slice(&length.to_be_bytes());
+        }
+        output.extend(head);
+        lists.into_iter().flatten().for_each(|one| one.write(output));
+        Ok(())
     }
 }

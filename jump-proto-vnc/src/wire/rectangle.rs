@@ -86,6 +86,21 @@ impl Rectangle {
         }
     }
 
+    /// Whether some pixel is in both.
+    #[must_use]
+    pub(crate) const fn overlaps(self, other: Self) -> bool {
+        /// Whether some place is in both of two rows of places.
+        const fn meet(from: u16, length: u16, other_from: u16, other_length: u16) -> bool {
+            let (end, other_end) = (
+                from as u32 + length as u32,
+                other_from as u32 + other_length as u32,
+            );
+            let first = if from > other_from { from } else { other_from };
+            (first as u32) < if end < other_end { end } else { other_end }
+        }
+        meet(self.x, self.width, other.x, other.width) && meet(self.y, self.height, other.y, other.height)
+    }
+
     /// Its size.
     #[must_use]
     pub const fn size(self) -> Size {

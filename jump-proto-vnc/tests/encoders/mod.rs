@@ -1,7 +1,7 @@
 //! Simple encoders, written from the specifications and not from the decoder: what they write is what must come back.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
-mod rectangles;
+pub(crate) mod rectangles;
 mod tiles;
 
 use flate2::{Compress, Compression, FlushCompress};

@@ -181,6 +181,16 @@ impl RdpServer {
         Ok(path)
     }
 
+    /// A script that a session may start.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it cannot be made.
+    pub fn program(&self, name: &str, script: &str) -> Result<PathBuf> {
+        let path = self.folder.write(name, script)?;
+        open(&path, 0o755)?;
+        Ok(path)
+    }
+
     async fn client(&self, program: &str) -> Result<Command> {
         let mut run = match self.owner {
             Owner::Tester => command(program),

@@ -1,4 +1,4 @@
-//! One connection of a viewer, which is one session.
+//! One connection of a program, which is one session.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,36 +9,30 @@ use std::io;
 use jump_core::rep::{JumpOptions, JumpSession, Rep};
 use jump_core::tunnel::{Side, pump};
 use jump_core::{Error, Result};
-use jump_proto_vnc::security::{ServerHandshake, ServerLogin, ServerStep};
-use jump_proto_vnc::wire::Input;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 
 use super::super::proxy::part;
-use crate::error::sentence;
 use crate::stdio::SessionSide;
 use crate::warnings;
 
 /// How long a viewer may take to hear why it gets no session.
 const REFUSAL: Duration = Duration::from_secs(5);
 
-/// What a viewer says before it can be told why: its version, and at most a choice (RFC 6143 §7.1.1, §7.1.2).
-const FIRST_WORDS: usize = 64;
-
 /// Serves a viewer until it leaves, the session ends or `stopping` says so. `started` is told of the session, `refuse` tells the
 /// viewer in its own protocol why there is none.
 ///
 /// # Errors
 /// Why there was no session, or what ended it, if that was not the viewer.
-pub(in crate::command) async fn serve(
+pub(super) async fn serve(
     rep: Rep,
     item: &str,
     options: &JumpOptions,
     local: TcpStream,
     mut stopping: watch::Receiver<bool>,
     started: impl FnOnce(&str),
-    refuse: impl AsyncFnOnce(TcpStream, &Error),
+    refuse: impl AsyncFn(TcpStream, &Error),
 ) -> Result<()> {
     // Latency only: a viewer is served without it, too.
     let _ = local.set_nodelay(true);
@@ -69,26 +63,6 @@ pub(in crate::command) async fn serve(
         // A viewer that was killed has left, too.
         Err(error) if !viewer.broke => Err(error),
         _ => part(&mut session).await,
-    }
-}
-
-/// Says in the viewer's own protocol why there is no session, so that it can show it.
-pub(super) async fn refuse(mut local: TcpStream, why: &Error) -> io::Result<()> {
-    let mut handshake = ServerHandshake::new(ServerLogin::Refuse(sentence(why)));
-    let mut received = Vec::new();
-    loop {
-        let mut output = Vec::new();
-        let mut input = Input::new(&received);
-        let step = handshake.advance(&mut input, &mut output);
-        let read = input.consumed();
-        received.drain(..read);
-        local.write_all(&output).await?;
-        if step != Ok(ServerStep::More) {
-            return local.shutdown().await;
-        }
-        if received.len() >= FIRST_WORDS || local.read_buf(&mut received).await? == 0 {
-            return Ok(());
-        }
     }
 }
 

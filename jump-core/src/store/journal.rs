@@ -1,21 +1,39 @@
-//! A store that is kept by the embedding program, as records that are only appended.
+//! A store that an embedding program keeps, as records that are only appended.
 //!
 //! Each call that changes the store is one record. It is kept before it takes effect, and what it did is found again by doing
 //! all of them anew, in order, on a store in memory. A call that failed is found to fail again. One process uses such a
 //! store at a time.
 
+use std::fmt::Debug;
+
 use async_trait::async_trait;
-use jump_core::access::Facts;
-use jump_core::id::{ItemId, SessionId, UserId};
-use jump_core::model::{Change, Revision, World};
-use jump_core::store::{
-    EnrolmentToken, IdKind, ItemPage, ItemQuery, MemoryStore, SessionRecord, Store, TokenHash,
-};
-use jump_core::time::Timestamp;
-use jump_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::contracts::JournalPlug;
+use super::{EnrolmentToken, IdKind, ItemPage, ItemQuery, MemoryStore, SessionRecord, Store, TokenHash};
+use crate::access::Facts;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{ItemId, SessionId, UserId};
+use crate::model::{Change, Revision, World};
+use crate::time::Timestamp;
+
+/// Where an embedding program keeps the records of a [`JournalStore`]: any place that can append and give everything back.
+///
+/// Records hold hashes of enrolment tokens and public keys, and no secret.
+#[async_trait]
+pub trait Records: Debug + Send + Sync {
+    /// Every record so far, in order: one a line, empty lines are passed by.
+    ///
+    /// # Errors
+    /// What the program says; the store is not opened then.
+    async fn load(&self) -> Result<String>;
+
+    /// Keeps a record, JSON on one line without its end. It is safe when this returns: it is what the store promises for each change. Not
+    /// called again before it has returned.
+    ///
+    /// # Errors
+    /// What the program says; the change is not made then.
+    async fn append(&self, record: &str) -> Result<()>;
+}
 
 /// One call that changes the store.
 #[derive(Deserialize, Serialize)]
@@ -40,10 +58,10 @@ enum Record {
     },
 }
 
-/// The store.
+/// A store on [`Records`]: everything is in memory as well, so reading asks nobody.
 #[derive(Debug)]
-pub(crate) struct Journal {
-    records: JournalPlug,
+pub struct JournalStore {
+    records: Box<dyn Records>,
     memory: MemoryStore,
     /// Held while a record is kept and done, so that both have one order.
     writing: tokio::sync::Mutex<()>,
@@ -57,12 +75,12 @@ fn damaged(line: usize) -> Error {
     )
 }
 
-impl Journal {
+impl JournalStore {
     /// Opens the store with what was kept.
     ///
     /// # Errors
     /// [`ErrorKind::Integrity`] for a record that is damaged; what the embedding program says.
-    pub(crate) async fn open(records: JournalPlug) -> Result<Self> {
+    pub async fn open(records: Box<dyn Records>) -> Result<Self> {
         let memory = MemoryStore::new()?;
         for (number, line) in records.load().await?.lines().enumerate() {
             if line.trim().is_empty() {
@@ -86,7 +104,7 @@ impl Journal {
     }
 
     async fn keep(&self, record: &Record) -> Result<()> {
-        let value = serde_json::to_value(record).map_err(|error| {
+        let line = serde_json::to_string(record).map_err(|error| {
             Error::new(
                 ErrorKind::Internal,
                 "write the store",
@@ -94,12 +112,12 @@ impl Journal {
             )
             .with_source(error)
         })?;
-        self.records.append(&value).await
+        self.records.append(&line).await
     }
 }
 
 #[async_trait]
-impl Store for Journal {
+impl Store for JournalStore {
     async fn load(&self) -> Result<World> {
         self.memory.load().await
     }
