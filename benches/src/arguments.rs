@@ -49,6 +49,8 @@ pub(crate) enum Subject {
     VncDecode,
     /// What the VNC gate adds to a plain tunnel.
     VncGate,
+    /// RDP clients, ours and FreeRDP's libraries, and what the RDP gate adds to a plain tunnel.
+    Rdp,
     /// What C and Python cost over Rust.
     Bindings,
     /// The package for Python beside asyncssh and paramiko.

@@ -7,6 +7,7 @@ mod child;
 mod decisions;
 mod drivers;
 mod openssh;
+mod rdp;
 mod report;
 mod roles;
 mod series;
@@ -83,6 +84,12 @@ fn measure(arguments: &Arguments) -> Result<Report> {
     if subject.includes(Subject::VncGate) {
         progress("the VNC gate");
         sections.push(tables::vnc_gate::measure(amount)?);
+    }
+    if subject.includes(Subject::Rdp) {
+        progress("RDP clients");
+        sections.extend(tables::rdp_client::measure(amount)?);
+        progress("the RDP gate");
+        sections.push(tables::rdp_gate::measure(amount)?);
     }
     let mut target = child::Part::start("target", &[])?;
     let address = target.hear_address()?;

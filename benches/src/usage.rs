@@ -115,6 +115,33 @@ pub(crate) fn descendants(root: u32) -> Result<usize> {
     Ok(running.count())
 }
 
+/// Of `/proc/PID/status` (proc(5)): a number of KiB.
+fn status_kib(pid: u32, key: &str) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))
+        .map_err(|error| Error::from_io(ErrorKind::NotFound, "read a process's memory", error))?;
+    text.lines()
+        .find_map(|line| line.strip_prefix(key))
+        .and_then(|rest| rest.split_ascii_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unsupported,
+                "read a process's memory",
+                "it has no such",
+            )
+        })
+}
+
+/// How much memory a process has now, in KiB.
+pub(crate) fn resident_kib(pid: u32) -> Result<u64> {
+    status_kib(pid, "VmRSS:")
+}
+
+/// The most memory that a process has ever had, in KiB.
+pub(crate) fn peak_kib(pid: u32) -> Result<u64> {
+    status_kib(pid, "VmHWM:")
+}
+
 /// The memory of a process in KiB: its own pages and its share of shared ones (`Pss` in `/proc/PID/smaps_rollup`).
 pub(crate) fn memory_kib(pid: u32) -> Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))

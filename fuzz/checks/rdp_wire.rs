@@ -1,6 +1,8 @@
 //! What must hold for any bytes that are taken for parts of RDP's messages. An ordinary test replays the corpus through this.
 
-use jump_proto_rdp::wire::client_info::{self, Login};
+use jump_proto_rdp::wire::client_info::{self, Changes, Login};
+use jump_proto_rdp::wire::clipboard;
+use jump_proto_rdp::wire::connect::Wishes;
 use jump_proto_rdp::wire::dynamic::{self, Dynamic};
 use jump_proto_rdp::wire::static_channel::Chunks;
 use jump_proto_rdp::wire::{Domain, capabilities, connect, domain, fast_path, input, security, share};
@@ -11,12 +13,18 @@ pub(crate) fn check(input: &[u8]) {
         return;
     };
     let mut changed = bytes.to_vec();
-    match first % 12 {
+    match first % 13 {
         0 => match domain(bytes) {
             Ok(Domain::ConnectInitial(at)) => {
-                if let Ok(settings) = connect::change_client(&mut changed, at, 2, |name| name == "drdynvc") {
+                let wishes = Wishes {
+                    console: bytes.last().is_some_and(|last| last & 1 != 0),
+                    depth: bytes.last().filter(|last| **last & 2 != 0).map(|_| 16),
+                    no_graphics: false,
+                };
+                let keep = |name: &str| name == "drdynvc";
+                if let Ok(settings) = connect::change_client(&mut changed, at, 2, wishes, keep) {
                     let mut again = changed.clone();
-                    let second = connect::change_client(&mut again, at, 2, |name| name == "drdynvc").unwrap();
+                    let second = connect::change_client(&mut again, at, 2, wishes, keep).unwrap();
                     let kept = |channels: &[connect::ListedChannel]| {
                         channels.iter().filter(|channel| channel.kept).count()
                     };
@@ -36,24 +44,30 @@ pub(crate) fn check(input: &[u8]) {
             _ => {}
         },
         1 => {
-            let login = Login {
-                domain: "domain",
-                user: "user",
-                password: "canary",
+            let changes = Changes {
+                login: Some(Login {
+                    domain: "domain",
+                    user: "user",
+                    password: Some("canary"),
+                }),
+                program: bytes.last().filter(|last| **last & 1 != 0).map(|_| "program"),
+                remote_app: bytes.last().is_some_and(|last| last & 2 != 0),
+                performance: bytes.last().map(|last| u32::from(*last)),
             };
-            if let Ok(made) = client_info::change(bytes, Some(&login)) {
-                let again = client_info::change(&made.data, Some(&login)).unwrap();
+            if let Ok(made) = client_info::change(bytes, &changes) {
+                let again = client_info::change(&made.data, &changes).unwrap();
                 assert_eq!(*again.data, *made.data, "what was changed stays as it is");
                 assert_eq!(again.recorded, made.recorded);
             }
-            if let Ok(own) = client_info::change(bytes, None) {
+            if let Ok(own) = client_info::change(bytes, &Changes::default()) {
                 assert!(own.data.len() <= bytes.len());
             }
         }
         2 => {
-            if capabilities::clamp_client(&mut changed).is_ok() {
+            let lossy = bytes.last().is_some_and(|last| last & 1 != 0);
+            if capabilities::clamp_client(&mut changed, lossy, !lossy).is_ok() {
                 let mut again = changed.clone();
-                assert!(capabilities::clamp_client(&mut again).is_ok() && again == changed);
+                assert!(capabilities::clamp_client(&mut again, lossy, !lossy).is_ok() && again == changed);
             }
         }
         3 => {
@@ -110,7 +124,27 @@ pub(crate) fn check(input: &[u8]) {
                 }
             }
         }
+        12 => {
+            // The last byte says whether names are long and files may pass.
+            let options = bytes.last().copied().unwrap_or_default();
+            let long = options & 1 != 0;
+            if clipboard::clamp(&mut changed, options & 2 != 0).is_ok() {
+                let mut again = changed.clone();
+                assert!(clipboard::clamp(&mut again, options & 2 != 0).is_ok() && again == changed);
+            }
+            let _ = clipboard::number(bytes);
+            if clipboard::Header::read(bytes, bytes.len()).is_ok()
+                && let Ok(formats) = clipboard::formats(bytes, long)
+            {
+                let files: Vec<_> = formats.iter().filter(|format| format.file).cloned().collect();
+                let kept = clipboard::without(bytes, &files).unwrap();
+                let left = clipboard::formats(&kept, long).unwrap();
+                assert_eq!(left.len(), formats.len() - files.len());
+                assert!(left.iter().all(|format| !format.file));
+            }
+        }
         _ => {
+            let _ = jump_proto_rdp::wire::rail::number(bytes);
             let _ = security::is_licensing(bytes);
             let _ = security::server_message(bytes);
             let _ = security::check_client_message(bytes);

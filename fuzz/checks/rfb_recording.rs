@@ -49,7 +49,7 @@ fn decode(mut records: &[u8], piece: usize) -> (Option<Vec<ScreenEvent>>, Screen
             }
         }
         if let Some(screen) = decoder.screen_mut() {
-            assert!(screen.take_damage().rectangles().len() <= 64);
+            assert!(screen.take_damage().areas().len() <= 64);
         }
     }
     (Some(events), decoder)

@@ -78,6 +78,6 @@ fn decode(
     };
     // After an error it does not matter how much was used.
     let used = if result.is_ok() { from } else { 0 };
-    assert!(decoder.screen().damage().rectangles().len() <= 64);
+    assert!(decoder.screen().damage().areas().len() <= 64);
     ((result, events, used), decoder)
 }

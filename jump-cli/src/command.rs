@@ -15,6 +15,7 @@ pub(crate) mod groups;
 pub(crate) mod items;
 pub(crate) mod jumpoint;
 pub(crate) mod jumpoints;
+mod local_port;
 pub(crate) mod login;
 pub(crate) mod objects;
 pub(crate) mod play;

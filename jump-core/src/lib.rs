@@ -27,6 +27,7 @@ pub mod protocol;
 pub mod recording;
 pub mod rep;
 pub mod report;
+pub mod screen;
 pub mod secret;
 mod serving;
 pub mod session;
@@ -34,6 +35,7 @@ pub mod store;
 pub mod stream;
 pub mod text;
 pub mod time;
+pub mod tls;
 pub mod tunnel;
 pub mod vault;
 

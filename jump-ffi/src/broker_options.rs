@@ -4,10 +4,10 @@ use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jump_core::Result;
 use jump_core::broker::{Authenticator, SecondFactor, TicketChecker};
 use jump_core::notify::Notifier;
 use jump_core::vault::CredentialProvider;
-use jump_core::{Error, ErrorKind, Result};
 use serde::Deserialize;
 
 use crate::context::parse;
@@ -263,7 +263,8 @@ pub unsafe extern "C" fn jump_broker_options_set_audit(
 
 /// Plugs in a store in place of the broker's own, as records that are only appended: `append` is told one, as JSON of one line, and has it
 /// safe when it gives `JUMP_OK`; `load` answers with all of them, one a line, in their order, or with nothing. One broker uses such a store
-/// at a time. Not together with `data`.
+/// at a time. Keys and audit log are in the folder `data` nevertheless: without one, a broker that starts again has another key, and no login
+/// of before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jump_broker_options_set_store(
     options: *const jump_broker_options,
@@ -274,10 +275,6 @@ pub unsafe extern "C" fn jump_broker_options_set_store(
     error_out: *mut *mut jump_error,
 ) -> jump_status {
     let plug_in = |options: &Options, plug| {
-        if options.settings.data.is_some() {
-            let message = "a site is kept in a folder or by callbacks, not both";
-            return Err(Error::new(ErrorKind::InvalidArgument, "plug a store in", message));
-        }
         let (load, append) = (needed(load, "load")?, needed(append, "append")?);
         options.plugs().journal = Some(JournalPlug { plug, load, append });
         Ok(())

@@ -13,6 +13,7 @@ use jump_core::model::{LoginScope, Name, Sources, UserName};
 use jump_core::notify::{Notification, Notifier};
 use jump_core::secret::Secret;
 use jump_core::session::{Credential, CredentialSecret, SealedCredential};
+use jump_core::store::Records;
 use jump_core::time::{SignedDuration, Timestamp};
 use jump_core::vault::{Candidate, CredentialProvider, CredentialQuery};
 use jump_core::{ErrorKind, Result};
@@ -246,9 +247,9 @@ pub(crate) struct JournalPlug {
     pub(crate) append: Answering,
 }
 
-impl JournalPlug {
-    /// Every record so far, in order: one a line.
-    pub(crate) async fn load(&self) -> Result<String> {
+#[async_trait]
+impl Records for JournalPlug {
+    async fn load(&self) -> Result<String> {
         let Some(answer) = self.plug.ask(self.load, &json!({})).await? else {
             return Ok(String::new());
         };
@@ -259,7 +260,7 @@ impl JournalPlug {
         })
     }
 
-    pub(crate) async fn append(&self, record: &Value) -> Result<()> {
-        self.plug.ask(self.append, record).await.map(drop)
+    async fn append(&self, record: &str) -> Result<()> {
+        self.plug.tell(self.append, record).await
     }
 }

@@ -1,7 +1,7 @@
 //! What the generated header is made of.
 
 /// The sources of the header's sections, in its order.
-pub const SOURCES: [&str; 19] = [
+pub const SOURCES: [&str; 20] = [
     "version.rs",
     "status.rs",
     "error.rs",
@@ -16,6 +16,7 @@ pub const SOURCES: [&str; 19] = [
     "transfer.rs",
     "screen.rs",
     "tunnel.rs",
+    "local.rs",
     "access.rs",
     "plug.rs",
     "broker_options.rs",

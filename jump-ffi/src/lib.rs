@@ -24,8 +24,8 @@ pub mod event;
 mod guard;
 mod header;
 pub mod identity;
-mod journal;
 pub mod jumpoint;
+pub mod local;
 pub mod log;
 #[cfg(debug_assertions)]
 pub mod panic_export;

@@ -108,7 +108,20 @@ impl Plug {
         question: &impl Serialize,
         secret: usize,
     ) -> Result<Option<Arc<Buffer>>> {
-        let question = written(question, secret)?;
+        self.ask_written(callback, written(question, secret)?).await
+    }
+
+    /// Tells something that is JSON already.
+    pub(crate) async fn tell(&self, callback: Answering, json: &str) -> Result<()> {
+        let text = json.bytes().chain([0]).collect();
+        self.ask_written(callback, Zeroizing::new(text)).await.map(drop)
+    }
+
+    async fn ask_written(
+        &self,
+        callback: Answering,
+        question: Zeroizing<Vec<u8>>,
+    ) -> Result<Option<Arc<Buffer>>> {
         let cut_off = |_| self.failed(ErrorKind::Internal, "the call was cut off");
         let place = self
             .places

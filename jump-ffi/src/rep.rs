@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jump_core::Result;
 use jump_core::control::{ItemQuery, RepRequest};
 use jump_core::id::SessionId;
-use jump_core::rep::Rep;
+use jump_core::rep::{Rep, RepBuilder};
 
 use crate::buffer::{Buffer, jump_buf};
 use crate::context::{Context, backends, context_of, drop_inside, jump_context, parse, parse_needed};
@@ -36,6 +36,12 @@ impl Handle for RepObject {
 }
 
 impl RepObject {
+    pub(crate) fn connect(context: Arc<Context>, rep: RepBuilder) -> Result<Self> {
+        let rep = context.wait(rep.connect())?;
+        let user = c_string(rep.user_name());
+        Ok(Self { context, rep, user })
+    }
+
     /// Asks the broker and gives the answer as JSON.
     pub(crate) fn ask(&self, request: RepRequest) -> Result<Buffer> {
         let response = self.context.wait(self.rep.request(request))?;
@@ -65,9 +71,7 @@ pub unsafe extern "C" fn jump_rep_connect(
         let context = context_of(context)?;
         let login = table::get::<Login>(login, "login")?;
         let rep = Rep::builder(login.identity(), login.broker()).backends(backends());
-        let rep = context.wait(rep.connect())?;
-        let user = c_string(rep.user_name());
-        rep_out.give(RepObject { context, rep, user })
+        rep_out.give(RepObject::connect(context, rep)?)
     })
 }
 

@@ -12,7 +12,7 @@ use jump_core::control::BrokerEndpoint;
 use jump_core::identity_file::{read_seed, write_seed};
 use jump_core::keys::{SealingKey, SigningKey};
 use jump_core::private_file::private_folder;
-use jump_core::store::{MemoryStore, Store};
+use jump_core::store::{JournalStore, MemoryStore, Store};
 use jump_core::time::SignedDuration;
 use jump_core::tunnel::{TcpTransport, Transport};
 use jump_core::{Error, ErrorKind, Result};
@@ -24,7 +24,6 @@ use crate::broker_options::{Options, Settings};
 use crate::context::Context;
 use crate::error::c_string;
 use crate::event::Event;
-use crate::journal::Journal;
 use crate::queue::Queue;
 use crate::table::Handle;
 
@@ -118,18 +117,23 @@ struct Folder {
     lock: File,
     key: SigningKey,
     recording_key: SealingKey,
-    store: Arc<dyn Store>,
+    /// `None` if the site itself is kept elsewhere.
+    store: Option<Arc<dyn Store>>,
     audit: Arc<dyn AuditLog>,
 }
 
 impl Folder {
-    fn open(folder: &Path) -> Result<Self> {
+    fn open(folder: &Path, with_store: bool) -> Result<Self> {
         let lock = lock(folder)?;
         let key = key(folder, "broker.key", BROKER_KEY)?;
         Ok(Self {
             lock,
             recording_key: sealing_key(folder, "recording.key", RECORDING_KEY)?,
-            store: Arc::new(SqliteStore::open(&folder.join("site.db"))?),
+            store: if with_store {
+                Some(Arc::new(SqliteStore::open(&folder.join("site.db"))?))
+            } else {
+                None
+            },
             audit: Arc::new(FileAuditLog::open_signed(&folder.join("audit.log"), key.clone())?),
             key,
         })
@@ -141,7 +145,8 @@ impl BrokerObject {
         let (settings, plugs) = options.use_up();
         let folder = match settings.data.clone() {
             Some(path) => {
-                let opened = tokio::task::spawn_blocking(move || Folder::open(&path)).await;
+                let with_store = plugs.journal.is_none();
+                let opened = tokio::task::spawn_blocking(move || Folder::open(&path, with_store)).await;
                 let failed =
                     |error| Error::new(ErrorKind::Internal, "open the site", "it failed").with_source(error);
                 Some(opened.map_err(failed)??)
@@ -159,13 +164,13 @@ impl BrokerObject {
             ),
             None => {
                 let audit: Arc<dyn AuditLog> = Arc::new(MemoryAuditLog::new(MOST_EVENTS));
-                let store: Arc<dyn Store> = Arc::new(MemoryStore::new()?);
-                (None, SigningKey::generate()?, None, store, audit)
+                (None, SigningKey::generate()?, None, None, audit)
             }
         };
-        let store: Arc<dyn Store> = match plugs.journal {
-            Some(records) => Arc::new(Journal::open(records).await?),
-            None => store,
+        let store: Arc<dyn Store> = match (plugs.journal, store) {
+            (Some(records), _) => Arc::new(JournalStore::open(Box::new(records)).await?),
+            (None, Some(store)) => store,
+            (None, None) => Arc::new(MemoryStore::new()?),
         };
         let audit: Arc<dyn AuditLog> = match plugs.audit {
             Some(audit) => Arc::new(audit),

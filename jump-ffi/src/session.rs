@@ -22,7 +22,7 @@ use crate::guard::{guard, guard_free, guard_value};
 use crate::pointer::{Out, invalid, optional_text, text};
 use crate::pull;
 use crate::queue::{Key, Queue};
-use crate::rep::{jump_rep, rep_of};
+use crate::rep::{RepObject, jump_rep, rep_of};
 use crate::status::jump_status;
 use crate::table::{self, Handle};
 
@@ -120,6 +120,11 @@ pub(crate) unsafe fn jump_options(options_json: *const c_char) -> Result<JumpOpt
 }
 
 impl SessionObject {
+    pub(crate) fn open(rep: &RepObject, item: &str, options: &JumpOptions) -> Result<Self> {
+        let opened = rep.context.wait(rep.rep.open_session(item, options))?;
+        Self::new(rep.context.clone(), rep.rep.clone(), opened)
+    }
+
     fn new(context: Arc<Context>, rep: Rep, opened: OpenedSession) -> Result<Self> {
         let OpenedSession {
             grant,
@@ -314,8 +319,7 @@ pub unsafe extern "C" fn jump_session_open(
         let rep = rep_of(rep)?;
         // SAFETY: the caller passes NULL or NUL-terminated text.
         let (item, options) = unsafe { (text(item, "item")?, jump_options(options_json)?) };
-        let opened = rep.context.wait(rep.rep.open_session(item, &options))?;
-        session_out.give(SessionObject::new(rep.context.clone(), rep.rep.clone(), opened)?)
+        session_out.give(SessionObject::open(&rep, item, &options)?)
     })
 }
 

@@ -10,13 +10,14 @@
 use std::path::Path;
 
 /// The scenarios that the C library and the Python package promise for every language.
-const SCENARIOS: [&str; 10] = [
+const SCENARIOS: [&str; 11] = [
     "list",
     "decide",
     "shell",
     "files",
     "VNC screen",
     "RDP screen",
+    "Local Jump",
     "tunnel",
     "kill",
     "revoke",

@@ -5,13 +5,14 @@
 //! into pictures.
 
 mod backend;
+mod certificate;
 pub mod client;
 mod error;
 pub mod gate;
 pub mod inner;
 pub mod recording;
-pub mod tls;
 pub mod wire;
 
 pub use backend::RdpBackend;
 pub use gate::{RdpRecord, Refused};
+pub use jump_core::tls;

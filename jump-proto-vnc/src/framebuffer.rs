@@ -1,6 +1,7 @@
 //! The picture of a screen.
 
-use crate::damage::Damage;
+use jump_core::screen::Damage;
+
 use crate::wire::{Rectangle, Size};
 use crate::{RfbError, RfbResult};
 
@@ -237,6 +238,8 @@ fn black(count: usize) -> RfbResult<Vec<Rgba>> {
 
 #[cfg(test)]
 mod tests {
+    use jump_core::protocol::Area;
+
     use super::*;
 
     fn at(x: u16, y: u16, width: u16, height: u16) -> Rectangle {
@@ -262,7 +265,7 @@ mod tests {
                 let from: Vec<_> = before.rows(at(x, y, 4, 3)).unwrap().collect();
                 let copied: Vec<_> = screen.rows(to).unwrap().collect();
                 assert_eq!(from, copied);
-                assert_eq!(screen.take_damage().rectangles(), [to]);
+                assert_eq!(screen.take_damage().areas(), [Area::from(to)]);
             }
         }
     }
@@ -292,7 +295,7 @@ mod tests {
             screen.copy_within(0, 0, nothing).unwrap();
             assert_eq!(screen.rows(nothing).unwrap().count(), 0);
         }
-        assert!(screen.take_damage().rectangles().is_empty());
+        assert!(screen.take_damage().areas().is_empty());
     }
 
     #[test]
@@ -314,7 +317,8 @@ mod tests {
                 assert_eq!(pixel(&screen), expected, "{x}, {y} of {width}x{height}");
             }
             if (width, height) != (5, 4) && width > 0 && height > 0 {
-                assert_eq!(screen.take_damage().rectangles(), [at(0, 0, width, height)]);
+                let whole = Area::from(at(0, 0, width, height));
+                assert_eq!(screen.take_damage().areas(), [whole]);
             }
         }
     }

@@ -7,19 +7,16 @@
 
 mod backend;
 pub mod client;
-mod damage;
 pub mod decode;
 mod error;
 pub mod framebuffer;
 mod gate;
 mod held;
-mod pace;
 pub mod recording;
 pub mod security;
 pub mod walk;
 pub mod wire;
 
 pub use backend::VncBackend;
-pub use damage::Damage;
 pub use error::{RfbError, RfbResult};
 pub use gate::{Refused, VncRecord};

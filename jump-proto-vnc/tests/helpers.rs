@@ -11,6 +11,7 @@
 mod encoders;
 
 use encoders::{Encoder, Picture};
+use jump_core::protocol::Area;
 use jump_proto_vnc::RfbResult;
 use jump_proto_vnc::decode::{Helpers, Progress, UpdateDecoder, UpdateEvent};
 use jump_proto_vnc::wire::{Encoding, PixelFormat, Rectangle, RectangleHeader, Size};
@@ -144,7 +145,7 @@ struct Came {
     said: Vec<UpdateEvent>,
     /// Where a picture is right; after an error it is not said how much of it is there.
     screen: Option<Vec<[u8; 4]>>,
-    damage: Vec<Rectangle>,
+    damage: Vec<Area>,
 }
 
 fn decode(decoder: &mut UpdateDecoder, count: u16, bytes: &[u8], piece: usize) -> Came {
@@ -165,7 +166,7 @@ fn decode(decoder: &mut UpdateDecoder, count: u16, bytes: &[u8], piece: usize) -
     };
     Came {
         screen: result.is_ok().then(|| decoder.screen().pixels().to_vec()),
-        damage: decoder.screen_mut().take_damage().rectangles().to_vec(),
+        damage: decoder.screen_mut().take_damage().areas().to_vec(),
         result,
         said,
     }

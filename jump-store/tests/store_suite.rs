@@ -358,6 +358,13 @@ macro_rules! suite {
             })+
         }
 
+        mod journal {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(std::sync::Arc::new(super::data::Reopened::journal())).await;
+            })+
+        }
+
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $test() {

@@ -11,6 +11,7 @@ pub mod fault_proxy;
 pub mod folder;
 pub mod gate;
 pub mod hostile;
+pub mod kdc;
 pub mod memory;
 pub mod naive;
 pub mod ports;

@@ -11,7 +11,7 @@ use jump_core::control::{Edit, ItemDraft, ItemView, RepRequest, Response};
 use jump_core::keys::{PublicKey, SealingKey, SigningKey};
 use jump_core::model::{
     HostKey, HostKeyPolicy, Hostname, ItemDetails, JumpMethods, LoginScope, Name, PortForward,
-    ProtocolTunnel, ShellJump, ShellProtocol, UserName, Vnc,
+    ProtocolTunnel, Rdp, ShellJump, ShellProtocol, UserName, Vnc,
 };
 use jump_core::secret::Secret;
 use jump_core::session::{
@@ -58,6 +58,8 @@ pub(crate) enum Kind {
     Tunnel,
     /// As a Remote VNC, with this password.
     Vnc(String),
+    /// As a Remote RDP, with this user and password.
+    Rdp(String, String),
 }
 
 fn wrong(message: &str) -> Error {
@@ -211,6 +213,11 @@ async fn add(broker: &Broker, item: &Item) -> Result<ItemView> {
             port: item.address.port(),
             ..Vnc::default()
         }),
+        Kind::Rdp(..) => ItemDetails::RemoteRdp(Rdp {
+            port: item.address.port(),
+            ignore_untrusted: true,
+            ..Rdp::default()
+        }),
     };
     let draft = ItemDraft {
         jump_policy: None,
@@ -248,6 +255,10 @@ fn credential(kind: &Kind) -> Option<Credential> {
         }),
         Kind::Vnc(password) => Some(Credential {
             username: String::new(),
+            secret: CredentialSecret::Password(Secret::new(password.clone())),
+        }),
+        Kind::Rdp(user, password) => Some(Credential {
+            username: user.clone(),
             secret: CredentialSecret::Password(Secret::new(password.clone())),
         }),
         Kind::Shell(None) | Kind::Tunnel => None,

@@ -9,6 +9,7 @@ use jump_core::session::EndReason;
 use jump_core::stream::BoxStream;
 use jump_core::tunnel::{Buffers, TcpTransport, pump_with};
 use jump_core::{Error, ErrorKind, Result};
+use jump_proto_rdp::RdpBackend;
 use jump_proto_ssh::SshBackend;
 use jump_proto_tunnel::TunnelBackend;
 use jump_proto_vnc::VncBackend;
@@ -26,6 +27,7 @@ pub(super) async fn run(mut starter: Starter, gates: &str, folder: &str) -> Resu
     let backends = match gates {
         "real" => Registry::new()
             .with(Arc::new(SshBackend::new()))
+            .with(Arc::new(RdpBackend::new()))
             .with(Arc::new(VncBackend::new())),
         _ => Registry::new().with(Arc::new(PassThrough(Buffers::new(BUFFER, BUFFERS_KEPT)))),
     }

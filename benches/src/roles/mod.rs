@@ -5,6 +5,7 @@ mod driver;
 mod hop;
 mod jumpoint;
 mod proxy;
+mod rdp_target;
 mod rep;
 mod sshd;
 mod stock_hop;
@@ -102,6 +103,8 @@ pub(crate) fn play(arguments: &[String]) -> ExitCode {
         ["store-build", path] => store::build(path),
         ["store-ask", path, ask, seed, count] => store::ask(path, ask, seed, count),
         ["driver", login, changes, folder, port] => driver::run(login, changes, folder, port),
+        ["rdp-target", recording, times, pace] => rdp_target::run(recording.as_ref(), times, pace),
+        ["rdp-session", order @ ..] => run(single(), async { Box::pin(crate::rdp::play(order)).await }),
         ["vnc-target", recording, times] => vnc_target::run(recording.as_ref(), times),
         ["vnc-replay", recording, seconds, picture @ ..] => vnc_replay(recording, seconds, picture),
         ["timed", command @ ..] => crate::timed::run(command),

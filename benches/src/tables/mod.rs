@@ -5,6 +5,8 @@ pub(crate) mod decisions;
 pub(crate) mod idle;
 pub(crate) mod latency;
 pub(crate) mod path;
+pub(crate) mod rdp_client;
+pub(crate) mod rdp_gate;
 pub(crate) mod ssh;
 pub(crate) mod store;
 pub(crate) mod vnc_decode;

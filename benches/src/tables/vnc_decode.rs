@@ -216,7 +216,7 @@ fn prepare(case: &'static Case, peer: &Libvncclient, folder: &Folder) -> Result<
 }
 
 /// The greatest difference of two pictures of the same size.
-fn apart(one: &Path, other: &Path) -> Result<u8> {
+pub(super) fn apart(one: &Path, other: &Path) -> Result<u8> {
     let read =
         |path| std::fs::read(path).map_err(|error| Error::from_io(ErrorKind::Storage, OPERATION, error));
     let (one, other) = (read(one)?, read(other)?);

@@ -208,7 +208,7 @@ fn watch(run: &Run) -> Result<Duration> {
 }
 
 /// Waits until the session's end is dealt with, so that the time of all of it is accounted for.
-fn calm_down(pids: &[u32]) -> Result<()> {
+pub(super) fn calm_down(pids: &[u32]) -> Result<()> {
     let begun = Instant::now();
     let mut used = usage::cpu(pids)?;
     while begun.elapsed() < PATIENCE {

@@ -7,6 +7,7 @@ mod recorder;
 mod recording;
 mod replay;
 
+pub(crate) use desktop::Desktop;
 pub(crate) use libvncclient::Libvncclient;
 pub(crate) use login::LoggedIn;
 pub(crate) use recorder::{Maker, record};

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::bridge;
-use crate::errors::raise;
+use crate::errors::{at_once, detached};
 use crate::transfer;
 
 /// A site as it is, or as it could be, for decisions; without keys and credentials. It does not change.
@@ -158,35 +158,33 @@ impl World {
     /// The site that a document describes, in the form that an export has.
     #[staticmethod]
     fn of_document(py: Python<'_>, text: &str) -> PyResult<Self> {
-        let read = py.detach(|| transfer::world_of(text.as_bytes()).map(Self::of));
-        raise(py, read)
+        detached(py, || transfer::world_of(text.as_bytes()).map(Self::of))
     }
 
     /// A site made of changes, as JSON; an empty one without any.
     #[staticmethod]
     fn of_changes(py: Python<'_>, changes: &str) -> PyResult<Self> {
-        let made = py.detach(|| {
+        detached(py, || {
             let changes: Vec<Change> = bridge::read("read the changes", changes)?;
             CoreWorld::restore(changes, 0).map(Self::of)
-        });
-        raise(py, made)
+        })
     }
 
     /// The site after these changes, all or none.
     fn after(&self, py: Python<'_>, changes: &str) -> PyResult<Self> {
-        let made = py.detach(|| {
+        detached(py, || {
             let changes: Vec<Change> = bridge::read("read the changes", changes)?;
             let mut world = (*self.0).clone();
             world.apply(&changes)?;
             Ok(Self::of(world))
-        });
-        raise(py, made)
+        })
     }
 
     /// The site as a document.
     fn document(&self, py: Python<'_>, format: &str) -> PyResult<String> {
-        let written = py.detach(|| jump_transfer::Document::of(&self.0)?.write(transfer::format(format)?));
-        raise(py, written)
+        detached(py, || {
+            jump_transfer::Document::of(&self.0)?.write(transfer::format(format)?)
+        })
     }
 
     /// The number of writes so far.
@@ -197,25 +195,23 @@ impl World {
 
     /// Whether a user may do something with an item, and why, as JSON.
     fn decide(&self, py: Python<'_>, user: &str, item: &str, question: &str) -> PyResult<String> {
-        raise(py, self.decided(user, item, question))
+        at_once(py, || self.decided(user, item, question))
     }
 
     /// A page of who may do something with an item, as JSON.
     fn who(&self, py: Python<'_>, item: &str, question: &str, part: &str) -> PyResult<String> {
-        let page = py.detach(|| {
+        detached(py, || {
             let (question, window) = (Asked::read(question)?, Part::<UserCursor>::read(part)?);
             self.page(who(&self.0, self.item(item)?.id, &question, &window))
-        });
-        raise(py, page)
+        })
     }
 
     /// A page of the items with which a user may do something, as JSON.
     fn what(&self, py: Python<'_>, user: &str, question: &str, part: &str) -> PyResult<String> {
-        let page = py.detach(|| {
+        detached(py, || {
             let (question, window) = (Asked::read(question)?, Part::<ItemCursor>::read(part)?);
             self.page(what(&self.0, self.user(user)?.id, &question, &window, |_| true))
-        });
-        raise(py, page)
+        })
     }
 
     fn __repr__(&self) -> String {
@@ -231,13 +227,12 @@ impl World {
 /// Gate and words of each reason, whether it stops, as JSON, for reasons as JSON.
 #[pyfunction]
 pub(crate) fn reason_words(py: Python<'_>, reasons: &str) -> PyResult<String> {
-    let words = || {
+    at_once(py, || {
         let reasons: Vec<Reason> = bridge::read("read reasons", reasons)?;
         let words: Vec<_> = reasons
             .iter()
             .map(|reason| json!({ "gate": reason.gate(), "verdict": reason.verdict(), "text": reason.to_string() }))
             .collect();
         bridge::write(&words)
-    };
-    raise(py, words())
+    })
 }

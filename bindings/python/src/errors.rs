@@ -1,5 +1,7 @@
 //! From the library's error to Python's exception: one class for each kind, named in `jump/_errors.py`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use jump_core::{Error, ErrorKind};
 use pyo3::prelude::*;
 
@@ -27,6 +29,30 @@ pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
 /// Turns a result that is at hand into Python's.
 pub(crate) fn raise<T>(py: Python<'_>, result: jump_core::Result<T>) -> PyResult<T> {
     result.map_err(|error| to_python(py, &error))
+}
+
+/// A bug of ours, which is an error like any other to whoever called.
+pub(crate) fn panicked() -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        "carry out a call",
+        "it panicked: this is a bug, please report it",
+    )
+}
+
+/// Does something at once; a panic in it is raised as `InternalError`.
+pub(crate) fn at_once<T>(py: Python<'_>, work: impl FnOnce() -> jump_core::Result<T>) -> PyResult<T> {
+    let done = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked()));
+    raise(py, done)
+}
+
+/// The same without the interpreter's lock, for what takes a while.
+pub(crate) fn detached<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> jump_core::Result<T> + Send,
+) -> PyResult<T> {
+    let done = py.detach(|| catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked())));
+    raise(py, done)
 }
 
 /// Every kind of error, by its frozen number and its word.

@@ -11,6 +11,7 @@ mod call;
 mod engine;
 mod errors;
 mod login;
+mod mailbox;
 mod plugs;
 mod rep;
 mod report;
@@ -19,8 +20,11 @@ mod secret;
 mod session;
 mod shell;
 mod site;
+#[cfg(debug_assertions)]
+mod test_panics;
 mod transfer;
 mod tunnel;
+mod work;
 
 use std::sync::OnceLock;
 
@@ -41,6 +45,7 @@ fn _jump(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<call::Call>()?;
+    module.add_class::<mailbox::Mailbox>()?;
     module.add_class::<secret::Secret>()?;
     module.add_class::<login::Login>()?;
     module.add_class::<rep::Rep>()?;
@@ -61,5 +66,7 @@ fn _jump(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(transfer::jump_methods, module)?)?;
     module.add_function(wrap_pyfunction!(login::enrol, module)?)?;
     module.add_function(wrap_pyfunction!(login::log_in, module)?)?;
+    #[cfg(debug_assertions)]
+    test_panics::add(module)?;
     Ok(())
 }

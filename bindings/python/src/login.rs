@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 
 use crate::call::Call;
 use crate::engine::Engine;
-use crate::errors::raise;
+use crate::errors::{detached, raise};
 use crate::secret::{Secret, not_pickled};
 
 /// A login: where the broker is, the key that it must prove, and our own key.
@@ -24,12 +24,12 @@ impl Login {
     /// Reads the file that `jump login` or `write` has written.
     #[staticmethod]
     fn read(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        raise(py, py.detach(|| LoginFile::read(&path))).map(Self)
+        detached(py, || LoginFile::read(&path)).map(Self)
     }
 
     /// Writes it to a file that only its owner may read.
     fn write(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        raise(py, py.detach(|| self.0.write(&path)))
+        detached(py, || self.0.write(&path))
     }
 
     /// The user's name.

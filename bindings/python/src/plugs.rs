@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jump_core::audit::{AuditEvent, AuditLog};
 use jump_core::broker::{
     Authenticator, BrokerBuilder, FactorQuestion, LoginQuestion, Recognized, SecondFactor,
 };
@@ -14,6 +15,7 @@ use jump_core::model::{LoginScope, Sources, UserName};
 use jump_core::notify::{Notification, Notifier};
 use jump_core::secret::Secret as CoreSecret;
 use jump_core::session::{Credential, CredentialSecret, SealedCredential};
+use jump_core::store::Records;
 use jump_core::time::{SignedDuration, Timestamp};
 use jump_core::vault::{Candidate, CredentialProvider, CredentialQuery};
 use jump_core::{Error, ErrorKind, Result};
@@ -21,7 +23,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::bridge;
 use crate::secret::Secret;
@@ -74,6 +76,20 @@ impl Plug {
         question: Value,
         read: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T> + Send + 'static,
     ) -> Result<T> {
+        self.ask_text(secret, question.to_string(), read).await
+    }
+
+    /// Tells it something that is JSON already.
+    async fn tell(&self, json: String) -> Result<()> {
+        self.ask_text(None, json, |_| Ok(())).await
+    }
+
+    async fn ask_text<T: Send + 'static>(
+        &self,
+        secret: Option<Secret>,
+        question: String,
+        read: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T> + Send + 'static,
+    ) -> Result<T> {
         let closed = || self.failed(ErrorKind::Closed, "the interpreter is gone");
         let place = self.places.clone().acquire_owned().await;
         let place = place.map_err(|_| closed())?;
@@ -81,7 +97,6 @@ impl Plug {
         let asked = tokio::task::spawn_blocking(move || {
             let answer = Python::try_attach(|py| {
                 let ask = || -> PyResult<T> {
-                    let question = question.to_string();
                     let answer = match secret {
                         Some(secret) => plug.function.bind(py).call1((secret, question)),
                         None => plug.function.bind(py).call1((question,)),
@@ -249,9 +264,50 @@ impl CredentialProvider for Vault {
     }
 }
 
+/// Where the records of a store are kept.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    load: Plug,
+    append: Plug,
+}
+
+#[async_trait]
+impl Records for Journal {
+    async fn load(&self) -> Result<String> {
+        self.load.ask(None, Value::Null, |answer| answer.extract()).await
+    }
+
+    async fn append(&self, record: &str) -> Result<()> {
+        self.append.tell(record.to_owned()).await
+    }
+}
+
+/// An audit log that Python keeps.
+#[derive(Debug)]
+pub(crate) struct Audit {
+    append: Plug,
+    /// The number of the last event; held while one is appended, so that they come in their order.
+    last: Mutex<u64>,
+}
+
+#[async_trait]
+impl AuditLog for Audit {
+    async fn append(&self, event: &AuditEvent) -> Result<u64> {
+        let mut last = self.last.lock().await;
+        let sequence = *last + 1;
+        let told = bridge::write(&json!({ "sequence": sequence, "event": event }))?;
+        self.append.tell(told).await?;
+        *last = sequence;
+        Ok(sequence)
+    }
+}
+
 /// What was plugged in.
 #[derive(Default)]
 pub(crate) struct Plugs {
+    /// Taken before the broker starts: it is built on them.
+    pub(crate) journal: Option<Journal>,
+    pub(crate) audit: Option<Audit>,
     authenticator: Option<Arc<dyn Authenticator>>,
     factor: Option<Arc<dyn SecondFactor>>,
     tickets: Option<Arc<dyn TicketChecker>>,
@@ -285,6 +341,13 @@ impl Plugs {
         }
         if let Some(plug) = one("check", "the ticket system")? {
             plugs.tickets = Some(Arc::new(Tickets(plug)));
+        }
+        if let (Some(load), Some(append)) = (one("load", "the store")?, one("append", "the store")?) {
+            plugs.journal = Some(Journal { load, append });
+        }
+        if let Some(append) = one("log", "the audit log")? {
+            let last = Mutex::default();
+            plugs.audit = Some(Audit { append, last });
         }
         for (candidates, reveal) in named("candidates", "the vault")?
             .into_iter()

@@ -1,11 +1,15 @@
 //! A connected rep.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use ipnet::IpNet;
 use jump_core::control::{Edit, ItemView, RepRequest};
+use jump_core::jumpoint::NetworkPolicy;
 use jump_core::model::{Field, Hostname, ItemDetails, Remark, TargetAddress};
 use jump_core::protocol::Registry;
-use jump_core::rep::{JumpOptions, Rep as CoreRep};
+use jump_core::rep::{CredentialSource, JumpOptions, LocalJumps, Rep as CoreRep};
 use jump_core::report::{ReportFilter, ReportKind};
 use jump_core::secret::Secret as CoreSecret;
 use jump_core::session::{Credential, CredentialBinding, CredentialSecret};
@@ -44,6 +48,32 @@ pub(crate) struct Rep {
     /// `None` once it was closed.
     rep: Mutex<Option<Kept<CoreRep>>>,
     user: String,
+}
+
+/// How long the broker may take to hear how the sessions ended that were served here.
+const REPORTS: Duration = Duration::from_secs(5);
+
+/// How items are served that the rep opens itself.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Local {
+    allow: Vec<IpNet>,
+    only_listed: bool,
+    recordings: Option<PathBuf>,
+}
+
+impl Local {
+    fn jumps(self) -> LocalJumps {
+        let mut policy = NetworkPolicy::new().allowing(self.allow);
+        if self.only_listed {
+            policy = policy.only_listed();
+        }
+        let local = LocalJumps::new(backends()).network_policy(policy);
+        match self.recordings {
+            Some(folder) => local.recordings(folder),
+            None => local,
+        }
+    }
 }
 
 /// What a session is asked for with.
@@ -92,13 +122,18 @@ impl Rep {
 
 #[pymethods]
 impl Rep {
-    /// Connects and proves the login's key.
+    /// Connects and proves the login's key. `local` says as JSON how items are served that the rep opens itself; `None` if not at all.
     #[staticmethod]
-    fn connect(py: Python<'_>, login: &Login) -> PyResult<Call> {
+    #[pyo3(signature = (login, local))]
+    fn connect(py: Python<'_>, login: &Login, local: Option<&str>) -> PyResult<Call> {
+        let local: Option<Local> = raise(py, local.map(|local| bridge::read("connect", local)).transpose())?;
         let engine = raise(py, Engine::start())?;
-        let connecting = CoreRep::builder(login.0.identity.clone(), login.0.broker.clone())
-            .backends(backends())
-            .connect();
+        let mut builder =
+            CoreRep::builder(login.0.identity.clone(), login.0.broker.clone()).backends(backends());
+        if let Some(local) = local {
+            builder = builder.local_jumps(local.jumps());
+        }
+        let connecting = builder.connect();
         let kept = engine.clone();
         Ok(Call::new(&engine, Box::pin(connecting), move |py, rep| {
             let user = rep.user_name().to_owned();
@@ -121,10 +156,23 @@ impl Rep {
         self.with(py, ask, session::text)
     }
 
-    /// Starts a session; gives the kind, the session, what was granted as JSON, and its news.
-    fn open(&self, py: Python<'_>, item: String, wanted: &str) -> PyResult<Call> {
+    /// Starts a session; gives the kind, the session, what was granted as JSON, and its news. The password, with its user's name, is for an
+    /// item that the rep opens itself.
+    #[pyo3(signature = (item, wanted, username, password))]
+    fn open(
+        &self,
+        py: Python<'_>,
+        item: String,
+        wanted: &str,
+        username: String,
+        password: Option<&Secret>,
+    ) -> PyResult<Call> {
         let wanted: Wanted = raise(py, bridge::read("start a session", wanted))?;
-        let options = wanted.options();
+        let mut options = wanted.options();
+        options.target_credential = password.map(|password| {
+            let secret = CredentialSecret::Password(CoreSecret::new(password.text().to_owned()));
+            Arc::new(Credential { username, secret }) as Arc<dyn CredentialSource>
+        });
         let engine = self.engine.clone();
         let open = |rep: CoreRep| async move { Box::pin(rep.open_session(&item, &options)).await };
         self.with(py, open, move |py, opened| session::shown(py, &engine, opened))
@@ -220,6 +268,16 @@ impl Rep {
     /// Waits until the connection to the broker is lost, and raises why.
     fn disconnected(&self, py: Python<'_>) -> PyResult<Call> {
         let wait = |rep: CoreRep| async move { Err::<(), _>(rep.disconnected().await) };
+        self.with(py, wait, |py, ()| Ok(py.None()))
+    }
+
+    /// Waits a moment until the broker knows how the sessions ended that this rep served itself.
+    fn settled(&self, py: Python<'_>) -> PyResult<Call> {
+        let wait = |rep: CoreRep| async move {
+            // What the broker does not hear now it finds out by itself.
+            let _ = tokio::time::timeout(REPORTS, rep.settled()).await;
+            Ok(())
+        };
         self.with(py, wait, |py, ()| Ok(py.None()))
     }
 

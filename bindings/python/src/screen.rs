@@ -86,7 +86,7 @@ impl Screen {
             *lock(&looked_at) = Arc::downgrade(&held);
             Ok(held)
         };
-        Call::new(&self.engine, frame, |py, held| {
+        Call::short(&self.engine, frame, |py, held| {
             let (width, height) = (held.0.width(), held.0.height());
             let pixels = if held.without_gaps() {
                 Bytes::from_owner(Pixels(held.clone()))
@@ -120,7 +120,7 @@ impl Screen {
     fn next_event(&self) -> Call {
         let session = self.session.clone();
         let next = async move { session.value().ok_or_else(gone)?.next_event().await };
-        Call::new(&self.engine, next, |py, event| match event {
+        Call::short(&self.engine, next, |py, event| match event {
             Some(event) => event_parts(py, event),
             None => Ok(py.None()),
         })

@@ -9,6 +9,7 @@ use jump_core::protocol::{
 };
 use jump_core::{Error, ErrorKind, Result};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use tokio::sync::Mutex;
 
@@ -243,18 +244,18 @@ impl Process {
                 }
             })
         };
-        Ok(Call::new(&self.engine, next, show))
+        Ok(Call::short(&self.engine, next, show))
     }
 
     /// Writes all of it; waits while the target does not take it.
-    fn write(&self, py: Python<'_>, data: Vec<u8>) -> PyResult<Call> {
+    fn write(&self, py: Python<'_>, data: PyBackedBytes) -> PyResult<Call> {
         let Halves { writer, .. } = self.halves(py)?;
-        Ok(Call::unit(&self.engine, async move {
+        Ok(Call::short_unit(&self.engine, async move {
             let mut writer = writer.lock().await;
             writer
                 .value_mut()
                 .ok_or_else(gone)?
-                .write(Bytes::from(data))
+                .write(Bytes::from_owner(data))
                 .await
         }))
     }

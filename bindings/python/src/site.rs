@@ -14,7 +14,7 @@ use jump_core::jumpoint::{self, Jumpoint as CoreJumpoint, JumpointIdentity, Netw
 use jump_core::keys::{SealingKey, SigningKey};
 use jump_core::private_file::private_folder;
 use jump_core::session::EndReason;
-use jump_core::store::{MemoryStore, Store};
+use jump_core::store::{JournalStore, MemoryStore, Store};
 use jump_core::tunnel::{TcpTransport, Transport};
 use jump_core::{Error, ErrorKind, Result};
 use jump_store::SqliteStore;
@@ -98,12 +98,19 @@ impl Broker {
     }
 }
 
-/// The parts of a site that outlive a broker.
+/// The parts of a site that outlive a broker. What is kept elsewhere is not opened here.
 struct Kept {
     key: SigningKey,
     recording_key: SealingKey,
-    store: Arc<dyn Store>,
-    audit: Arc<dyn AuditLog>,
+    store: Option<Arc<dyn Store>>,
+    audit: Option<Arc<dyn AuditLog>>,
+}
+
+/// What Python keeps of a site.
+#[derive(Clone, Copy)]
+struct Elsewhere {
+    store: bool,
+    audit: bool,
 }
 
 impl Kept {
@@ -112,13 +119,13 @@ impl Kept {
         Ok(Self {
             key: SigningKey::generate()?,
             recording_key: SealingKey::generate()?,
-            store: Arc::new(MemoryStore::new()?),
-            audit: Arc::new(MemoryAuditLog::new(EVENTS)),
+            store: Some(Arc::new(MemoryStore::new()?)),
+            audit: Some(Arc::new(MemoryAuditLog::new(EVENTS))),
         })
     }
 
     /// In a folder that is laid out as that of `jump broker`.
-    fn in_folder(folder: &std::path::Path) -> Result<Self> {
+    fn in_folder(folder: &std::path::Path, elsewhere: Elsewhere) -> Result<Self> {
         private_folder(folder)?;
         let key = match read_seed(&folder.join("broker.key"), BROKER_KEY) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -136,14 +143,20 @@ impl Kept {
             }
             seed => SealingKey::from_seed(seed?),
         };
-        let store = Arc::new(SqliteStore::open(&folder.join("site.db"))?);
-        let audit = Arc::new(FileAuditLog::open_signed(&folder.join("audit.log"), key.clone())?);
-        Ok(Self {
+        let mut kept = Self {
             key,
             recording_key,
-            store,
-            audit,
-        })
+            store: None,
+            audit: None,
+        };
+        if !elsewhere.store {
+            kept.store = Some(Arc::new(SqliteStore::open(&folder.join("site.db"))?));
+        }
+        if !elsewhere.audit {
+            let log = FileAuditLog::open_signed(&folder.join("audit.log"), kept.key.clone())?;
+            kept.audit = Some(Arc::new(log));
+        }
+        Ok(kept)
     }
 }
 
@@ -163,29 +176,49 @@ impl Broker {
         public_address: Option<String>,
         plugs: &Bound<'_, PyDict>,
     ) -> PyResult<Call> {
-        let plugs = Plugs::of(plugs)?;
+        let mut plugs = Plugs::of(plugs)?;
         let (engine, tasks) = raise(
             py,
             Engine::start().and_then(|engine| Ok((engine, Engine::start()?))),
         )?;
+        let (journal, audit) = (plugs.journal.take(), plugs.audit.take());
+        let elsewhere = Elsewhere {
+            store: journal.is_some(),
+            audit: audit.is_some(),
+        };
         let start = async move {
             let opened = tokio::task::spawn_blocking(move || match folder {
-                Some(folder) => Kept::in_folder(&folder),
+                Some(folder) => Kept::in_folder(&folder, elsewhere),
                 None => Kept::nowhere(),
             });
             let kept = opened.await.map_err(stopped)??;
+            let missing = || {
+                Error::new(
+                    ErrorKind::Internal,
+                    "start a broker",
+                    "a part of the site is missing",
+                )
+            };
+            let store: Arc<dyn Store> = match journal {
+                Some(records) => Arc::new(JournalStore::open(Box::new(records)).await?),
+                None => kept.store.ok_or_else(missing)?,
+            };
+            let audit: Arc<dyn AuditLog> = match audit {
+                Some(audit) => Arc::new(audit),
+                None => kept.audit.ok_or_else(missing)?,
+            };
             let listener = TcpTransport.listen(&listen).await?;
             let address = public_address.unwrap_or_else(|| listener.address());
-            let (key, audit) = (kept.key.public().to_string(), Arc::downgrade(&kept.audit));
+            let (key, still_open) = (kept.key.public().to_string(), Arc::downgrade(&audit));
             let recording_key = kept.recording_key.public();
-            let builder = CoreBroker::builder(kept.key, kept.store, kept.audit).settings(|settings| {
+            let builder = CoreBroker::builder(kept.key, store, audit).settings(|settings| {
                 settings.public_address.clone_from(&address);
                 settings.recording_key = Some(recording_key);
             });
             let broker = plugs.into_broker(builder).start().await?;
             let served = broker.clone();
             let serving = tokio::spawn(async move { served.serve(listener).await });
-            Ok((broker, audit, address, key, Running::new(serving)))
+            Ok((broker, still_open, address, key, Running::new(serving)))
         };
         let start = tasks.handle().spawn(start);
         let start = async move { start.await.map_err(stopped)? };

@@ -10,6 +10,7 @@ use jump_core::stream::BoxStream;
 use jump_core::{Error, ErrorKind, Result};
 use jump_proto_tunnel::{LocalForward, LocalListener};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Mutex;
@@ -222,15 +223,15 @@ impl Stream {
             let mut read = read.lock().await;
             read.read(most.clamp(1, MOST)).await
         };
-        Ok(Call::new(&self.engine, work, |py, bytes| {
+        Ok(Call::short(&self.engine, work, |py, bytes| {
             Ok(PyBytes::new(py, &bytes).into_any().unbind())
         }))
     }
 
     /// Writes all of it; waits while the target does not take it.
-    fn write(&self, py: Python<'_>, data: Vec<u8>) -> PyResult<Call> {
+    fn write(&self, py: Python<'_>, data: PyBackedBytes) -> PyResult<Call> {
         let Halves { write, .. } = self.halves(py)?;
-        Ok(Call::unit(&self.engine, async move {
+        Ok(Call::short_unit(&self.engine, async move {
             let mut write = write.lock().await;
             write
                 .value_mut()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import pathlib
+import sqlite3
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -167,3 +169,86 @@ def test_an_answer_that_is_none_is_a_no(answer: Any) -> None:
     with jump.sync.Broker.start(authenticator=Odd()) as broker:
         with pytest.raises(jump.AuthenticationFailed):
             jump.sync.log_in(jump.Secret(TOKEN), address=broker.address, key=broker.key)
+
+
+class Table:
+    """A store and a log in SQLite, written from the library's threads."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self.database.execute("CREATE TABLE IF NOT EXISTS record (number INTEGER PRIMARY KEY, text TEXT)")
+        self.database.execute("CREATE TABLE IF NOT EXISTS event (number INTEGER PRIMARY KEY, text TEXT)")
+        self.fails = False
+
+    def load(self) -> Iterable[str]:
+        return [text for (text,) in self.database.execute("SELECT text FROM record ORDER BY number")]
+
+    def append(self, record: str) -> None:
+        if self.fails:
+            raise jump.StorageError("the disk is full")
+        self.database.execute("INSERT INTO record (text) VALUES (?)", (record,))
+
+    async def log(self, told: Mapping[str, Any]) -> None:
+        self.database.execute("INSERT INTO event (text) VALUES (?)", (json.dumps(told),))
+
+    def events(self) -> list[Mapping[str, Any]]:
+        return [json.loads(text) for (text,) in self.database.execute("SELECT text FROM event ORDER BY number")]
+
+
+async def test_a_site_in_the_programs_own_store_is_there_again_after_a_restart(tmp_path: pathlib.Path) -> None:
+    folder = tmp_path / "site"
+    table = Table(tmp_path / "site.sqlite")
+    async with jump.Broker.start(folder, store=table, audit=table.log) as broker:
+        await broker.add_user("carol", administrator=True)
+        await broker.edit({"edit": "add_group", "name": "lan", "comments": ""})
+        login = await jump.enrol(await broker.invite("carol"))
+        key, address = broker.key, broker.address
+        # What cannot be kept does not happen.
+        table.fails = True
+        with pytest.raises(jump.StorageError, match="the store"):
+            await broker.add_user("dave")
+        table.fails = False
+        async with jump.connect(login) as rep:
+            assert [user.name for user in await rep.users()] == ["carol"]
+    table.database.close()
+    assert not (folder / "site.db").exists() and not (folder / "audit.log").exists()
+
+    table = Table(tmp_path / "site.sqlite")
+    async with jump.Broker.start(folder, listen=address, store=table, audit=table.log) as broker:
+        assert broker.key == key
+        async with jump.connect(login) as rep:
+            assert [group.name for group in await rep.groups()] == ["lan"]
+    said = [event["event"]["event"] for event in table.events()]
+    assert said.count("broker_started") == 2, said
+    table.database.close()
+
+
+async def test_a_store_whose_records_are_damaged_is_not_opened() -> None:
+    class Damaged:
+        def load(self) -> Iterable[str]:
+            return ['{"record": "next_id", "kind": "user"}', "{"]
+
+        def append(self, record: str) -> None:
+            raise AssertionError("nothing is written to what could not be read")
+
+    with pytest.raises(jump.IntegrityError, match="record 2"):
+        await jump.Broker.start(store=Damaged())
+
+
+def test_the_blocking_half_takes_a_store_too() -> None:
+    class Lines:
+        def __init__(self) -> None:
+            self.lines: list[str] = []
+
+        def load(self) -> Iterable[str]:
+            return self.lines
+
+        def append(self, record: str) -> None:
+            self.lines.append(record)
+
+    lines = Lines()
+    with jump.sync.Broker.start(store=lines) as broker:
+        broker.add_user("carol")
+    with jump.sync.Broker.start(store=lines) as broker:
+        with pytest.raises(jump.Conflict):
+            broker.add_user("carol")

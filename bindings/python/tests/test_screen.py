@@ -260,3 +260,44 @@ def test_the_blocking_half_does_the_same(site: Site, display: dict[str, str]) ->
                 kept = frame.pixels
                 sub = memoryview(kept)
         del kept, sub
+
+
+@pytest.fixture
+def here(site: Site) -> Iterator[jump.Credential]:
+    """What logs in to the target of the item `here`, which has no Jumpoint."""
+    vnc = site.servers.vnc
+    where = ["--host", "127.0.0.1", "--port", str(vnc["port"]), "--recording", "off"]
+    site.command("items", "add", "local-vnc", "here", *where)
+    yield jump.Credential("", password=jump.Secret(vnc["password"]))
+    site.command("items", "remove", "here")
+
+
+async def test_an_item_without_a_jumpoint_is_opened_by_the_program_itself(
+    site: Site, here: jump.Credential
+) -> None:
+    async with jump.connect(site.ada) as rep:
+        with pytest.raises(jump.UnsupportedError):
+            await rep.screen("here", target=here)
+    async with jump.connect(site.ada, local_jumps=True) as rep:
+        # Nothing of this machine is reached unless it is named; the gate says so as a VNC server would.
+        with pytest.raises(jump.TargetAuthenticationFailed, match="network policy"):
+            await rep.screen("here", target=here)
+        with pytest.raises(jump.UnsupportedError, match="password"):
+            await rep.screen("here", target=jump.Credential("", private_key=jump.Secret("x")))
+    async with jump.connect(site.ada, local_jumps=jump.LocalJumps(allow=("127.0.0.0/8",))) as rep:
+        wrong = jump.Credential("", password=jump.Secret("another"))
+        with pytest.raises(jump.TargetAuthenticationFailed):
+            await rep.screen("here", target=wrong)
+        async with rep.screen("here", target=here) as screen:
+            await screen.painted()
+            async with screen.frame() as frame:
+                assert frame.width > 0 and frame.pixels[0, 0, 3] == 255
+            await screen.keyboard.type("jump\n")
+            session = screen.granted.session
+        # It is settled when the rep is closed.
+    async with jump.connect(site.ada) as rep:
+        ended = next(one for one in await rep.sessions() if one.id == session)
+        assert not ended.active
+    with jump.sync.connect(site.ada, local_jumps=jump.LocalJumps(("127.0.0.0/8",))) as blocking:
+        with blocking.screen("here", target=here) as there:
+            there.painted()

@@ -1,28 +1,37 @@
 //! `jump rdp`: a local port for RDP clients, and the client that is installed.
 
-mod viewer;
-
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use futures_util::stream::{FuturesUnordered, StreamExt};
-use jump_core::model::ItemDetails;
+use jump_core::model::{ItemDetails, Rdp, SecureApp};
 use jump_core::rep::Rep;
-use jump_core::text::Escaped;
 use jump_core::{Error, ErrorKind};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 
 use super::Context;
-use super::vnc::connection;
-use super::vnc::{Ended, Listen, VIEWERS, exited, listen, not_shown, tell_end, tell_start};
+use super::local_port::{Form, Listen, LocalPort, Program, Programs, Wanted};
 use crate::connect::{ScreenArguments, settle};
 use crate::error::{Failure, usage};
 use crate::output::Output;
 use crate::screen::screen_item;
 use crate::stop::Stop;
-use viewer::Viewer;
+
+pub(super) const CLIENTS: Programs = Programs {
+    noun: "client",
+    start: "start the client",
+    known: &[
+        ("xfreerdp3", Form::FreeRdp),
+        ("xfreerdp", Form::FreeRdp),
+        ("sdl-freerdp3", Form::FreeRdp),
+        ("sdl-freerdp", Form::FreeRdp),
+        ("wlfreerdp", Form::FreeRdp),
+        ("remmina", Form::Remmina("rdp")),
+        ("krdc", Form::Url("rdp")),
+        ("mstsc", Form::Windows),
+        ("mstsc.exe", Form::Windows),
+    ],
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,8 +53,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "[ADDR:]PORT", default_value = "0")]
     listen: Listen,
     /// The client to start, by its name or path [default: the first that is installed]
-    #[arg(long, value_name = "PROGRAM", conflicts_with = "no_viewer")]
-    viewer: Option<Viewer>,
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "no_viewer", value_parser = |text: &str| CLIENTS.named(text))]
+    viewer: Option<Program>,
     /// Start no client: connect one of your own
     #[arg(long)]
     no_viewer: bool,
@@ -64,73 +73,32 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
     served
 }
 
-/// Serves clients until the one that was started is gone, a session fails, or Ctrl-C.
 async fn serve(rep: &Rep, output: Output, arguments: Arguments) -> Result<(), Failure> {
     let item = screen_item(rep, &arguments.item).await?;
-    if !matches!(item.details, ItemDetails::LocalRdp(_) | ItemDetails::RemoteRdp(_)) {
+    let (ItemDetails::LocalRdp(rdp) | ItemDetails::RemoteRdp(rdp)) = &item.details else {
         return Err(usage("this item speaks no RDP"));
-    }
-    let (id, options) = (item.id.to_string(), arguments.session.options(&item).await?);
-    let mut stop = Stop::listen()?;
-    let (listener, address) = listen(arguments.listen).await?;
+    };
+    let options = arguments.session.options(&item).await?;
+    let stop = Stop::listen()?;
+    let (listener, address) = arguments.listen.bind().await?;
     if let Some(path) = &arguments.file {
-        std::fs::write(path, connection_file(address)).map_err(|error| {
+        std::fs::write(path, connection_file(address, rdp)).map_err(|error| {
             let message = path.display().to_string();
             Error::new(ErrorKind::Storage, "write the connection file", message).with_source(error)
         })?;
     }
-    output.say(format_args!("{address} leads to {}", Escaped(&item.name)))?;
-    output.value(&serde_json::json!({ "listening": address, "item": item.name }))?;
-    let mut viewer = match &arguments.viewer {
-        Some(viewer) => Some(viewer.start(address)?),
-        None if arguments.no_viewer => None,
-        None => viewer::start_any(address),
+    let port = LocalPort {
+        rep,
+        output,
+        item: &item,
+        options: &options,
+        listener,
+        address,
+        programs: &CLIENTS,
+        wanted: Wanted::of(arguments.viewer.as_ref(), arguments.no_viewer),
+        invitation: "Connect an RDP client to it; it needs no password. Ctrl-C ends it.",
     };
-    let starts = viewer.is_some();
-    if !starts {
-        output.say("Connect an RDP client to it; it needs no password. Ctrl-C ends it.")?;
-    }
-
-    let (stopping, stopped) = watch::channel(false);
-    let mut sessions = FuturesUnordered::new();
-    let mut seen = false;
-    loop {
-        tokio::select! {
-            accepted = listener.accept(), if sessions.len() < VIEWERS => {
-                // A client that is gone already needs nothing.
-                let Ok((local, from)) = accepted else { continue };
-                seen = true;
-                let (rep, stopped, id, options) = (rep.clone(), stopped.clone(), &id, &options);
-                sessions.push(async move {
-                    let started = |session: &str| tell_start(&output, from, session);
-                    let how = connection::serve(rep, id, options, local, stopped, started, refuse).await;
-                    Ended { from, how }
-                });
-            }
-            Some(ended) = sessions.next() => {
-                let others = !sessions.is_empty();
-                tell_end(&output, ended, others)?;
-                if starts && viewer.is_none() && !others {
-                    return Ok(());
-                }
-            }
-            status = exited(&mut viewer) => {
-                viewer = None;
-                match status {
-                    Some(status) if !seen && !status.success() => return Err(not_shown(status)),
-                    // A client of which one runs already hands over to that one and is done.
-                    _ if !seen => {}
-                    _ if sessions.is_empty() => return Ok(()),
-                    _ => {}
-                }
-            }
-            () = stop.told() => break,
-        }
-    }
-    // Every session is closed in order; what they end with is Ctrl-C.
-    let _ = stopping.send(true);
-    while sessions.next().await.is_some() {}
-    Ok(())
+    port.serve(stop, refuse).await
 }
 
 /// RDP has no words for why there is no session: the client hears that there is none, and the user reads why here.
@@ -139,8 +107,8 @@ async fn refuse(local: TcpStream, _: &Error) {
 }
 
 /// What clients read that open a file (the settings are those of Windows' own client).
-fn connection_file(address: SocketAddr) -> String {
-    format!(
+fn connection_file(address: SocketAddr, rdp: &Rdp) -> String {
+    let mut file = format!(
         "full address:s:{address}\r\n\
          username:s:rep\r\n\
          authentication level:i:0\r\n\
@@ -148,17 +116,66 @@ fn connection_file(address: SocketAddr) -> String {
          prompt for credentials:i:0\r\n\
          negotiate security layer:i:1\r\n\
          autoreconnection enabled:i:0\r\n"
-    )
+    );
+    if rdp.console {
+        file += "administrative session:i:1\r\n";
+    }
+    if let SecureApp::RemoteApp {
+        remote_app_name,
+        remote_app_params,
+    } = &rdp.secure_app
+    {
+        // Whatever is in here, the gate starts what the item says.
+        let [name, parameters] = [remote_app_name, remote_app_params].map(|text| one_line(text.as_str()));
+        file += &format!(
+            "remoteapplicationmode:i:1\r\n\
+             remoteapplicationname:s:{name}\r\n\
+             remoteapplicationprogram:s:{name}\r\n\
+             remoteapplicationcmdline:s:{parameters}\r\n\
+             disableremoteappcapscheck:i:1\r\n"
+        );
+    }
+    file
+}
+
+/// A text that adds no line to a file.
+fn one_line(text: &str) -> String {
+    text.chars().filter(|one| !one.is_control()).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use jump_core::model::Field;
+
     use super::*;
 
     #[test]
     fn the_connection_file_leads_to_the_port_and_holds_no_password() {
-        let file = connection_file("127.0.0.1:3390".parse().unwrap());
+        let file = connection_file("127.0.0.1:3390".parse().unwrap(), &Rdp::default());
         assert!(file.starts_with("full address:s:127.0.0.1:3390\r\n"));
         assert!(file.ends_with("\r\n") && !file.contains("password"));
+        assert!(!file.contains("remoteapplication") && !file.contains("administrative"));
+    }
+
+    #[test]
+    fn the_connection_file_says_what_the_item_starts() {
+        let rdp = Rdp {
+            console: true,
+            secure_app: SecureApp::RemoteApp {
+                remote_app_name: Field::new("||calc").unwrap(),
+                remote_app_params: Field::new("/a b").unwrap(),
+            },
+            ..Rdp::default()
+        };
+        let file = connection_file("127.0.0.1:3390".parse().unwrap(), &rdp);
+        for line in [
+            "administrative session:i:1",
+            "remoteapplicationmode:i:1",
+            "remoteapplicationprogram:s:||calc",
+            "remoteapplicationcmdline:s:/a b",
+        ] {
+            assert!(file.lines().any(|one| one == line), "{line}: {file}");
+        }
+        assert_eq!(one_line("a\r\nfull address:s:b"), "afull address:s:b");
     }
 }

@@ -158,7 +158,9 @@ async fn the_installed_client_is_started_and_shows_the_screen() {
     let mut open = desk.site.admin.command(&["rdp", "desk", "--viewer", "xfreerdp"]);
     open.env("DISPLAY", desk.screen.display().unwrap());
     let mut open = Process::spawn(open).unwrap();
-    open.wait_for_line("session", LONG).await.unwrap();
+    open.wait_for_line("A client is connected: session", LONG)
+        .await
+        .unwrap();
     // Its window is as large as it likes: the colour is somewhere on the screen.
     let near = |pixel: &[u8; 4]| {
         pixel

@@ -10,7 +10,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{ItemId, SessionId, UserId};
 use crate::keys::{PublicKey, Signature, SigningKey, base64_bytes};
 use crate::model::{
-    CertificatePolicy, CommandFilter, Field, HostKeyPolicy, ItemDetails, JumpItem, PathLimits, TargetAddress,
+    CertificatePolicy, CommandFilter, Field, HostKeyPolicy, ItemDetails, JumpItem, PathLimits, RdpQuality,
+    SecureApp, TargetAddress,
 };
 use crate::time::{SignedDuration, Timestamp};
 
@@ -40,12 +41,12 @@ pub struct GrantTarget {
     /// The certificates or keys that a VNC or RDP target may show, and a VNC target's weakest login.
     #[serde(default, skip_serializing_if = "CertificatePolicy::is_default")]
     pub certificates: CertificatePolicy,
-    /// How an RDP target is logged in to.
+    /// How an RDP target is logged in to, and what it is asked for.
     #[serde(default, skip_serializing_if = "RdpLogin::is_default")]
     pub rdp: RdpLogin,
 }
 
-/// How an RDP target is logged in to, in a grant.
+/// How an RDP target is logged in to, and what it is asked for, in a grant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RdpLogin {
@@ -53,6 +54,23 @@ pub struct RdpLogin {
     pub domain: Field,
     /// Whether the target has to authenticate the login before it shows anything.
     pub require_nla: bool,
+    /// The user's name where no credential is injected; empty if the item names nobody.
+    #[serde(skip_serializing_if = "is_default")]
+    pub username: Field,
+    /// The picture quality.
+    #[serde(skip_serializing_if = "is_default")]
+    pub quality: RdpQuality,
+    /// The console session, not a new one.
+    #[serde(skip_serializing_if = "is_default")]
+    pub console: bool,
+    /// What starts in place of the desktop.
+    #[serde(skip_serializing_if = "is_default")]
+    pub secure_app: SecureApp,
+}
+
+/// What a Jumpoint of before does not know is left out where it says nothing.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl RdpLogin {
@@ -142,6 +160,10 @@ impl Grant {
             ItemDetails::LocalRdp(rdp) | ItemDetails::RemoteRdp(rdp) => RdpLogin {
                 domain: rdp.domain.clone(),
                 require_nla: rdp.require_nla,
+                username: rdp.rdp_username.clone(),
+                quality: rdp.quality,
+                console: rdp.console,
+                secure_app: rdp.secure_app.clone(),
             },
             _ => RdpLogin::default(),
         };

@@ -1,6 +1,7 @@
 //! The store contract: what a site keeps, typed, transactional and versioned.
 
 mod item_query;
+mod journal;
 mod memory;
 mod session_record;
 mod token;
@@ -17,6 +18,7 @@ use crate::model::{Change, Revision, World};
 use crate::time::Timestamp;
 
 pub use item_query::{ItemCursor, ItemPage, ItemQuery};
+pub use journal::{JournalStore, Records};
 pub use memory::MemoryStore;
 pub use session_record::{SessionRecord, SessionState};
 pub use token::{EnrolmentToken, TokenHash, TokenPurpose};

@@ -1116,6 +1116,40 @@ jump_status jump_listener_port(const jump_listener *listener, size_t index, uint
  */
 jump_status jump_listener_free(jump_listener *listener);
 
+/* ---- Items that a rep opens itself, in the network that the program is in: Local VNC, Local RDP ---------------------------- */
+
+/**
+ * As `jump_rep_connect`, with options. With `local_jumps` in `options_json` this process opens the items itself that have no Jumpoint, in
+ * the network that it is in: `{"local_jumps": {}}`, where `allow`, `only_listed` and `recordings` mean what they do in
+ * `jump_jumpoint_start`. Without it such items are refused with `JUMP_ERR_UNSUPPORTED`.
+ */
+jump_status jump_rep_connect_with(const jump_context *context,
+                                  const jump_login *login,
+                                  const char *options_json,
+                                  jump_rep **rep_out,
+                                  jump_error **error_out);
+
+/**
+ * As `jump_session_open`, for an item that the rep opens itself: nothing is injected there, so this is what logs in to the target.
+ * `username` may be NULL where the target has no names (VNC). It means nothing for other items, whose Jumpoint logs in.
+ */
+jump_status jump_session_open_as(const jump_rep *rep,
+                                 const char *item,
+                                 const char *options_json,
+                                 const char *username,
+                                 const jump_secret *password,
+                                 jump_session **session_out,
+                                 jump_error **error_out);
+
+/**
+ * Waits until the broker knows how the sessions ended that the rep served itself, at most `timeout_ms` milliseconds, for ever for less than
+ * 0; `JUMP_ERR_TIMEOUT` if it does not by then. Call it before the program ends: what was not told by then is lost, and the site says that
+ * the rep went away.
+ */
+jump_status jump_rep_settle(const jump_rep *rep,
+                            int64_t timeout_ms,
+                            jump_error **error_out);
+
 /* ---- Access: who may do what, as JSON in and JSON out ---------------------------------------------------------------------- */
 
 /**
@@ -1239,7 +1273,8 @@ jump_status jump_broker_options_set_audit(const jump_broker_options *options,
 /**
  * Plugs in a store in place of the broker's own, as records that are only appended: `append` is told one, as JSON of one line, and has it
  * safe when it gives `JUMP_OK`; `load` answers with all of them, one a line, in their order, or with nothing. One broker uses such a store
- * at a time. Not together with `data`.
+ * at a time. Keys and audit log are in the folder `data` nevertheless: without one, a broker that starts again has another key, and no login
+ * of before.
  */
 jump_status jump_broker_options_set_store(const jump_broker_options *options,
                                           jump_answer_fn load,

@@ -314,6 +314,44 @@ static void rdp(const jump_rep *rep) {
     CHECK(jump_session_free(session) == JUMP_OK);
 }
 
+/* An item without a Jumpoint: this process is the gate. */
+static void local(const jump_context *context, const jump_login *login, const jump_rep *without) {
+    jump_rep *rep = NULL;
+    jump_session *session = NULL;
+    jump_secret *password = NULL, *wrong = NULL;
+    jump_frame *frame = NULL;
+    jump_frame_view view;
+    jump_buf *rows = NULL;
+
+    GOOD(jump_secret_new((const uint8_t *)"secret12", 8, &password, &error));
+    GOOD(jump_secret_new((const uint8_t *)"another", 7, &wrong, &error));
+    FAILS(JUMP_ERR_UNSUPPORTED, jump_session_open_as(without, "here", NULL, NULL, password, &session, &error));
+    FAILS(JUMP_ERR_INVALID_ARGUMENT, jump_rep_connect_with(context, login, "{\"local_jumps\": 1}", &rep, &error));
+    /* Nothing of this machine is reached unless it is named; the gate says so as a VNC server would. */
+    GOOD(jump_rep_connect_with(context, login, "{\"local_jumps\": {}}", &rep, &error));
+    FAILS(JUMP_ERR_TARGET_AUTHENTICATION, jump_session_open_as(rep, "here", NULL, NULL, password, &session, &error));
+    CHECK(jump_rep_free(rep) == JUMP_OK);
+    GOOD(jump_rep_connect_with(context, login, "{\"local_jumps\": {\"allow\": [\"127.0.0.0/8\"]}}", &rep, &error));
+    FAILS(JUMP_ERR_TARGET_AUTHENTICATION, jump_session_open_as(rep, "here", NULL, NULL, wrong, &session, &error));
+    GOOD(jump_session_open_as(rep, "here", NULL, NULL, password, &session, &error));
+    CHECK(strstr(jump_session_grant_json(session), "\"jumpoint\":\"rep\"") != NULL);
+    GOOD(jump_screen_painted(session, 30000, &error));
+    GOOD(jump_screen_frame_acquire(session, &frame, &view, &error));
+    CHECK(view.width > 0 && view.height > 0 && view.pixels[3] == 255);
+    CHECK(jump_frame_free(frame) == JUMP_OK);
+    GOOD(jump_screen_type(session, "jump\n", &error));
+    FAILS(JUMP_ERR_TIMEOUT, jump_rep_settle(rep, 0, &error));
+    GOOD(jump_session_close(session, &error));
+    CHECK(jump_session_free(session) == JUMP_OK);
+    GOOD(jump_rep_settle(rep, 30000, &error));
+    GOOD(jump_rep_request(rep, "{\"ask\": \"sessions\", \"active_only\": true, \"limit\": 10}", &rows, &error));
+    CHECK(strstr(jump_buf_text(rows), "here") == NULL);
+    jump_buf_free(rows);
+    jump_secret_free(password);
+    jump_secret_free(wrong);
+    CHECK(jump_rep_free(rep) == JUMP_OK);
+}
+
 static void tunnel(const jump_rep *rep, const char *host, uint16_t port) {
     jump_session *session = open_session(rep, "port");
     jump_stream *stream = NULL;
@@ -413,6 +451,7 @@ int main(int argc, char **argv) {
     files(rep);
     screen(rep);
     rdp(rep);
+    local(context, login, rep);
     tunnel(rep, "127.0.0.1", (uint16_t)port);
     is_ended(rep, "kill");
     is_ended(rep, "revoke");

@@ -1,6 +1,6 @@
 /* A whole site in a C program: a broker whose store, audit log, vault, logins, second factor and notifications are callbacks, a
- * Jumpoint, and a rep. The site
- * is there again after a restart from what the callbacks kept. Argument 3 is the port of an sshd. */
+ * Jumpoint, and a rep. The site is there again after a restart: its keys from a folder, and all else from what the callbacks kept. Argument 2
+ * is a folder, argument 3 the port of an sshd. */
 
 #include <stdatomic.h>
 
@@ -97,11 +97,14 @@ static jump_status notify(void *userdata, const char *question_json, jump_buf **
 static void destroy(void *userdata) { ((struct kept *)userdata)->destroyed++; }
 
 static jump_context *context;
+static const char *folder;
 
 static jump_broker *start(void) {
     jump_broker_options *options = NULL;
     jump_broker *broker = NULL;
-    GOOD(jump_broker_options_new("{\"heartbeat_seconds\": 1, \"lease_seconds\": 2}", &options, &error));
+    char settings[600];
+    snprintf(settings, sizeof settings, "{\"heartbeat_seconds\": 1, \"lease_seconds\": 2, \"data\": \"%s/embedded\"}", folder);
+    GOOD(jump_broker_options_new(settings, &options, &error));
     GOOD(jump_broker_options_set_store(options, load, append, &store, destroy, &error));
     GOOD(jump_broker_options_set_audit(options, append, &events, destroy, &error));
     GOOD(jump_broker_options_add_vault(options, candidates, reveal, &vault, destroy, &error));
@@ -176,11 +179,14 @@ int main(int argc, char **argv) {
     char item[2000];
     int64_t code = -1;
     size_t kept;
+    char key[200];
 
     CHECK(argc == 4);
+    folder = argv[2];
     GOOD(jump_context_new_logging("{\"log_level\": 3}", line, &connected, NULL, &context, &error));
     broker = start();
     CHECK(strstr(jump_broker_endpoint_json(broker), "127.0.0.1:") != NULL);
+    snprintf(key, sizeof key, "%s", strstr(jump_broker_endpoint_json(broker), "\"key\""));
     edit(broker, "{\"ask\": \"edit\", \"edit\": \"add_group\", \"name\": \"home\", \"comments\": \"\"}");
     secret = invite(broker, "{\"ask\": \"edit\", \"edit\": \"add_jumpoint\", \"name\": \"here\"}");
     GOOD(jump_jumpoint_identity_enrol(context, secret, &identity, &error));
@@ -273,9 +279,10 @@ int main(int argc, char **argv) {
     CHECK(strstr(notes.text, "\"event\":\"session_started\"") && strstr(notes.text, "\"event\":\"session_ended\""));
     CHECK(strstr(notes.text, "\"policy\":\"told\"") != NULL);
 
-    /* A new broker finds what the callbacks kept. */
+    /* A new broker has the same key, and finds what the callbacks kept. */
     kept = store.filled;
     broker = start();
+    CHECK(strcmp(key, strstr(jump_broker_endpoint_json(broker), "\"key\"")) == 0);
     GOOD(jump_broker_request(broker, "{\"ask\": \"item\", \"item\": \"home/server\"}", &answer, &error));
     CHECK(strstr(jump_buf_text(answer), "\"hostname\":\"127.0.0.1\"") != NULL);
     jump_buf_free(answer);

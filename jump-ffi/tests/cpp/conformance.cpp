@@ -167,6 +167,23 @@ static void screen(const jump::rep &rep) {
     session.close().value();
 }
 
+/* An item without a Jumpoint: this process is the gate. */
+static void local(const jump::context &context, const jump::login &login, const jump::rep &without) {
+    const auto password = jump::secret::copy("secret12").value();
+    CHECK(without.open_as("here", "", password).status() == JUMP_ERR_UNSUPPORTED);
+    const auto elsewhere = jump::rep::connect(context, login, R"({"local_jumps": {}})").value();
+    const auto refused = elsewhere.open_as("here", "", password);
+    CHECK(!refused && has(refused.error().message(), "network policy"));
+    const auto rep = jump::rep::connect(context, login, R"({"local_jumps": {"allow": ["127.0.0.0/8"]}})").value();
+    auto session = rep.open_as("here", "", password).value();
+    session.painted(30s).value();
+    CHECK(session.frame().value().row(0)[3] == 255);
+    session.type("jump\n").value();
+    CHECK(rep.settle(0s).status() == JUMP_ERR_TIMEOUT);
+    session.close().value();
+    rep.settle(30s).value();
+}
+
 static void tunnel(const jump::rep &rep, std::uint16_t port) {
     auto session = rep.open("port").value();
     auto stream = session.open("127.0.0.1", port).value();
@@ -218,6 +235,7 @@ int main(int argc, char **argv) {
         files(rep, argv[2]);
         screen(rep);
         rdp(rep);
+        local(context, login, rep);
         tunnel(rep, static_cast<std::uint16_t>(std::stoul(argv[3])));
         is_ended(rep, "kill");
         is_ended(rep, "revoke");

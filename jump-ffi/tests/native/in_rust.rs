@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use jump_core::control::{ItemQuery, Look};
 use jump_core::identity_file::LoginFile;
+use jump_core::jumpoint::NetworkPolicy;
 use jump_core::model::TargetAddress;
 use jump_core::protocol::{
     ExitStatus, Keysym, PointerButtons, ScreenEvent, Session, ShellChannel, ShellEvent, ShellSession,
     Terminal, TunnelSession,
 };
-use jump_core::rep::{JumpOptions, OpenedSession, Rep, SessionNews};
-use jump_core::session::EndReason;
+use jump_core::rep::{JumpOptions, LocalJumps, OpenedSession, Rep, SessionNews};
+use jump_core::session::{EndReason, GatePlace};
 use jump_core::{Error, ErrorKind};
 use jump_proto_tunnel::{LocalForward, LocalListener};
+use jump_testkit::vnc;
 use tokio::io::AsyncReadExt;
 
-use crate::live::{Live, backends};
+use crate::live::{Live, backends, password};
 
 async fn shell(rep: &Rep) -> Box<dyn ShellSession> {
     match rep.open("box").await.unwrap() {
@@ -63,7 +65,7 @@ async fn list_and_decide(rep: &Rep) {
         .into_iter()
         .map(|item| item.name)
         .collect();
-    assert_eq!(names, ["box", "desk", "port", "win"]);
+    assert_eq!(names, ["box", "desk", "here", "port", "win"]);
     let port = ItemQuery {
         name: Some("port".to_owned()),
         ..ItemQuery::default()
@@ -144,6 +146,38 @@ async fn rdp(rep: &Rep) {
         session.key(Keysym::of('j'), pressed).await.unwrap();
     }
     session.close().await.unwrap();
+}
+
+/// An item without a Jumpoint: this process is the gate.
+async fn local(live: &Live, without: &Rep) {
+    let mut options = JumpOptions::default();
+    options.target_credential = Some(Arc::new(password("", vnc::PASSWORD)));
+    let refused = without.open_session("here", &options).await;
+    assert_eq!(kind(refused), ErrorKind::Unsupported);
+    let login = LoginFile::read(&live.login()).unwrap();
+    let connect = |policy: NetworkPolicy| {
+        Rep::builder(login.identity.clone(), login.broker.clone())
+            .backends(backends())
+            .local_jumps(LocalJumps::new(backends()).network_policy(policy))
+            .connect()
+    };
+    // Nothing of this machine is reached unless it is named.
+    let elsewhere = connect(NetworkPolicy::new()).await.unwrap();
+    let refused = elsewhere.open_session("here", &options).await.unwrap_err();
+    assert!(refused.to_string().contains("network policy"), "{refused}");
+    let policy = NetworkPolicy::new().allowing(["127.0.0.0/8".parse().unwrap()]);
+    let rep = connect(policy).await.unwrap();
+    let opened = rep.open_session("here", &options).await.unwrap();
+    assert_eq!(opened.grant.place(), GatePlace::Rep);
+    let Session::Screen(session) = opened.session else {
+        panic!("it is no screen")
+    };
+    session.painted().await.unwrap();
+    assert!(session.frame().await.unwrap().width() > 0);
+    session.key(Keysym::of('j'), true).await.unwrap();
+    session.key(Keysym::of('j'), false).await.unwrap();
+    session.close().await.unwrap();
+    rep.settled().await;
 }
 
 async fn screens(rep: &Rep) {
@@ -253,6 +287,7 @@ async fn every_scenario_holds_in_rust() {
         shells_and_files(&rep, &live).await;
         screens(&rep).await;
         rdp(&rep).await;
+        local(&live, &rep).await;
         tunnels(&rep, &live).await;
         is_ended(&rep, &live, "kill").await;
         is_ended(&rep, &live, "revoke").await;

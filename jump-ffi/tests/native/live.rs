@@ -26,7 +26,7 @@ use tokio::process::Command;
 use crate::AT_MOST;
 use crate::build::text;
 
-/// The site; alice may start sessions on `box`, `desk`, `port` and `win`.
+/// The site; alice may start sessions on `box`, `desk`, `port` and `win`, and opens `here` herself.
 pub(crate) struct Live {
     site: RunningSite,
     pub(crate) sshd: Sshd,
@@ -43,7 +43,7 @@ pub(crate) fn backends() -> Registry {
         .with(Arc::new(RdpBackend::new()))
 }
 
-fn password(username: &str, password: &str) -> Credential {
+pub(crate) fn password(username: &str, password: &str) -> Credential {
     Credential {
         username: username.to_owned(),
         secret: CredentialSecret::Password(Secret::new(password.to_owned())),
@@ -52,13 +52,18 @@ fn password(username: &str, password: &str) -> Credential {
 
 impl Live {
     pub(crate) async fn start() -> Self {
+        Self::with_gates(backends()).await
+    }
+
+    /// The same with these gates at the Jumpoint.
+    pub(crate) async fn with_gates(gates: Registry) -> Self {
         let (sshd, screen, windows) = tokio::join!(
             Sshd::start(),
             VncServer::tigervnc("VncAuth"),
             RdpServer::shadow(ShadowSecurity::Nla)
         );
         let (sshd, screen, windows) = (sshd.unwrap(), screen.unwrap(), windows.unwrap());
-        let site = RunningSite::start(SiteOptions::new(backends()).over_tcp())
+        let site = RunningSite::start(SiteOptions::new(gates).over_tcp())
             .await
             .unwrap();
         site.add_user("alice", Some("Start Sessions Only"), false)
@@ -90,6 +95,13 @@ impl Live {
             .await
             .unwrap();
         site.set_credential(&desk, &password("", vnc::PASSWORD))
+            .await
+            .unwrap();
+        let details = ItemDetails::LocalVnc(Vnc {
+            port: screen.address().port(),
+            ..Vnc::default()
+        });
+        site.add_item("here", screen.address(), RecordingMode::Off, None, details)
             .await
             .unwrap();
         let details = ItemDetails::RemoteRdp(Rdp {

@@ -1,4 +1,4 @@
-//! A task of a protocol's client panics (S-36): whoever uses its session is told, and nothing hangs. The stream under the client is what
+//! A task of a protocol's client or gate panics (S-36): whoever uses its session is told, and nothing hangs. The stream under it is what
 //! panics, so it is in the task that reads or writes it.
 
 use std::io;
@@ -8,11 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jump_core::identity_file::LoginFile;
 use jump_core::model::{Hostname, TargetAddress};
-use jump_core::protocol::{ConnectOptions, Keysym, Session};
-use jump_core::rep::Rep;
+use jump_core::protocol::{
+    Backend, Capabilities, ConnectOptions, GateContext, Keysym, Outcome, Registry, Session,
+};
+use jump_core::rep::{JumpOptions, OpenedSession, Rep, SessionNews};
+use jump_core::session::EndReason;
 use jump_core::stream::BoxStream;
+use jump_core::{Error, ErrorKind, Result};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::live::{Live, backends};
@@ -120,4 +125,95 @@ async fn a_panic_in_a_protocols_client_ends_its_session_with_an_error() {
         panic!("it is no shell")
     };
     shell.close().await.unwrap();
+}
+
+/// A backend whose gate panics as soon as it touches the rep's stream once it is told to.
+#[derive(Debug)]
+struct Bursting {
+    inner: Arc<dyn Backend>,
+    armed: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Backend for Bursting {
+    fn protocol(&self) -> &'static str {
+        self.inner.protocol()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn gate(&self, rep: BoxStream, context: GateContext) -> Outcome {
+        let armed = self.armed.clone();
+        self.inner
+            .gate(Box::new(Bomb { inner: rep, armed }), context)
+            .await
+    }
+
+    async fn connect(&self, stream: BoxStream, options: ConnectOptions) -> Result<Session> {
+        self.inner.connect(stream, options).await
+    }
+}
+
+/// Has the session send something until that fails.
+async fn use_up(session: &Session) {
+    match session {
+        Session::Shell(shell) => while shell.exec(b"true", None).await.is_ok() {},
+        Session::Screen(screen) => {
+            while screen.key(Keysym::of('x'), true).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        }
+        Session::Tunnel(tunnel) => {
+            let target = TargetAddress::new(Hostname::new("127.0.0.1").unwrap(), 1).unwrap();
+            let denied = |error: Error| error.kind() == ErrorKind::Denied;
+            while tunnel.open(&target).await.err().is_some_and(denied) {}
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_a_gate_ends_its_session_with_an_error() {
+    let armed = Arc::new(AtomicBool::new(false));
+    let gates = ["ssh", "vnc", "rdp", "tunnel"]
+        .into_iter()
+        .fold(Registry::new(), |gates, protocol| {
+            gates.with(Arc::new(Bursting {
+                inner: backends().get(protocol).unwrap(),
+                armed: armed.clone(),
+            }))
+        });
+    let live = Live::with_gates(gates).await;
+    let login = LoginFile::read(&live.login()).unwrap();
+    let rep = Rep::builder(login.identity, login.broker)
+        .backends(backends())
+        .connect()
+        .await
+        .unwrap();
+    for item in ["box", "desk", "win", "port"] {
+        let opened = rep.open_session(item, &JumpOptions::default()).await.unwrap();
+        let OpenedSession {
+            session, mut events, ..
+        } = opened;
+        armed.store(true, Ordering::SeqCst);
+        soon(use_up(&session)).await;
+        let reason = loop {
+            match soon(events.next()).await.unwrap() {
+                Some(SessionNews::Ended(reason)) => break reason,
+                Some(_) => {}
+                None => panic!("{item}: nobody said how it ended"),
+            }
+        };
+        let EndReason::Failed { kind, message } = reason else {
+            panic!("{item}: {reason:?}")
+        };
+        assert_eq!(kind, ErrorKind::Internal, "{item}: {message}");
+        armed.store(false, Ordering::SeqCst);
+    }
+    // The Jumpoint goes on.
+    for item in ["box", "desk", "win", "port"] {
+        rep.open(item).await.unwrap();
+    }
 }

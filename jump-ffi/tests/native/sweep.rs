@@ -15,11 +15,12 @@ struct Parameter {
 }
 
 /// Pointers that may be NULL, by name.
-const OPTIONAL: [&str; 21] = [
+const OPTIONAL: [&str; 22] = [
     "error_out",
     "options_json",
     "query_json",
     "userdata",
+    "username",
     "destroy",
     "wake",
     "progress",

@@ -2,12 +2,14 @@
 
 use jump_core::{Error, ErrorKind, Result};
 
+use super::size::MAX_PIXELS;
+
 /// The most bytes of one fast-path update in fragments: the size that the client announces (MS-RDPBCGR §2.2.7.2.6).
 const MAX_UPDATE: usize = 8 << 20;
 /// The most bytes of one message of a static channel in chunks (MS-RDPBCGR §2.2.6.1): a clipboard of 1 MiB, in UTF-16.
 const MAX_CHANNEL_MESSAGE: usize = 3 << 20;
-/// The most bytes of one message of a dynamic channel in parts (MS-RDPEDYC §2.2.3.1): the largest screen, uncompressed.
-const MAX_DYNAMIC_MESSAGE: u64 = 160 << 20;
+/// What a message of a dynamic channel may have beyond its pictures.
+const BESIDE_PICTURES: u64 = 1 << 20;
 
 const OPERATION: &str = super::receive::OPERATION;
 
@@ -16,13 +18,30 @@ fn too_much(what: &str) -> Error {
 }
 
 /// What is being collected.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Budget {
     /// Bytes of the update that is under way.
     update: usize,
+    /// The most bytes of one message of a dynamic channel in parts (MS-RDPEDYC §2.2.3.1): the screen twice, uncompressed.
+    dynamic: u64,
+}
+
+impl Default for Budget {
+    /// For the largest screen.
+    fn default() -> Self {
+        Self::of(MAX_PIXELS)
+    }
 }
 
 impl Budget {
+    /// For a screen of so many pixels.
+    pub(crate) const fn of(pixels: u32) -> Self {
+        Self {
+            update: 0,
+            dynamic: 2 * 4 * pixels as u64 + BESIDE_PICTURES,
+        }
+    }
+
     /// A fast-path message (MS-RDPBCGR §2.2.9.1.2). One that cannot be read is the decoder's to complain about.
     ///
     /// # Errors
@@ -74,36 +93,38 @@ impl Budget {
             return Err(too_much("a message of a channel has more than 3 MiB"));
         }
         if dynamic && flags & FIRST != 0 {
-            return dynamic_message(data);
+            return self.dynamic_message(data);
         }
         Ok(())
     }
-}
 
-/// A message of a dynamic channel, or the first of its parts, which says how long all of it is (MS-RDPEDYC §2.2.3.1).
-fn dynamic_message(data: &[u8]) -> Result<()> {
-    const DATA_FIRST: u8 = 2;
-    let [header, rest @ ..] = data else {
-        return Ok(());
-    };
-    if header >> 4 != DATA_FIRST {
-        return Ok(());
+    /// A message of a dynamic channel, or the first of its parts, which says how long all of it is (MS-RDPEDYC §2.2.3.1).
+    fn dynamic_message(&self, data: &[u8]) -> Result<()> {
+        const DATA_FIRST: u8 = 2;
+        let [header, rest @ ..] = data else {
+            return Ok(());
+        };
+        if header >> 4 != DATA_FIRST {
+            return Ok(());
+        }
+        let bytes_of = |kind: u8| match kind & 3 {
+            0 => 1,
+            1 => 2,
+            _ => 4,
+        };
+        let length = rest
+            .iter()
+            .skip(bytes_of(*header))
+            .take(bytes_of(*header >> 2))
+            .rev()
+            .fold(0u64, |length, byte| length << 8 | u64::from(*byte));
+        if length > self.dynamic {
+            return Err(too_much(
+                "a message of a dynamic channel has more than the screen twice, uncompressed",
+            ));
+        }
+        Ok(())
     }
-    let bytes_of = |kind: u8| match kind & 3 {
-        0 => 1,
-        1 => 2,
-        _ => 4,
-    };
-    let length = rest
-        .iter()
-        .skip(bytes_of(*header))
-        .take(bytes_of(*header >> 2))
-        .rev()
-        .fold(0u64, |length, byte| length << 8 | u64::from(*byte));
-    if length > MAX_DYNAMIC_MESSAGE {
-        return Err(too_much("a message of a dynamic channel has more than 160 MiB"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -135,7 +156,7 @@ mod tests {
 
     #[test]
     fn s27_a_message_of_a_channel_is_refused_by_what_it_announces() {
-        let budget = Budget::default();
+        let budget = Budget::of(640 * 480);
         let chunk = |length: u32, flags: u32, data: &[u8]| {
             [&length.to_le_bytes()[..], &flags.to_le_bytes(), data].concat()
         };
@@ -148,8 +169,9 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Protocol);
         // DATA_FIRST with a channel of one byte and a length of four.
         let first = |length: u32| [&[0x28, 7][..], &length.to_le_bytes()].concat();
-        budget.chunk(&chunk(6, 3, &first(160 << 20)), true).unwrap();
-        let error = budget.chunk(&chunk(6, 3, &first(1 << 31)), true).unwrap_err();
+        let most = 2 * 4 * 640 * 480 + (1 << 20);
+        budget.chunk(&chunk(6, 3, &first(most)), true).unwrap();
+        let error = budget.chunk(&chunk(6, 3, &first(most + 1)), true).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ResourceLimit);
         // The same bytes are another thing on another channel.
         budget.chunk(&chunk(6, 3, &first(1 << 31)), false).unwrap();

@@ -1,20 +1,26 @@
 //! What the client tells a server about itself (MS-RDPBCGR §2.2.1.3, §2.2.1.11, §2.2.7).
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ironrdp_cliprdr::CliprdrClient;
 use ironrdp_connector::{BitmapConfig, ClientConnector, Config, Credentials, DesktopSize};
 use ironrdp_displaycontrol::client::DisplayControlClient;
 use ironrdp_dvc::DrdynvcClient;
-use ironrdp_egfx::client::{GraphicsPipelineClient, GraphicsPipelineHandler};
-use ironrdp_egfx::pdu::{CapabilitiesV8Flags, CapabilitiesV81Flags, CapabilitySet};
+use ironrdp_egfx::client::{BitmapUpdate, GraphicsPipelineClient, GraphicsPipelineHandler};
+use ironrdp_egfx::decode::H264Decoder;
+use ironrdp_egfx::pdu::{CapabilitiesV8Flags, CapabilitiesV81Flags, CapabilitySet, Codec1Type};
 use ironrdp_pdu::gcc::{ConnectionType, KeyboardType};
 use ironrdp_pdu::nego::NegoRequestData;
 use ironrdp_pdu::rdp::capability_sets::{MajorPlatformType, RailSupportLevel, client_codecs_capabilities};
 use ironrdp_pdu::rdp::client_info::{PerformanceFlags, TimezoneInfo};
+use ironrdp_rdpsnd::client::{NoopRdpsndBackend, Rdpsnd};
 use jump_core::{Error, ErrorKind, Result};
 
 use super::clipboard::Backend;
+use super::drive;
+use super::monitors::Layout;
 use super::options::{RdpClientOptions, RdpSecurity};
 use crate::inner;
 
@@ -23,11 +29,27 @@ const BUILD: u32 = 18363;
 /// US English (MS-RDPBCGR §2.2.1.3.2, `keyboardLayout`): what keys type is known for this one.
 const US_KEYBOARD: u32 = 0x409;
 
-/// What the graphics pipeline may send (MS-RDPEGFX §2.2.3): everything but H.264.
-struct Graphics;
+/// What the graphics pipeline may send (MS-RDPEGFX §2.2.3): everything but H.264, or that, too.
+struct Graphics {
+    h264: bool,
+    /// Pictures that came so.
+    pictures: Arc<AtomicU64>,
+}
 
 impl GraphicsPipelineHandler for Graphics {
+    fn on_bitmap_updated(&mut self, update: &BitmapUpdate) {
+        if matches!(
+            update.codec_id,
+            Codec1Type::Avc420 | Codec1Type::Avc444 | Codec1Type::Avc444v2
+        ) {
+            self.pictures.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     fn capabilities(&self) -> Vec<CapabilitySet> {
+        if self.h264 {
+            return WithH264.capabilities();
+        }
         vec![
             CapabilitySet::V8_1 {
                 flags: CapabilitiesV81Flags::SMALL_CACHE,
@@ -39,20 +61,63 @@ impl GraphicsPipelineHandler for Graphics {
     }
 }
 
+/// What IronRDP's client knows, which is all of it.
+struct WithH264;
+
+impl GraphicsPipelineHandler for WithH264 {}
+
+/// What decodes H.264, if it may be sent.
+///
+/// # Errors
+/// [`ErrorKind::Unavailable`] if the decoder does not start.
+#[cfg(feature = "client-h264")]
+fn decoder(options: &RdpClientOptions) -> Result<Option<Box<dyn H264Decoder>>> {
+    if !options.h264 {
+        return Ok(None);
+    }
+    let decoder = ironrdp_egfx::decode::OpenH264Decoder::new()
+        .map_err(|error| Error::new(ErrorKind::Unavailable, super::OPERATION, error.to_string()))?;
+    Ok(Some(Box::new(decoder)))
+}
+
+/// Nothing does.
+#[cfg(not(feature = "client-h264"))]
+#[allow(clippy::unnecessary_wraps, reason = "with the feature it can fail")]
+fn decoder(_: &RdpClientOptions) -> Result<Option<Box<dyn H264Decoder>>> {
+    Ok(None)
+}
+
 /// The connection sequence with all of its channels. The clipboard's is there if one of its directions is permitted.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidArgument`] for a size that no screen has.
 pub(super) fn connector(options: &RdpClientOptions, clipboard: Backend) -> Result<ClientConnector> {
     let dynamic = DrdynvcClient::new().with_dynamic_channel(DisplayControlClient::new(|_| Ok(Vec::new())));
+    let graphics = Graphics {
+        h264: options.h264,
+        pictures: options.h264_pictures.clone(),
+    };
     let dynamic = if options.lossless {
         dynamic
     } else {
-        dynamic.with_dynamic_channel(GraphicsPipelineClient::new(Box::new(Graphics), None))
+        dynamic.with_dynamic_channel(GraphicsPipelineClient::new(Box::new(graphics), decoder(options)?))
     };
     // Servers are told nobody's address.
     let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    let connector = ClientConnector::new(config(options)?, nowhere).with_static_channel(dynamic);
+    let mut connector = ClientConnector::new(config(options)?, nowhere).with_static_channel(dynamic);
+    if let Some(sound) = &options.sound {
+        connector = connector.with_static_channel(Rdpsnd::new(Box::new(sound.player())));
+    }
+    if let Some(folder) = options.shared() {
+        if options.sound.is_none() {
+            // Windows says nothing on the drives' channel without this one (MS-RDPEFS Appendix A <1>).
+            connector = connector.with_static_channel(Rdpsnd::new(Box::new(NoopRdpsndBackend)));
+        }
+        connector = connector.with_static_channel(drive::channel(folder));
+    }
+    if let Some(cookie) = &options.reconnect {
+        connector = connector.with_auto_reconnect_cookie(cookie.0.clone());
+    }
     let permissions = options.permissions;
     Ok(
         if permissions.clipboard_to_target || permissions.clipboard_from_target {
@@ -84,7 +149,7 @@ fn config(options: &RdpClientOptions) -> Result<Config> {
     };
     Ok(Config {
         desktop_size: DesktopSize { width, height },
-        monitor_layout: None,
+        monitor_layout: options.layout.as_ref().map(Layout::at_first),
         desktop_scale_factor: 0,
         desktop_physical_size: None,
         desktop_orientation: None,
@@ -124,7 +189,7 @@ fn config(options: &RdpClientOptions) -> Result<Config> {
             "jump".to_owned()
         })),
         autologon: true,
-        enable_audio_playback: false,
+        enable_audio_playback: options.sound.is_some(),
         enable_audio_capture: false,
         performance_flags: PerformanceFlags::default(),
         license_cache: None,

@@ -13,6 +13,7 @@ use ironrdp_connector::{
 use ironrdp_core::{MonotonicInstant, WriteBuf, decode};
 use ironrdp_pdu::mcs::ConnectResponse;
 use ironrdp_pdu::nego::SecurityProtocol;
+use ironrdp_pdu::rdp::server_redirection::ServerRedirectionPdu;
 use ironrdp_pdu::x224::{X224, X224Data};
 use jump_core::stream::BoxStream;
 use jump_core::{Error, ErrorKind, Result};
@@ -21,8 +22,18 @@ use zeroize::Zeroize;
 use super::OPERATION;
 use super::clipboard::Backend;
 use super::framed::Framed;
+use super::kerberos::{self, KdcClient};
 use super::options::RdpClientOptions;
-use crate::{error, tls};
+use super::redirect::{self, Redirection};
+use crate::tls::ServerCertificate;
+use crate::{certificate, error, tls};
+
+/// What came of a connection.
+pub(super) enum Connecting {
+    Connected(Box<Connected>),
+    /// The server sends its clients elsewhere.
+    Sent(Box<ServerRedirectionPdu>),
+}
 
 /// A session that is active.
 pub(super) struct Connected {
@@ -39,9 +50,21 @@ pub(super) async fn connect(
     stream: BoxStream,
     options: &RdpClientOptions,
     clipboard: Backend,
-) -> Result<Connected> {
+    sent: Option<&Redirection>,
+) -> Result<Connecting> {
+    let mut connector = super::config::connector(options, clipboard)?;
+    let mut certificate = options.certificate.clone();
+    if let Some(sent) = sent {
+        connector = sent.apply(connector);
+        if let Some(name) = &sent.name {
+            certificate = certificate.for_name(name)?;
+        }
+    } else if options.follow.is_some() {
+        connector = connector.with_cluster_data(redirect::cluster(None));
+    }
     let mut handshake = Handshake {
-        connector: super::config::connector(options, clipboard)?,
+        connector,
+        certificate,
         framed: Framed::new(stream),
         requested: None,
         inner: options.inner,
@@ -53,14 +76,16 @@ pub(super) async fn connect(
         password.zeroize();
     }
     let config = handshake.connector.config;
-    connected.map(|mut result| {
-        let (io, user) = (result.io_channel_id, result.user_channel_id);
-        result.activation_factory = ConnectionActivationFactory::new(config, io, user);
-        Connected {
-            stream: handshake.framed.stream,
-            result,
-        }
-    })
+    let mut result = match connected? {
+        ConnectionOutcome::Connected(result) => result,
+        ConnectionOutcome::Redirected(said) => return Ok(Connecting::Sent(said)),
+    };
+    let (io, user) = (result.io_channel_id, result.user_channel_id);
+    result.activation_factory = ConnectionActivationFactory::new(config, io, user);
+    Ok(Connecting::Connected(Box::new(Connected {
+        stream: handshake.framed.stream,
+        result,
+    })))
 }
 
 struct Handshake {
@@ -69,22 +94,23 @@ struct Handshake {
     /// What the X.224 request asked for.
     requested: Option<SecurityProtocol>,
     inner: bool,
+    certificate: ServerCertificate,
     began: Instant,
 }
 
 impl Handshake {
-    async fn run(&mut self, options: &RdpClientOptions) -> Result<ConnectionResult> {
+    async fn run(&mut self, options: &RdpClientOptions) -> Result<ConnectionOutcome> {
         while !self.connector.should_perform_security_upgrade() {
             self.step().await?;
         }
         let public_key = if options.inner {
             Vec::new()
         } else {
-            self.start_tls(options).await?
+            self.start_tls().await?
         };
         self.connector.mark_security_upgrade_as_done();
         if self.connector.should_perform_credssp() {
-            self.log_in(&options.host, public_key).await?;
+            self.log_in(options, public_key).await?;
         }
         loop {
             if self.connector.should_perform_multitransport() {
@@ -95,13 +121,8 @@ impl Handshake {
                 continue;
             }
             self.step().await?;
-            match self.connector.state.take_outcome() {
-                None => {}
-                Some(ConnectionOutcome::Connected(result)) => return Ok(result),
-                Some(ConnectionOutcome::Redirected(_)) => {
-                    let message = "the server sends its clients to another one, which is not followed";
-                    return Err(failed(ErrorKind::Unsupported, message));
-                }
+            if let Some(outcome) = self.connector.state.take_outcome() {
+                return Ok(outcome);
             }
         }
     }
@@ -183,17 +204,19 @@ impl Handshake {
         )
     }
 
-    async fn start_tls(&mut self, options: &RdpClientOptions) -> Result<Vec<u8>> {
+    async fn start_tls(&mut self) -> Result<Vec<u8>> {
         // The stream is put back, or the handshake is over.
         let nothing: BoxStream = Box::new(tokio::io::empty());
         let stream = std::mem::replace(&mut self.framed.stream, nothing);
-        let (stream, shown) = tls::start(stream, &options.certificate).await?;
+        let (stream, shown) = tls::start(stream, &self.certificate)
+            .await
+            .map_err(|failure| failure.error)?;
         self.framed = Framed::new(Box::new(stream));
-        Ok(shown.public_key)
+        certificate::public_key(&shown.certificate)
     }
 
-    /// CredSSP with NTLM (MS-CSSP §3.1.5).
-    async fn log_in(&mut self, host: &str, public_key: Vec<u8>) -> Result<()> {
+    /// CredSSP with NTLM, or Kerberos where there is somebody to ask (MS-CSSP §3.1.5).
+    async fn log_in(&mut self, options: &RdpClientOptions, public_key: Vec<u8>) -> Result<()> {
         let ClientConnectorState::Credssp { selected_protocol } = self.connector.state else {
             return Err(failed(ErrorKind::Internal, "CredSSP is not due"));
         };
@@ -203,14 +226,14 @@ impl Handshake {
             config.credentials.clone(),
             config.domain.as_deref(),
             selected_protocol,
-            ServerName::new(host),
+            ServerName::new(&options.host),
             public_key,
-            None,
+            options.kdc.as_ref().map(|_| kerberos::config()).transpose()?,
         )
         .map_err(wrong)?;
         loop {
             let mut output = WriteBuf::new();
-            let state = process(&mut sequence, request)?;
+            let state = process(&mut sequence, request, options.kdc.as_deref()).await?;
             sequence
                 .handle_process_result(state, &mut output)
                 .map_err(wrong)?;
@@ -235,18 +258,25 @@ impl Handshake {
     }
 }
 
-fn process(
+async fn process(
     sequence: &mut CredsspSequence,
     request: TsRequest,
+    kdc: Option<&dyn KdcClient>,
 ) -> Result<ironrdp_connector::sspi::credssp::ClientState> {
-    match sequence.process_ts_request(request).start() {
-        GeneratorState::Completed(state) => state.map_err(|error| {
-            let message = format!("the server did not accept the login: {error}");
-            failed(ErrorKind::TargetAuthentication, &message)
-        }),
-        GeneratorState::Suspended(_) => Err(failed(
-            ErrorKind::Unsupported,
-            "the login needs a Kerberos server, and none is configured",
-        )),
+    let mut generator = sequence.process_ts_request(request);
+    let mut state = generator.start();
+    loop {
+        match state {
+            GeneratorState::Completed(state) => {
+                return state.map_err(|error| {
+                    let message = format!("the server did not accept the login: {error}");
+                    failed(ErrorKind::TargetAuthentication, &message)
+                });
+            }
+            GeneratorState::Suspended(request) => {
+                let answer = kerberos::ask(kdc, &request).await?;
+                state = generator.resume(Ok(answer));
+            }
+        }
     }
 }

@@ -8,31 +8,35 @@
 //! the next, or for a screenshot.
 //!
 //! Pictures come as bitmaps, RemoteFX or by the graphics pipeline (MS-RDPEGFX) without H.264. A server that sends its clients
-//! elsewhere is not followed.
+//! elsewhere is followed only before the session begins, and only if that was asked for.
 
 pub(crate) mod budget;
 mod clipboard;
 mod config;
-mod coverage;
 mod cursor;
-mod damage;
-mod events;
+mod drive;
+mod files;
 mod framed;
 mod handshake;
 mod input;
+mod kerberos;
 mod keys;
+mod monitors;
+mod names;
+mod next;
 mod options;
-mod outbox;
-mod pace;
 mod picture;
 mod receive;
+mod reconnect;
+mod redirect;
 mod session;
 mod settings;
 mod shared;
 mod size;
+mod sound;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::BytesMut;
 use ironrdp_core::encode_vec;
@@ -43,30 +47,37 @@ use ironrdp_pdu::x224::X224;
 use ironrdp_session::ActiveStageBuilder;
 use ironrdp_session::image::DecodedImage;
 use jump_core::protocol::{ConnectOptions, ScreenSession, Session};
+use jump_core::screen::{self, ResizePace};
 use jump_core::stream::BoxStream;
 use jump_core::{Error, ErrorKind, Result};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::Mutex;
 
 use self::budget::Budget;
 use self::clipboard::{Backend, Clipboard};
-use self::handshake::Connected;
+use self::drive::Drive;
+pub use self::drive::SharedFolder;
+use self::files::Exchange;
+pub use self::files::{
+    ClipboardFiles, ClipboardFilesEnd, OfferedFiles, RemoteFile, RemoteFiles, clipboard_files,
+};
+use self::handshake::{Connected, Connecting};
 use self::input::Channel;
+pub use self::kerberos::{KdcClient, TcpKdc};
+pub use self::monitors::{Monitor, Monitors, MonitorsEnd, monitors};
 pub use self::options::{RdpClientOptions, RdpLogin, RdpSecurity};
-use self::pace::ResizePace;
 use self::picture::Picture;
 use self::receive::{Receiver, Redraw};
+pub use self::reconnect::{ReconnectCookie, ReconnectCookies, ReconnectEnd, reconnect_cookies};
+use self::redirect::Redirection;
 use self::session::RdpSession;
-use self::shared::{End, Shared};
+use self::shared::{Shared, State};
 use self::size::Size;
 pub use self::size::{MAX_PIXELS, MAX_SIDE};
+pub use self::sound::{
+    MAX_WAITING as MAX_WAITING_SOUND, SoundEvent, SoundReader, SoundSamples, SoundSink, sound,
+};
 
 const OPERATION: &str = "connect to the RDP server";
-/// How long what the server sent before it closed may take, once nothing can be sent to it any more.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-/// How long what is still to be sent may take when a session is closed.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// Connects to RDP servers.
 ///
 /// ```no_run
@@ -116,15 +127,15 @@ impl RdpClient {
     /// [`ErrorKind::Unsupported`], [`ErrorKind::Protocol`], [`ErrorKind::ResourceLimit`], [`ErrorKind::Network`],
     /// [`ErrorKind::Timeout`].
     pub async fn connect(stream: BoxStream, options: RdpClientOptions) -> Result<Box<dyn ScreenSession>> {
-        let clipboard = Backend::default();
-        let connecting = handshake::connect(stream, &options, clipboard.clone());
+        let clipboard = Backend::new(options.clipboard_files.is_some() && options.permissions.moves_files());
+        let connecting = follow(stream, &options, &clipboard);
         let connected = tokio::time::timeout(options.handshake_timeout, Box::pin(connecting))
             .await
             .map_err(|_| {
                 let message = "the server did not finish its handshake in time";
                 Error::new(ErrorKind::Timeout, OPERATION, message)
             })??;
-        start(connected, &options, clipboard)
+        start(connected, options, clipboard)
     }
 }
 
@@ -135,16 +146,35 @@ impl RdpClient {
 /// As for [`RdpClient::connect`].
 pub(crate) async fn connect(stream: BoxStream, options: ConnectOptions) -> Result<Session> {
     let options = RdpClientOptions::default()
-        .inner()
-        .permissions(options.grant.permissions())
+        .through_gate(&options.grant)
         .handshake_timeout(options.handshake_timeout);
     Ok(Session::Screen(RdpClient::connect(stream, options).await?))
+}
+
+/// Connects, and goes on to where the server says, if that is to be followed.
+async fn follow(mut stream: BoxStream, options: &RdpClientOptions, clipboard: &Backend) -> Result<Connected> {
+    let mut sent = None;
+    for _ in 0..=redirect::MAX_HOPS {
+        let said = match handshake::connect(stream, options, clipboard.clone(), sent.as_ref()).await? {
+            Connecting::Connected(connected) => return Ok(*connected),
+            Connecting::Sent(said) => said,
+        };
+        let Some((dialer, from)) = &options.follow else {
+            let message = "the server sends its clients to another one, which is not followed";
+            return Err(Error::new(ErrorKind::Unsupported, OPERATION, message));
+        };
+        let next = Redirection::new(*said, from.port())?;
+        stream = dialer.dial(next.address.as_ref().unwrap_or(from)).await?;
+        sent = Some(next);
+    }
+    let message = "the servers send their clients from one to the other";
+    Err(Error::new(ErrorKind::Protocol, OPERATION, message))
 }
 
 /// Starts the task that owns the stream.
 fn start(
     connected: Connected,
-    options: &RdpClientOptions,
+    options: RdpClientOptions,
     backend: Backend,
 ) -> Result<Box<dyn ScreenSession>> {
     let Connected { stream, result } = connected;
@@ -155,13 +185,30 @@ fn start(
         share: result.share_id,
         flags: result.input_flags,
     };
-    let shared = Arc::new(Shared::new(Picture::new(size)?, channel));
+    let goodbye = X224(DisconnectProviderUltimatum::from_reason(
+        DisconnectReason::UserRequested,
+    ));
+    let goodbye = encode_vec(&goodbye)
+        .map_err(|error| Error::new(ErrorKind::Internal, OPERATION, error.report().to_string()))?;
+    let state = State::new(size, channel, goodbye);
+    let shared = Arc::new(Shared::new(Picture::new(size)?, state));
     if options.permissions.keyboard_mouse {
         let mut state = shared.lock();
         let bytes = state.input.without_locks()?;
         state.outbox.push(&bytes);
     }
+    if let Some(layout) = options
+        .layout
+        .filter(|layout| layout.size() == (size.width, size.height))
+        && let Some(unpainted) = &mut shared.lock().unpainted
+    {
+        for gap in layout.gaps() {
+            unpainted.paint(gap);
+        }
+    }
     let dynamic = result.static_channels.get_channel_id_by_type::<DrdynvcClient>();
+    let permissions = options.permissions;
+    let drive = options.folder.filter(|_| permissions.moves_files());
     let redraw = Redraw {
         refresh: result.refresh_rect_support,
         suppress: result.suppress_output_support,
@@ -188,75 +235,31 @@ fn start(
         activating: None,
         clipboard: Clipboard {
             backend,
-            permissions: options.permissions,
+            permissions,
             text: None,
             untold: false,
+            files: options.clipboard_files.map(|end| Exchange::new(end, permissions)),
+            early: None,
+            streams: false,
         },
         dynamic,
-        budget: Budget::default(),
+        budget: Budget::of(size.pixels()),
         resizes: ResizePace::new(),
         redraw,
+        sound: options.sound,
+        cookies: options.cookies,
+        monitors: options.monitors,
+        drive: drive.map(|folder| Drive::new(folder, permissions)),
         began: Instant::now(),
     };
-    let task = tokio::spawn(run(receiver, write, shared.clone()));
-    let goodbye = X224(DisconnectProviderUltimatum::from_reason(
-        DisconnectReason::UserRequested,
-    ));
-    let goodbye = encode_vec(&goodbye)
-        .map_err(|error| Error::new(ErrorKind::Internal, OPERATION, error.report().to_string()))?;
+    let sending = shared.clone();
+    let sending = async move { screen::deliver(write, &sending, Ok).await };
+    let task = tokio::spawn(screen::run(shared.clone(), receiver.run(), sending));
     Ok(Box::new(RdpSession {
         shared,
-        permissions: options.permissions,
+        permissions,
         task: task.abort_handle(),
-        goodbye,
         resizing: Mutex::new(()),
+        h264_pictures: options.h264_pictures,
     }))
-}
-
-/// Receives and sends until the session ends.
-async fn run<S: AsyncRead + AsyncWrite>(
-    receiver: Receiver<ReadHalf<S>>,
-    write: WriteHalf<S>,
-    shared: Arc<Shared>,
-) {
-    let receiving = receiver.run();
-    tokio::pin!(receiving);
-    let too_long = async {
-        shared
-            .until(&shared.outgoing, |state| state.closing.then_some(()))
-            .await;
-        tokio::time::sleep(CLOSE_TIMEOUT).await;
-    };
-    let ended = tokio::select! {
-        ended = &mut receiving => ended,
-        () = too_long => Ok(End::Closed),
-        sent = send(write, &shared) => match sent {
-            Ok(()) => Ok(End::Closed),
-            // Why the server closed is what it sent last, if anything.
-            Err(error) => match tokio::time::timeout(LAST_WORDS, receiving).await {
-                Ok(Err(reason)) => Err(reason),
-                Ok(Ok(end)) => Ok(end),
-                Err(_) => Err(error),
-            },
-        },
-    };
-    shared.finish(ended.unwrap_or_else(|error| End::Failed(Arc::new(error))));
-}
-
-/// Sends what waits, until the session is to be closed and everything was sent.
-async fn send(mut stream: impl AsyncWrite + Unpin, shared: &Shared) -> Result<()> {
-    let failed = |error| Error::from_io(ErrorKind::Network, "send to the RDP server", error);
-    loop {
-        let next = shared.until(&shared.outgoing, |state| {
-            let waiting = state.outbox.take();
-            (!waiting.is_empty() || state.closing).then_some(waiting)
-        });
-        let bytes = next.await;
-        if bytes.is_empty() {
-            return stream.shutdown().await.map_err(failed);
-        }
-        shared.room.send_replace(());
-        stream.write_all(&bytes).await.map_err(failed)?;
-        stream.flush().await.map_err(failed)?;
-    }
 }

@@ -2,6 +2,7 @@
 
 use ironrdp_pdu::geometry::InclusiveRectangle;
 use jump_core::protocol::{Area, BYTES_PER_PIXEL};
+use jump_core::screen::{self, Painted};
 use jump_core::{Error, ErrorKind, Result};
 
 use super::size::Size;
@@ -28,14 +29,6 @@ impl Picture {
         };
         picture.resize(size)?;
         Ok(picture)
-    }
-
-    pub(super) const fn size(&self) -> Size {
-        self.size
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.pixels
     }
 
     /// Gives it another size; all of it is black then.
@@ -83,6 +76,16 @@ impl Picture {
     }
 }
 
+impl Painted for Picture {
+    fn size(&self) -> screen::Size {
+        self.size.into()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.pixels
+    }
+}
+
 /// What of a rectangle, whose right and bottom belong to it, is on the screen.
 pub(super) fn area(rectangle: &InclusiveRectangle, size: Size) -> Area {
     let side = |start: u16, end: u16, length: u16| {
@@ -94,16 +97,6 @@ pub(super) fn area(rectangle: &InclusiveRectangle, size: Size) -> Area {
         y: rectangle.top.into(),
         width: side(rectangle.left, rectangle.right, size.width),
         height: side(rectangle.top, rectangle.bottom, size.height),
-    }
-}
-
-/// The whole of a screen.
-pub(super) fn whole(size: Size) -> Area {
-    Area {
-        x: 0,
-        y: 0,
-        width: size.width.into(),
-        height: size.height.into(),
     }
 }
 

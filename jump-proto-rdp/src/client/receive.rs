@@ -16,25 +16,28 @@ use ironrdp_pdu::mcs::McsMessage;
 use ironrdp_pdu::x224::X224;
 use ironrdp_session::image::DecodedImage;
 use ironrdp_session::{ActiveStage, ActiveStageOutput, GracefulDisconnectReason};
+use jump_core::screen::{self, ClientState as _, Coverage, End, MAX_WAITING, ResizePace};
 use jump_core::{Error, ErrorKind, Result};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::AsyncRead;
 
 use super::budget::Budget;
 use super::clipboard::Clipboard;
-use super::coverage::Coverage;
 use super::cursor;
+use super::drive::{self, Drive};
 use super::input::Channel;
-use super::outbox::MAX_ANSWERS;
-use super::pace::ResizePace;
-use super::picture::{area, whole};
+use super::monitors::{self, MonitorsEnd};
+use super::next::Next;
+use super::picture::area;
+use super::reconnect::ReconnectEnd;
 use super::settings::About;
-use super::shared::{End, Resizing, Shared, Wish};
+use super::shared::{Resizing, Shared, Wish};
 use super::size::Size;
+use super::sound::SoundSink;
 use crate::error;
 
 pub(super) const OPERATION: &str = "receive the target's screen";
-/// How much is read at once.
-const PIECE: usize = 64 * 1024;
+/// The receiver, whose answers a server may be waiting for, waits only from here on.
+const MAX_ANSWERS: usize = MAX_WAITING + 4 * 1024 * 1024;
 
 /// The receiving side of a session.
 pub(super) struct Receiver<R> {
@@ -54,6 +57,10 @@ pub(super) struct Receiver<R> {
     pub(super) resizes: ResizePace,
     /// Which requests to paint everything again the server takes.
     pub(super) redraw: Redraw,
+    pub(super) sound: Option<SoundSink>,
+    pub(super) cookies: Option<ReconnectEnd>,
+    pub(super) drive: Option<Drive>,
+    pub(super) monitors: Option<MonitorsEnd>,
     pub(super) began: Instant,
 }
 
@@ -68,7 +75,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
     /// Receives until the session ends in order.
     pub(super) async fn run(mut self) -> Result<End> {
         let shared = self.shared.clone();
-        let mut wished = shared.wished.subscribe();
+        let mut wished = shared.outgoing.subscribe();
         loop {
             if let Some(end) = self.take_all().await? {
                 return Ok(end);
@@ -77,23 +84,47 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
             // A server that asks and does not listen is not read from.
             shared
                 .until(&shared.room, |state| {
-                    (state.outbox.len() <= MAX_ANSWERS || state.end.is_some()).then_some(())
+                    (state.outbox.len() <= MAX_ANSWERS || state.ending().end().is_some()).then_some(())
                 })
                 .await;
-            self.buffer.reserve(PIECE);
-            let read = tokio::select! {
-                read = self.stream.read_buf(&mut self.buffer) => read,
+            let next = tokio::select! {
+                next = self.next() => next?,
                 // Its sender lives as long as `shared`.
                 _ = wished.changed() => continue,
             };
-            match read {
-                Ok(0) => return self.ended(),
-                Ok(_) => {}
-                // Servers leave TLS without a word.
-                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return self.ended(),
-                Err(error) => return Err(Error::from_io(ErrorKind::Network, OPERATION, error)),
+            match next {
+                Next::Read(0) => return self.ended(),
+                Next::Read(_) => {}
+                Next::Done(answers) => self.shared.say(&drive::encode(&mut self.stage, answers)?),
+                Next::Monitors((layout, answer)) => {
+                    // Who asked may have given up.
+                    let _ = answer.send(self.arrange(&layout));
+                }
+                Next::Files(done) => {
+                    let mut bytes = Vec::new();
+                    self.clipboard.perform(&mut self.stage, done, &mut bytes)?;
+                    self.shared.say(&bytes);
+                    self.exchange()?;
+                }
             }
         }
+    }
+
+    /// Asks for other monitors.
+    fn arrange(&mut self, layout: &monitors::Layout) -> Result<()> {
+        if !self.clipboard.permissions.keyboard_mouse {
+            let why = "the grant does not permit it";
+            return Err(monitors::refused(ErrorKind::Denied, why));
+        }
+        let encoded = self
+            .stage
+            .encode_monitor_layout(&layout.later()?)
+            .ok_or_else(|| {
+                monitors::refused(ErrorKind::Unsupported, "the target cannot change its monitors")
+            })?;
+        self.shared
+            .say(&encoded.map_err(|error| error::session(&error, OPERATION))?);
+        Ok(())
     }
 
     fn ended(&self) -> Result<End> {
@@ -178,7 +209,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
             return Ok(());
         }
         if resized {
-            self.resizes.took().await;
+            self.resizes.took(1).await;
         }
         let areas: Vec<_> = regions.iter().map(|region| area(region, size)).collect();
         let mut picture = self.shared.picture.write().await;
@@ -194,7 +225,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
             state.size = size;
             state.sizes += 1;
             state.events.resized(size);
-            state.events.damaged(whole(size));
+            state.events.damaged(screen::Size::from(size).whole());
             if state.unpainted.is_some() {
                 state.unpainted = Some(Coverage::new(size));
             }
@@ -222,6 +253,12 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
                 }
                 ActiveStageOutput::DeactivateAll => {
                     self.activating = Some(self.factory.create());
+                    continue;
+                }
+                ActiveStageOutput::AutoReconnectCookie(cookie) => {
+                    if let Some(cookies) = &self.cookies {
+                        cookies.note(cookie);
+                    }
                     continue;
                 }
                 ActiveStageOutput::Terminate(reason) => return terminated(reason).map(Some),
@@ -376,7 +413,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
                     refresh: refresh_rect_support,
                     suppress: suppress_output_support,
                 };
-                self.budget = Budget::default();
+                self.budget = Budget::of(size.pixels());
                 self.image = DecodedImage::new(PixelFormat::RgbA32, size.width, size.height);
                 self.shared.lock().input.channel = Channel {
                     user,

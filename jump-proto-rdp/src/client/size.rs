@@ -1,5 +1,6 @@
 //! How large a screen may be.
 
+use jump_core::screen;
 use jump_core::{Error, ErrorKind, Result};
 
 /// The most pixels either way (MS-RDPEDISP §2.2.2.2.1).
@@ -36,6 +37,15 @@ impl Size {
 
     pub(super) fn pixels(self) -> u32 {
         u32::from(self.width) * u32::from(self.height)
+    }
+}
+
+impl From<Size> for screen::Size {
+    fn from(size: Size) -> Self {
+        Self {
+            width: size.width.into(),
+            height: size.height.into(),
+        }
     }
 }
 

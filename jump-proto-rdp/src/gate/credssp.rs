@@ -42,7 +42,12 @@ pub(super) async fn log_in(
         .map_err(|error| refused("the user's name is none").with_source(error))?;
     let identity = AuthIdentity {
         username,
-        password: String::clone(&login.password).into(),
+        password: login
+            .password
+            .as_ref()
+            .map(|password| password.to_string())
+            .unwrap_or_default()
+            .into(),
     };
     let mut client = CredSspClient::new(
         public_key,

@@ -1,18 +1,23 @@
 //! One verdict per message in both directions, without I/O.
 
+mod clipboard;
 mod dynamic;
 mod held;
+mod remote_app;
+mod verdict;
 
 use bytes::BytesMut;
-use jump_core::session::SessionPermissions;
 use zeroize::Zeroizing;
 
+use self::clipboard::{Clipboard, Line, Side};
 use self::dynamic::DynamicChannels;
 use self::held::Held;
-use super::channels;
+use self::remote_app::RemoteApp;
+pub use self::verdict::{FilterOptions, Forward, RefusedChannel, TargetLogin, Verdict};
 use super::record::Refused;
-use crate::wire::client_info::{self, Login};
-use crate::wire::connect::{self, Asked, ListedChannel, ServerSettings};
+use super::{channels, item};
+use crate::wire::client_info::{self, Changes, Login};
+use crate::wire::connect::{self, ListedChannel, ServerSettings};
 use crate::wire::security::{self, ServerMessage};
 use crate::wire::share::{self, Control, number};
 use crate::wire::{
@@ -20,87 +25,8 @@ use crate::wire::{
     send_data_request, static_channel,
 };
 
-/// Who logs in to the target.
-#[derive(Debug)]
-pub struct TargetLogin {
-    /// The domain; may be empty.
-    pub domain: String,
-    /// The user's name.
-    pub user: String,
-    /// The password; empty if the target has it from CredSSP.
-    pub password: Zeroizing<String>,
-}
-
-/// What a [`Filter`] is told.
-#[derive(Debug)]
-pub struct FilterOptions {
-    /// What may happen.
-    pub permissions: SessionPermissions,
-    /// What the target selected (MS-RDPBCGR §2.2.1.2.1, `selectedProtocol`).
-    pub selected: u32,
-    /// What each leg asked for.
-    pub asked: Asked,
-    /// Who logs in; the rep's own login passes if nobody is named.
-    pub login: Option<TargetLogin>,
-}
-
-/// What is passed on of a message.
-#[derive(Debug)]
-pub enum Forward {
-    /// Nothing: it was dropped, or its rest has not come.
-    Nothing,
-    /// This.
-    Bytes(BytesMut),
-    /// This, which holds a password.
-    Login {
-        /// What the target gets.
-        bytes: Zeroizing<Vec<u8>>,
-        /// The same without the password, as it is recorded.
-        recorded: Vec<u8>,
-    },
-}
-
-/// A channel that was not let through.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedChannel {
-    /// Its name, as the peer says it.
-    pub name: String,
-    /// What it is.
-    pub what: Refused,
-}
-
-/// What becomes of a message.
-#[derive(Debug)]
-pub struct Verdict {
-    /// What is passed on.
-    pub forward: Forward,
-    /// What the target is told in the rep's place.
-    pub answer: Vec<u8>,
-    /// Why it was not passed on.
-    pub dropped: Option<Refused>,
-    /// Channels that were refused by it.
-    pub channels: Vec<RefusedChannel>,
-}
-
-impl Verdict {
-    fn pass(message: BytesMut) -> Self {
-        Self {
-            forward: Forward::Bytes(message),
-            answer: Vec::new(),
-            dropped: None,
-            channels: Vec::new(),
-        }
-    }
-
-    const fn nothing(dropped: Option<Refused>) -> Self {
-        Self {
-            forward: Forward::Nothing,
-            answer: Vec::new(),
-            dropped,
-            channels: Vec::new(),
-        }
-    }
-}
+/// The most bytes of answers that wait for the target.
+const MOST_ANSWERS: usize = 64 * 1024;
 
 /// What is on a channel of MCS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +34,8 @@ enum Kind {
     Io,
     Message,
     Dynamic,
+    Clipboard,
+    RemoteApp,
     Static,
     Refused(Refused),
 }
@@ -136,14 +64,22 @@ pub struct Filter {
     error_info: bool,
     share: Option<u32>,
     dynamic: DynamicChannels,
+    clipboard: Clipboard,
+    remote_app: RemoteApp,
+    /// Whether the client shows a RemoteApp, not a desktop.
+    shows_app: bool,
     held: Held,
+    /// What the target is told in the rep's place.
+    for_target: Vec<u8>,
 }
 
 impl Filter {
     /// For a connection of which nothing has passed.
     #[must_use]
     pub fn new(options: FilterOptions) -> Self {
-        let dynamic = DynamicChannels::new(options.permissions);
+        let graphics = !item::wishes(&options.item).no_graphics;
+        let dynamic = DynamicChannels::new(options.permissions, graphics);
+        let clipboard = Clipboard::new(&options.permissions);
         Self {
             options,
             phase: Phase::Begin,
@@ -153,7 +89,11 @@ impl Filter {
             error_info: false,
             share: None,
             dynamic,
+            clipboard,
+            remote_app: RemoteApp::default(),
+            shows_app: false,
             held: Held::default(),
+            for_target: Vec::new(),
         }
     }
 
@@ -175,9 +115,15 @@ impl Filter {
             .and_then(|index| self.listed.get(index))
             .ok_or(RdpError::Protocol("data on an unknown channel"))?;
         Ok(
-            match channels::of_static(&listed.name, &self.options.permissions) {
+            match channels::of_static(
+                &listed.name,
+                &self.options.permissions,
+                item::is_app(&self.options.item),
+            ) {
                 Ok(()) if !listed.kept => Kind::Refused(Refused::Channel),
                 Ok(()) if listed.name == "drdynvc" => Kind::Dynamic,
+                Ok(()) if listed.name == "cliprdr" => Kind::Clipboard,
+                Ok(()) if listed.name == "rail" => Kind::RemoteApp,
                 Ok(()) => Kind::Static,
                 Err(refused) => Kind::Refused(refused),
             },
@@ -203,16 +149,22 @@ impl Filter {
         match domain(&message)? {
             Domain::ConnectInitial(at) if self.phase == Phase::Begin => {
                 let permissions = self.options.permissions;
-                let settings = connect::change_client(&mut message, at, self.options.selected, |name| {
-                    channels::of_static(name, &permissions).is_ok()
-                })?;
+                let is_app = item::is_app(&self.options.item);
+                let wishes = item::wishes(&self.options.item);
+                if wishes.console {
+                    connect::name_session(&mut message, at)?;
+                }
+                let settings =
+                    connect::change_client(&mut message, at, self.options.selected, wishes, |name| {
+                        channels::of_static(name, &permissions, is_app).is_ok()
+                    })?;
                 let refused = settings
                     .channels
                     .iter()
                     .filter(|channel| !channel.kept)
                     .map(|channel| RefusedChannel {
                         name: channel.name.clone(),
-                        what: channels::of_static(&channel.name, &permissions)
+                        what: channels::of_static(&channel.name, &permissions, is_app)
                             .err()
                             .unwrap_or(Refused::Channel),
                     })
@@ -249,9 +201,25 @@ impl Filter {
                 let login = self.options.login.as_ref().map(|login| Login {
                     domain: &login.domain,
                     user: &login.user,
-                    password: &login.password,
+                    password: login.password.as_ref().map(|password| password.as_str()),
                 });
-                let changed = client_info::change(content, login.as_ref())?;
+                let listed = self
+                    .listed
+                    .iter()
+                    .any(|listed| listed.kept && listed.name == "rail");
+                self.shows_app = listed && client_info::wants_remote_app(content)?;
+                // A RemoteApp is started on its channel.
+                let program = match item::program(&self.options.item) {
+                    Some(_) if self.shows_app => Some(String::new()),
+                    program => program,
+                };
+                let changes = Changes {
+                    login,
+                    program: program.as_deref(),
+                    remote_app: self.shows_app,
+                    performance: item::performance(&self.options.item),
+                };
+                let changed = client_info::change(content, &changes)?;
                 // Nobody needs the password again.
                 self.options.login = None;
                 self.phase = Phase::LoggedIn;
@@ -282,6 +250,16 @@ impl Filter {
                 Ok(Verdict::pass(message))
             }
             Kind::Dynamic => self.dynamic.client(&message, data.range),
+            Kind::Clipboard => {
+                let line = self.line(data.channel);
+                self.clipboard.judge(Side::Client, line, message, data.range)
+            }
+            Kind::RemoteApp => {
+                let app = &self.options.item.secure_app;
+                let input = self.options.permissions.keyboard_mouse;
+                let line = (self.user, data.channel);
+                self.remote_app.client(app, input, line, &message, data.range)
+            }
             Kind::Static => {
                 static_channel::check(content)?;
                 Ok(Verdict::pass(message))
@@ -296,7 +274,12 @@ impl Filter {
         for part in share::parts(content)? {
             match part.control {
                 Control::ConfirmActive => {
-                    capabilities::clamp_client(content.get_mut(part.range).unwrap_or_default())?;
+                    let lossy = item::lossy(&self.options.item);
+                    capabilities::clamp_client(
+                        content.get_mut(part.range).unwrap_or_default(),
+                        lossy,
+                        self.shows_app,
+                    )?;
                 }
                 Control::Data(number::INPUT) if !self.options.permissions.keyboard_mouse => {
                     refused = Some(Refused::KeyboardMouse);
@@ -371,19 +354,66 @@ impl Filter {
                 ServerMessage::Measure => Ok(Verdict::pass(message)),
                 ServerMessage::Transport(request) => {
                     let answer = security::no_transport(request);
-                    Ok(Verdict {
+                    self.tell_target(Verdict {
                         answer: send_data_request(self.user, data.channel, &answer)?,
                         ..Verdict::nothing(None)
                     })
                 }
             },
-            Kind::Dynamic => self.dynamic.server(&message, data.range, self.user, data.channel),
-            Kind::Static => {
+            Kind::Dynamic => {
+                let judged = self.dynamic.server(&message, data.range, self.user, data.channel);
+                self.tell_target(judged?)
+            }
+            Kind::Clipboard => {
+                let line = self.line(data.channel);
+                self.clipboard.judge(Side::Server, line, message, data.range)
+            }
+            Kind::RemoteApp | Kind::Static => {
                 static_channel::check(content)?;
                 Ok(Verdict::pass(message))
             }
             Kind::Refused(what) => Ok(Verdict::nothing(Some(what))),
         }
+    }
+
+    const fn line(&self, channel: u16) -> Line {
+        Line {
+            user: self.user,
+            channel,
+        }
+    }
+
+    /// Keeps what the target is to be told.
+    fn tell_target(&mut self, mut verdict: Verdict) -> RdpResult<Verdict> {
+        if self.for_target.len() + verdict.answer.len() > MOST_ANSWERS {
+            return Err(RdpError::Limit("the target asks for more than it reads"));
+        }
+        self.for_target.append(&mut verdict.answer);
+        Ok(verdict)
+    }
+
+    /// What the target is to be told in the rep's place, as whole messages. It goes between those that pass.
+    pub fn take_for_target(&mut self) -> Vec<u8> {
+        let mut answers = std::mem::take(&mut self.for_target);
+        answers.append(&mut self.clipboard.take_answers(Side::Client));
+        answers
+    }
+
+    /// Whether [`take_for_target`](Self::take_for_target) may have something.
+    #[must_use]
+    pub const fn waits_for_target(&self) -> bool {
+        !self.for_target.is_empty() || self.clipboard.waits(Side::Client)
+    }
+
+    /// Whether [`take_for_client`](Self::take_for_client) may have something.
+    #[must_use]
+    pub const fn waits_for_client(&self) -> bool {
+        self.clipboard.waits(Side::Server)
+    }
+
+    /// What the client is to be told in the target's place, as whole messages. It goes between those that pass.
+    pub fn take_for_client(&mut self) -> Vec<u8> {
+        self.clipboard.take_answers(Side::Server)
     }
 
     fn server_parts(&mut self, content: &mut [u8]) -> RdpResult<()> {

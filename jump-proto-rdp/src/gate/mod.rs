@@ -7,6 +7,7 @@
 mod channels;
 mod credssp;
 pub mod filter;
+mod item;
 mod leg;
 mod pass;
 mod record;
@@ -24,7 +25,7 @@ use jump_core::recording::{RecordKind, Recorder};
 use jump_core::session::EndReason;
 use jump_core::stream::BoxStream;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use self::filter::{Filter, FilterOptions};
@@ -39,8 +40,6 @@ pub use rep::refuse;
 const GOODBYE: Duration = Duration::from_millis(250);
 /// Everything is recorded on one channel.
 const CHANNEL: u32 = 0;
-/// How many answers to the target may wait: it opens that many channels at once at most.
-const ANSWERS: usize = 128;
 
 /// What both directions share.
 struct Shared {
@@ -49,6 +48,9 @@ struct Shared {
     filter: Mutex<Filter>,
     /// Whether the target may have been given half of a message.
     sending_up: AtomicBool,
+    /// The filter may have something to tell the target, or the client.
+    told_target: Notify,
+    told_client: Notify,
     from_rep: AtomicU64,
     from_target: AtomicU64,
 }
@@ -124,18 +126,20 @@ async fn serve(client: Client, target: Target, context: GateContext) -> Outcome 
                 client: client.requested.bits(),
             },
             login: target.login,
+            item: context.grant.target().rdp.clone(),
         })),
         sending_up: AtomicBool::new(false),
+        told_target: Notify::new(),
+        told_client: Notify::new(),
         from_rep: AtomicU64::new(0),
         from_target: AtomicU64::new(0),
     };
     let mut stop = context.stop.clone();
     let (from_rep, mut to_rep) = tokio::io::split(client.stream);
     let (from_target, mut to_target) = tokio::io::split(target.stream);
-    let (answer, answers) = mpsc::channel(ANSWERS);
-    let mut down = Down::new(&shared, answer);
+    let mut down = Down::new(&shared);
     let reason = {
-        let up = Up::new(&shared, answers);
+        let up = Up::new(&shared);
         // Outermost, so that nothing the session waits for keeps it from ending.
         tokio::select! {
             biased;

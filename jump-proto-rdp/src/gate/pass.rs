@@ -5,16 +5,15 @@ use std::mem;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use jump_core::protocol::SessionEvent;
 use jump_core::recording::RecordKind;
 use jump_core::session::EndReason;
 use jump_core::stream::BoxStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::mpsc;
 
 use super::Shared;
-use super::filter::{Filter, Forward, RefusedChannel, Verdict};
+use super::filter::{Filter, Forward, RefusedChannel};
 use super::record::{RdpRecord, Refused};
 use crate::wire::{Head, RdpError};
 
@@ -102,17 +101,15 @@ impl<'a> Drops<'a> {
 /// From the rep's client to the target.
 pub(super) struct Up<'a> {
     shared: &'a Shared,
-    answers: mpsc::Receiver<Bytes>,
     drops: Drops<'a>,
     /// What passes with the next write.
     output: BytesMut,
 }
 
 impl<'a> Up<'a> {
-    pub(super) fn new(shared: &'a Shared, answers: mpsc::Receiver<Bytes>) -> Self {
+    pub(super) fn new(shared: &'a Shared) -> Self {
         Self {
             shared,
-            answers,
             drops: Drops::new(shared),
             output: BytesMut::new(),
         }
@@ -139,7 +136,7 @@ impl<'a> Up<'a> {
                     }
                     Err(_) => return EndReason::RepLost,
                 },
-                Some(answer) = self.answers.recv() => self.output.extend_from_slice(&answer),
+                () = self.shared.told_target.notified() => {}
             }
         }
     }
@@ -150,15 +147,16 @@ impl<'a> Up<'a> {
         target: &mut WriteHalf<BoxStream>,
     ) -> Result<(), EndReason> {
         while let Some(message) = next(buffer).map_err(|error| failed(error, FROM_REP))? {
-            let verdict = lock(&self.shared.filter).client(message);
-            let Verdict {
-                forward,
-                answer: _,
-                dropped,
-                channels,
-            } = verdict.map_err(|error| failed(error, FROM_REP))?;
-            self.drops.note(dropped, channels).await?;
-            match forward {
+            let verdict = {
+                let mut filter = lock(&self.shared.filter);
+                let verdict = filter.client(message);
+                if filter.waits_for_client() {
+                    self.shared.told_client.notify_one();
+                }
+                verdict.map_err(|error| failed(error, FROM_REP))?
+            };
+            self.drops.note(verdict.dropped, verdict.channels).await?;
+            match verdict.forward {
                 Forward::Nothing => {}
                 Forward::Bytes(bytes) => self.output.extend_from_slice(&bytes),
                 Forward::Login { bytes, recorded } => {
@@ -167,8 +165,18 @@ impl<'a> Up<'a> {
                     self.send(&bytes, target).await?;
                 }
             }
+            self.answer();
         }
+        self.answer();
         self.flush(target).await
+    }
+
+    /// Adds what the target is told in the rep's place.
+    fn answer(&mut self) {
+        let mut filter = lock(&self.shared.filter);
+        if filter.waits_for_target() {
+            self.output.extend_from_slice(&filter.take_for_target());
+        }
     }
 
     /// Records what passes and sends it.
@@ -200,17 +208,15 @@ impl<'a> Up<'a> {
 /// From the target to the rep's client.
 pub(super) struct Down<'a> {
     shared: &'a Shared,
-    answer: mpsc::Sender<Bytes>,
     drops: Drops<'a>,
     /// Whether something is being sent to the client.
     sending: bool,
 }
 
 impl<'a> Down<'a> {
-    pub(super) const fn new(shared: &'a Shared, answer: mpsc::Sender<Bytes>) -> Self {
+    pub(super) const fn new(shared: &'a Shared) -> Self {
         Self {
             shared,
-            answer,
             drops: Drops::new(shared),
             sending: false,
         }
@@ -233,9 +239,12 @@ impl<'a> Down<'a> {
                 return reason;
             }
             buffer.reserve(CHUNK);
-            // It goes away without a word, as most servers do.
-            if !matches!(target.read_buf(&mut buffer).await, Ok(1..)) {
-                return EndReason::TargetClosed;
+            tokio::select! {
+                // It goes away without a word, as most servers do.
+                read = target.read_buf(&mut buffer) => if !matches!(read, Ok(1..)) {
+                    return EndReason::TargetClosed;
+                },
+                () = self.shared.told_client.notified() => {}
             }
         }
     }
@@ -264,22 +273,29 @@ impl<'a> Down<'a> {
 
     async fn judge(&mut self, buffer: &mut BytesMut, output: &mut BytesMut) -> Result<(), EndReason> {
         while let Some(message) = next(buffer).map_err(|error| failed(error, FROM_TARGET))? {
-            let verdict = lock(&self.shared.filter).server(message);
-            let verdict = verdict.map_err(|error| failed(error, FROM_TARGET))?;
+            let verdict = {
+                let mut filter = lock(&self.shared.filter);
+                let verdict = filter.server(message);
+                if filter.waits_for_target() {
+                    self.shared.told_target.notify_one();
+                }
+                verdict.map_err(|error| failed(error, FROM_TARGET))?
+            };
             self.drops.note(verdict.dropped, verdict.channels).await?;
             if let Forward::Bytes(bytes) = verdict.forward {
                 output.extend_from_slice(&bytes);
             }
-            if !verdict.answer.is_empty() {
-                let told = self.answer.try_send(verdict.answer.into());
-                told.map_err(|_| {
-                    failed(
-                        RdpError::Limit("the target asks for more than it reads"),
-                        FROM_TARGET,
-                    )
-                })?;
-            }
+            self.answer(output);
         }
+        self.answer(output);
         Ok(())
+    }
+
+    /// Adds what the client is told in the target's place.
+    fn answer(&self, output: &mut BytesMut) {
+        let mut filter = lock(&self.shared.filter);
+        if filter.waits_for_client() {
+            output.extend_from_slice(&filter.take_for_client());
+        }
     }
 }

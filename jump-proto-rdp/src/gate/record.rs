@@ -10,8 +10,14 @@ use serde::{Deserialize, Serialize};
 pub enum Refused {
     /// Keys and the pointer.
     KeyboardMouse,
-    /// The clipboard (MS-RDPECLIP).
+    /// The clipboard (MS-RDPECLIP), in both directions.
     Clipboard,
+    /// What is on the rep's clipboard.
+    ClipboardToTarget,
+    /// What is on the target's clipboard.
+    ClipboardFromTarget,
+    /// Files on a clipboard, the rest of which passes.
+    ClipboardFiles,
     /// Drives, printers and other devices of the rep (MS-RDPEFS).
     Devices,
     /// Another size of the target's screen (MS-RDPEDISP).
@@ -29,6 +35,9 @@ impl Refused {
         match self {
             Refused::KeyboardMouse => "keys and pointer",
             Refused::Clipboard => "the clipboard",
+            Refused::ClipboardToTarget => "the rep's clipboard for the target",
+            Refused::ClipboardFromTarget => "the target's clipboard for the rep",
+            Refused::ClipboardFiles => "files on the clipboard",
             Refused::Devices => "the rep's drives and devices",
             Refused::Resize => "another size of the screen",
             Refused::Channel => "a channel that no permission speaks of",

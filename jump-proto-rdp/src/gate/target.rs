@@ -6,7 +6,6 @@ use ironrdp_pdu::nego::{
     SecurityProtocol,
 };
 use ironrdp_pdu::x224::X224;
-use jump_core::model::{Field, fingerprint};
 use jump_core::protocol::{Dialer, EventSink, SessionEvent};
 use jump_core::session::{Credential, CredentialSecret, Grant};
 use jump_core::stream::BoxStream;
@@ -16,7 +15,7 @@ use zeroize::Zeroizing;
 use super::credssp;
 use super::filter::TargetLogin;
 use super::leg::Leg;
-use crate::tls::{self, ServerCertificate};
+use crate::{certificate, tls};
 
 const CONNECT: &str = "connect to the target";
 /// The cookie of our own first message, which brokers of sessions look at (MS-RDPBCGR §2.2.1.1); who logs in is said later.
@@ -57,11 +56,11 @@ pub(super) async fn connect(
         .addresses
         .first()
         .ok_or_else(|| Error::new(ErrorKind::InvalidArgument, CONNECT, "the grant names no address"))?;
+    let item = &grant.target().rdp;
     let mut login = credential
-        .map(|credential| login(credential, grant.target().rdp.domain.as_str()))
+        .map(|credential| login(credential, item.domain.as_str()))
         .transpose()?;
-    let require_nla = grant.target().rdp.require_nla;
-    let asked = match (&login, require_nla) {
+    let asked = match (&login, item.require_nla) {
         (Some(_), true) => NLA,
         (Some(_), false) => SecurityProtocol::SSL | NLA,
         (None, false) => SecurityProtocol::SSL,
@@ -80,21 +79,11 @@ pub(super) async fn connect(
             .with_source(error),
             _ => error,
         })?;
-    let certificate = ServerCertificate::by_policy(grant.target().certificates.clone());
-    let (stream, shown) = match tls::start(leg.into_stream()?, &certificate).await {
-        Ok(started) => started,
-        Err(failure) => {
-            if let Some(sha256) = failure.refused {
-                let sha256 = field(&sha256)?;
-                events.report(SessionEvent::CertificateRefused { sha256 }).await;
-            }
-            return Err(failure.error);
-        }
-    };
-    if shown.first_seen {
-        let sha256 = field(&shown.sha256)?;
-        events.report(SessionEvent::CertificateFirstSeen { sha256 }).await;
-    }
+    let certificates = &grant.target().certificates;
+    let (stream, shown) = tls::start_for_gate(leg.into_stream()?, certificates, events)
+        .await
+        .map_err(|failure| failure.error)?;
+    let public_key = certificate::public_key(&shown.certificate)?;
     let mut leg = Leg::new(Box::new(stream), ErrorKind::TargetUnreachable, CONNECT);
     if let Some(login) = &mut login {
         let kind = || "password".to_owned();
@@ -102,7 +91,7 @@ pub(super) async fn connect(
         if selected.intersects(NLA) {
             let early = selected == SecurityProtocol::HYBRID_EX;
             let host = address.host().as_str();
-            let in_it = credssp::log_in(&mut leg, login, host, shown.public_key, early).await;
+            let in_it = credssp::log_in(&mut leg, login, host, public_key, early).await;
             if let Err(error) = in_it {
                 if error.kind() == ErrorKind::TargetAuthentication {
                     let kind = kind();
@@ -113,12 +102,20 @@ pub(super) async fn connect(
                 return Err(error);
             }
             // It has it.
-            login.password = Zeroizing::default();
+            login.password = Some(Zeroizing::default());
         }
         let kind = kind();
         events
             .report(SessionEvent::CredentialInjected { kind, username })
             .await;
+    }
+    // The item may say who logs in; the rep's client knows the password.
+    if login.is_none() && !item.username.as_str().is_empty() {
+        login = Some(TargetLogin {
+            domain: item.domain.as_str().to_owned(),
+            user: item.username.as_str().to_owned(),
+            password: None,
+        });
     }
     Ok(Target {
         stream: leg.stream,
@@ -128,10 +125,6 @@ pub(super) async fn connect(
         selected,
         login,
     })
-}
-
-fn field(sha256: &[u8; 32]) -> Result<Field> {
-    Field::new(fingerprint(sha256))
 }
 
 /// The user's name may say the domain itself (`DOMAIN\user`), unless the item does.
@@ -149,7 +142,7 @@ fn login(credential: Credential, domain: &str) -> Result<TargetLogin> {
     Ok(TargetLogin {
         domain: domain.to_owned(),
         user: user.to_owned(),
-        password: Zeroizing::new(password.expose().clone()),
+        password: Some(Zeroizing::new(password.expose().clone())),
     })
 }
 

@@ -5,7 +5,7 @@ use jump_core::protocol::{Area, Picture};
 
 use super::server::Server;
 use crate::wire::client_info::is_client_info;
-use crate::wire::connect::change_client;
+use crate::wire::connect::{Wishes, change_client};
 use crate::wire::input::{self, Input};
 use crate::wire::share::{self, Control, number};
 use crate::wire::{Domain, Head, RdpError, RdpResult, domain};
@@ -136,7 +136,7 @@ impl ScreenDecoder {
         match domain(&message)? {
             Domain::ConnectInitial(at) => {
                 // The gate's changes are there already; nothing is changed that is read here.
-                let settings = change_client(&mut message, at, 0, |_| true)?;
+                let settings = change_client(&mut message, at, 0, Wishes::default(), |_| true)?;
                 self.server.listed(settings.channels);
             }
             Domain::SendDataRequest(data) if Some(data.channel) == self.server.io() => {

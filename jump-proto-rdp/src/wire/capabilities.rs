@@ -55,11 +55,12 @@ fn sets(pdu: &[u8], at: usize) -> RdpResult<Vec<Set>> {
 }
 
 /// Clamps a client's Confirm Active PDU (MS-RDPBCGR §2.2.1.13.2), which begins with its share control header: no drawing orders
-/// and nothing that belongs to them, no RemoteApp, no bitmap codec but RemoteFX, no compressed channels.
+/// and nothing that belongs to them, no windows of a `remote_app` unless it is one, no bitmap codec but RemoteFX, and that only if it is `lossy`, no compressed
+/// channels.
 ///
 /// # Errors
 /// [`RdpError::Protocol`] if it cannot be read, [`RdpError::Limit`] for more capabilities than there are.
-pub fn clamp_client(pdu: &mut [u8]) -> RdpResult<()> {
+pub fn clamp_client(pdu: &mut [u8], lossy: bool, remote_app: bool) -> RdpResult<()> {
     for Set { kind, at, length } in sets(pdu, 12)? {
         let set = pdu.get_mut(at..at + length).unwrap_or_default();
         match kind {
@@ -68,22 +69,23 @@ pub fn clamp_client(pdu: &mut [u8]) -> RdpResult<()> {
                 put(set, 36, &[0; 36])?;
             }
             GLYPH_CACHE => put(set, 48, &[0; 2])?,
+            REMOTE_PROGRAMS | WINDOW_LIST if remote_app => {}
             OFFSCREEN_CACHE | VIRTUAL_CHANNEL | NINE_GRID_CACHE | GDI_PLUS | REMOTE_PROGRAMS
             | WINDOW_LIST => {
                 change32(set, 4, |_| 0)?;
             }
-            BITMAP_CODECS => clamp_codecs(set)?,
+            BITMAP_CODECS => clamp_codecs(set, lossy)?,
             _ => {}
         }
     }
     Ok(())
 }
 
-fn clamp_codecs(set: &mut [u8]) -> RdpResult<()> {
+fn clamp_codecs(set: &mut [u8], lossy: bool) -> RdpResult<()> {
     let mut at = 5;
     for _ in 0..byte(set, 4)? {
         let properties: usize = le16(set, at + 17)?.into();
-        if set.get(at..at + 16) != Some(&REMOTEFX) {
+        if !lossy || set.get(at..at + 16) != Some(&REMOTEFX) {
             put(set, at, &IGNORE)?;
         }
         at += 19 + properties;

@@ -13,8 +13,9 @@ const LONGEST_TEXT: usize = 512;
 // Flags (MS-RDPBCGR §2.2.1.11.1.1).
 const AUTOLOGON: u32 = 0x8;
 const UNICODE: u32 = 0x10;
+const REMOTE_APP: u32 = 0x8000;
 /// Compression and its kind; a RemoteApp; the rep's microphone; a password that is a smart card's.
-const CLEARED: u32 = 0x80 | 0x1e00 | 0x8000 | 0x20_0000 | 0x4_0000;
+const CLEARED: u32 = 0x80 | 0x1e00 | REMOTE_APP | 0x20_0000 | 0x4_0000;
 
 /// Where in the data of the message the lengths and the texts are.
 const LENGTHS: usize = 12;
@@ -29,8 +30,21 @@ pub struct Login<'a> {
     pub domain: &'a str,
     /// The user's name on the target.
     pub user: &'a str,
-    /// The password; empty where the target has it from CredSSP.
-    pub password: &'a str,
+    /// The password; empty where the target has it from CredSSP. Without one the client's own stays.
+    pub password: Option<&'a str>,
+}
+
+/// What is put in the place of what a client says.
+#[derive(Debug, Default)]
+pub struct Changes<'a> {
+    /// Who logs in; without one the client's own login stays.
+    pub login: Option<Login<'a>>,
+    /// The program that starts in place of the desktop (`AlternateShell`), in a folder of its own choice.
+    pub program: Option<&'a str>,
+    /// Whether a client that wants a RemoteApp may have one: no desktop, and windows of its own (MS-RDPERP §1.3.2).
+    pub remote_app: bool,
+    /// `performanceFlags` (MS-RDPBCGR §2.2.1.11.1.1.1).
+    pub performance: Option<u32>,
 }
 
 /// The same message twice.
@@ -42,13 +56,21 @@ pub struct Changed {
     pub recorded: Vec<u8>,
 }
 
+/// Whether a client wants a RemoteApp, in its Client Info PDU.
+///
+/// # Errors
+/// [`RdpError::Protocol`] if it is cut.
+pub fn wants_remote_app(data: &[u8]) -> RdpResult<bool> {
+    Ok(le32(data, 8)? & REMOTE_APP != 0)
+}
+
 /// Whether this is a Client Info PDU, by its security header.
 #[must_use]
 pub fn is_client_info(data: &[u8]) -> bool {
     le16(data, 0).is_ok_and(|flags| flags & SEC_INFO_PKT != 0)
 }
 
-/// Puts a login in the place of the client's; without one the client's own stays, and is not recorded.
+/// Puts a login, a program and a look in the place of the client's; no password is recorded.
 ///
 /// What else the message says of the rep's machine (its address and folder) is left out, as is a cookie to join a session of
 /// before (MS-RDPBCGR §5.5). Compression is not agreed on, so that every message can be judged.
@@ -56,7 +78,7 @@ pub fn is_client_info(data: &[u8]) -> bool {
 /// # Errors
 /// [`RdpError::Protocol`] if it cannot be read, [`RdpError::Limit`] for longer texts than there may be,
 /// [`RdpError::Unsupported`] for a login that is not ASCII and a client without Unicode.
-pub fn change(data: &[u8], login: Option<&Login<'_>>) -> RdpResult<Changed> {
+pub fn change(data: &[u8], changes: &Changes<'_>) -> RdpResult<Changed> {
     let flags = le32(data, 8)?;
     let unicode = flags & UNICODE != 0;
     let end = if unicode { 2 } else { 1 };
@@ -74,24 +96,28 @@ pub fn change(data: &[u8], login: Option<&Login<'_>>) -> RdpResult<Changed> {
     let rest = data
         .get(at..)
         .ok_or(RdpError::Protocol("the client's login is cut"))?;
-    let rest = extended(rest)?;
+    let rest = extended(rest, changes.performance)?;
     let encoded = |text: &str| encode(text, unicode);
     let own = |text: &[u8]| Zeroizing::new(text.to_vec());
-    let (domain, user, password, set) = match login {
-        Some(login) => (
-            encoded(login.domain)?,
-            encoded(login.user)?,
-            encoded(login.password)?,
-            AUTOLOGON,
-        ),
-        None => (own(own_domain), own(own_user), own(own_password), 0),
+    let (domain, user) = match &changes.login {
+        Some(login) => (encoded(login.domain)?, encoded(login.user)?),
+        None => (own(own_domain), own(own_user)),
+    };
+    let (password, set) = match changes.login.as_ref().and_then(|login| login.password) {
+        Some(password) => (encoded(password)?, AUTOLOGON),
+        None => (own(own_password), 0),
+    };
+    let (shell, folder) = match changes.program {
+        Some(program) => (encoded(program)?, Zeroizing::default()),
+        None => (own(shell), own(folder)),
     };
     let write = |password: &[u8]| {
-        let texts: [&[u8]; 5] = [&domain, &user, password, shell, folder];
+        let texts: [&[u8]; 5] = [&domain, &user, password, &shell, &folder];
         let room = TEXTS + rest.len() + texts.iter().map(|text| text.len() + end).sum::<usize>();
         let mut written = Zeroizing::new(Vec::with_capacity(room));
         written.extend_from_slice(part(data, 0..8)?);
-        written.extend_from_slice(&(flags & !CLEARED | set).to_le_bytes());
+        let kept = if changes.remote_app { flags & REMOTE_APP } else { 0 };
+        written.extend_from_slice(&(flags & !CLEARED | kept | set).to_le_bytes());
         for text in texts {
             let length = u16::try_from(text.len()).map_err(|_| RdpError::Limit("a login is too long"))?;
             written.extend_from_slice(&length.to_le_bytes());
@@ -120,18 +146,18 @@ fn encode(text: &str, unicode: bool) -> RdpResult<Zeroizing<Vec<u8>>> {
         Zeroizing::new(text.as_bytes().to_vec())
     } else {
         return Err(RdpError::Unsupported(
-            "the client has no unicode, and the login needs it",
+            "the client has no unicode, and the item needs it",
         ));
     };
     if bytes.len() > LONGEST_TEXT {
-        return Err(RdpError::Limit("the item's login is too long for rdp"));
+        return Err(RdpError::Limit("the item's login or program is too long for rdp"));
     }
     Ok(bytes)
 }
 
 /// The extended information (MS-RDPBCGR §2.2.1.11.1.1.1) without address, folder and cookie. All of it is optional from its
 /// end.
-fn extended(rest: &[u8]) -> RdpResult<Vec<u8>> {
+fn extended(rest: &[u8], performance: Option<u32>) -> RdpResult<Vec<u8>> {
     if rest.is_empty() {
         return Ok(Vec::new());
     }
@@ -150,7 +176,12 @@ fn extended(rest: &[u8]) -> RdpResult<Vec<u8>> {
         kept.extend_from_slice(rest.get(at..).unwrap_or_default());
         return Ok(kept);
     };
-    kept.extend_from_slice(fixed);
+    let (before, flags) = fixed.split_at(ZONE_AND_FLAGS - 4);
+    kept.extend_from_slice(before);
+    match performance {
+        Some(performance) => kept.extend_from_slice(&performance.to_le_bytes()),
+        None => kept.extend_from_slice(flags),
+    }
     at += ZONE_AND_FLAGS;
     if at == rest.len() {
         return Ok(kept);
@@ -212,12 +243,15 @@ mod tests {
         ];
         let texts = names.each_ref().map(Vec::as_slice);
         let came = message(UNICODE | 0x80 | 0x600 | 0x8000 | 0x1, texts, &[0xc0; 28]);
-        let login = Login {
-            domain: "EXAMPLE",
-            user: "alice",
-            password: "päss",
+        let changes = Changes {
+            login: Some(Login {
+                domain: "EXAMPLE",
+                user: "alice",
+                password: Some("päss"),
+            }),
+            ..Changes::default()
         };
-        let changed = change(&came, Some(&login)).unwrap();
+        let changed = change(&came, &changes).unwrap();
         for text in ["EXAMPLE", "alice", "päss", "shell", "work"] {
             assert!(holds(&changed.data, &utf16(text)), "{text}");
         }
@@ -229,7 +263,7 @@ mod tests {
         assert_eq!(le32(&changed.data, 8), Ok(UNICODE | AUTOLOGON | 1));
         assert!(!holds(&changed.recorded, &utf16("päss")));
         assert_eq!(changed.recorded.len() + 8, changed.data.len());
-        let again = change(&changed.data, Some(&login)).unwrap();
+        let again = change(&changed.data, &changes).unwrap();
         assert_eq!(*again.data, *changed.data);
     }
 
@@ -237,20 +271,67 @@ mod tests {
     fn a_reps_own_login_passes_and_is_not_recorded() {
         let texts: [&[u8]; 5] = [b"", b"rep", b"typed", b"", b""];
         let came = message(0, texts, &[]);
-        let changed = change(&came, None).unwrap();
+        let changed = change(&came, &Changes::default()).unwrap();
         assert!(holds(&changed.data, b"typed") && !holds(&changed.recorded, b"typed"));
         assert_eq!(le32(&changed.data, 8), Ok(0));
-        let login = Login {
-            domain: "",
-            user: "älice",
-            password: "",
+        let changes = Changes {
+            login: Some(Login {
+                domain: "",
+                user: "älice",
+                password: None,
+            }),
+            ..Changes::default()
         };
-        assert!(change(&came, Some(&login)).is_err(), "there is no unicode");
+        assert!(change(&came, &changes).is_err(), "there is no unicode");
         // All but what may be missing at the end.
         for length in 0..came.len() - ZONE_AND_FLAGS - 6 {
             let cut = came.get(..length).unwrap();
             let whole = length == TEXTS + 13;
-            assert_eq!(change(cut, None).is_ok(), whole, "{length}");
+            assert_eq!(change(cut, &Changes::default()).is_ok(), whole, "{length}");
         }
+    }
+
+    #[test]
+    fn an_items_name_program_and_look_take_the_place_of_the_clients() {
+        let names = [
+            utf16("OWN"),
+            utf16("rep"),
+            utf16("typed"),
+            utf16("cmd.exe"),
+            utf16("C:\\"),
+        ];
+        let came = message(UNICODE | 0x8000, names.each_ref().map(Vec::as_slice), &[]);
+        let changes = Changes {
+            login: Some(Login {
+                domain: "EXAMPLE",
+                user: "alice",
+                password: None,
+            }),
+            program: Some("notepad.exe a.txt"),
+            remote_app: false,
+            performance: Some(0x6f),
+        };
+        let changed = change(&came, &changes).unwrap();
+        for text in ["EXAMPLE", "alice", "typed", "notepad.exe a.txt"] {
+            assert!(holds(&changed.data, &utf16(text)), "{text}");
+        }
+        for text in ["OWN", "rep", "cmd.exe", "C:"] {
+            assert!(!holds(&changed.data, &utf16(text)), "{text}");
+        }
+        assert!(!holds(&changed.recorded, &utf16("typed")));
+        assert_eq!(
+            le32(&changed.data, 8),
+            Ok(UNICODE),
+            "no RemoteApp, and no login by itself"
+        );
+        // Before the cookie's length and two numbers that are kept.
+        let end = changed.data.len() - 6;
+        assert_eq!(le32(&changed.data, end - 4), Ok(0x6f));
+        let long = "x".repeat(LONGEST_TEXT / 2 + 1);
+        let changes = Changes {
+            program: Some(&long),
+            ..Changes::default()
+        };
+        assert!(change(&came, &changes).is_err());
     }
 }

@@ -1,7 +1,9 @@
 //! What a gate reads and changes of both sides' settings (MS-RDPBCGR §2.2.1.3, §2.2.1.4), in place.
 
+use bytes::BytesMut;
+
 use super::bytes::{change32, le16, le32, part, put};
-use super::gcc::{Block, client_blocks, server_blocks};
+use super::gcc::{Block, append, client_blocks, server_blocks};
 use super::{RdpError, RdpResult};
 
 /// The most static channels that a client may list (MS-RDPBCGR §2.2.1.3.4).
@@ -30,6 +32,13 @@ const SUPPORTS_ERROR_INFO: u16 = 1;
 const SIXTEEN_BITS: u16 = 2;
 /// `CHANNEL_OPTION_COMPRESS_RDP` and `CHANNEL_OPTION_COMPRESS` (MS-RDPBCGR §2.2.1.3.4.1).
 const CHANNEL_COMPRESSION: u32 = 0x00c0_0000;
+/// `RNS_UD_CS_WANT_32BPP_SESSION` and `RNS_UD_CS_SUPPORT_DYNVC_GFX_PROTOCOL`.
+const DEEP: u16 = 2;
+const GRAPHICS: u16 = 0x100;
+/// `RNS_UD_15BPP_SUPPORT`.
+const FIFTEEN_BITS: u16 = 4;
+/// `REDIRECTED_SESSIONID_FIELD_VALID` (MS-RDPBCGR §2.2.1.3.5): with session 0 it asks for the console.
+const SESSION: u32 = 2;
 /// `REDIRECTION_SUPPORTED` and `REDIRECTED_SESSIONID_FIELD_VALID` (MS-RDPBCGR §2.2.1.3.5).
 const CLUSTER: u32 = 3;
 
@@ -67,6 +76,31 @@ fn find(blocks: &[Block], kind: u16) -> Option<&Block> {
     blocks.iter().find(|block| block.kind == kind)
 }
 
+/// What an item asks a target for, whatever a client would ask for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// The console session.
+    pub console: bool,
+    /// So many bits of a colour, 15 or 16, and no more.
+    pub depth: Option<u16>,
+    /// Nothing of the graphics pipeline (MS-RDPEGFX).
+    pub no_graphics: bool,
+}
+
+/// Gives a client's settings the block in which a session is asked for (MS-RDPBCGR §2.2.1.3.5), if they have none; `at` as for
+/// [`change_client`], which then says what is in it.
+///
+/// # Errors
+/// [`RdpError::Protocol`] for settings that cannot be read, [`RdpError::Limit`] if there is no room.
+pub fn name_session(message: &mut BytesMut, at: usize) -> RdpResult<()> {
+    /// `REDIRECTION_VERSION4` in its place; no session.
+    const BLOCK: [u8; 12] = [4, 0xc0, 12, 0, 3 << 2, 0, 0, 0, 0, 0, 0, 0];
+    if find(&client_blocks(message, at)?, CS_CLUSTER).is_none() {
+        append(message, at, &BLOCK)?;
+    }
+    Ok(())
+}
+
 /// Changes a client's settings as a gate passes them on. `at` is where [`Domain::ConnectInitial`](super::Domain) says they begin,
 /// `selected` what the target selected (MS-RDPBCGR §2.2.1.2.1), and `keep` whether a channel of a name may stay.
 ///
@@ -75,11 +109,12 @@ fn find(blocks: &[Block], kind: u16) -> Option<&Block> {
 ///
 /// # Errors
 /// [`RdpError::Protocol`] for settings that cannot be read or come twice, [`RdpError::Limit`] for too many channels,
-/// [`RdpError::Unsupported`] for a client of before RDP 5.2 that has no place for what has to be said.
+/// [`RdpError::Unsupported`] for a client of before RDP 5.2 that has no place for what has to be said, or none for the console.
 pub fn change_client(
     message: &mut [u8],
     at: usize,
     selected: u32,
+    wishes: Wishes,
     mut keep: impl FnMut(&str) -> bool,
 ) -> RdpResult<ClientSettings> {
     let blocks = client_blocks(message, at)?;
@@ -99,13 +134,30 @@ pub fn change_client(
         let depths = le16(core, COLOUR_DEPTHS)? | SIXTEEN_BITS;
         put(core, COLOUR_DEPTHS, &depths.to_le_bytes())?;
     }
-    let error_info = le16(core, EARLY_CAPABILITIES)? & SUPPORTS_ERROR_INFO != 0;
+    let early = le16(core, EARLY_CAPABILITIES)?;
+    let error_info = early & SUPPORTS_ERROR_INFO != 0;
+    let mut without = 0;
+    if let Some(depth) = wishes.depth {
+        put(core, HIGH_COLOUR_DEPTH, &depth.to_le_bytes())?;
+        let depths = if depth == 15 { FIFTEEN_BITS } else { SIXTEEN_BITS };
+        put(core, COLOUR_DEPTHS, &depths.to_le_bytes())?;
+        without |= DEEP | GRAPHICS;
+    }
+    if wishes.no_graphics {
+        without |= GRAPHICS;
+    }
+    put(core, EARLY_CAPABILITIES, &(early & !without).to_le_bytes())?;
     if let Some(block) = find(&blocks, CS_MULTITRANSPORT) {
         change32(message, block.body.start, |_| 0)?;
     }
     if let Some(block) = find(&blocks, CS_CLUSTER) {
-        change32(message, block.body.start, |flags| flags & !CLUSTER)?;
+        let session = if wishes.console { SESSION } else { 0 };
+        change32(message, block.body.start, |flags| flags & !CLUSTER | session)?;
         change32(message, block.body.start + 4, |_| 0)?;
+    } else if wishes.console {
+        return Err(RdpError::Unsupported(
+            "the client has no words for the console session, which the item asks for",
+        ));
     }
     let channels = match find(&blocks, CS_NET) {
         Some(block) => {

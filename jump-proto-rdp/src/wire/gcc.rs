@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::bytes::{basic_length, be16, byte, le16, packed_length, part};
+use bytes::BytesMut;
+
+use super::bytes::{basic_length, be16, byte, le16, packed_length, part, put};
 use super::{RdpError, RdpResult};
 
 /// A block of settings.
@@ -47,14 +49,54 @@ fn content(message: &[u8], at: usize) -> RdpResult<usize> {
     Ok(start)
 }
 
-/// The client's blocks; `at` is where [`Domain::ConnectInitial`](super::Domain::ConnectInitial) says.
-pub(super) fn client_blocks(message: &[u8], at: usize) -> RdpResult<Vec<Block>> {
+/// Where the user data of a Connect Initial is tagged (T.125 §7); it is the last of its values.
+fn user_data(message: &[u8], at: usize) -> RdpResult<usize> {
     let mut at = content(message, at)?;
-    // callingDomainSelector, calledDomainSelector, upwardFlag, three times the domain's parameters (T.125 §7).
+    // callingDomainSelector, calledDomainSelector, upwardFlag, three times the domain's parameters.
     for tag in [4, 4, 1, 0x30, 0x30, 0x30] {
         at = value(message, at, tag)?.1;
     }
-    let (data, end) = value(message, at, 4)?;
+    Ok(at)
+}
+
+/// Adds a block to a client's, in a message that is a whole TPKT (RFC 1006 §6).
+///
+/// # Errors
+/// As for [`client_blocks`]; [`RdpError::Limit`] if a length has no room for it.
+pub(super) fn append(message: &mut BytesMut, at: usize, block: &[u8]) -> RdpResult<()> {
+    const FULL: RdpError = RdpError::Limit("the client's settings have no room for another");
+    client_blocks(message, at)?;
+    let user = user_data(message, at)?;
+    let (data, _) = value(message, user, 4)?;
+    let inner = conference(message, data.start)? + CREATE_REQUEST.len();
+    // The highest bits of each, which say that it has two bytes, stay as they are.
+    for (place, form, mask) in [
+        (at, Some(0x82), 0xffff),
+        (user + 1, Some(0x82), 0xffff),
+        (data.start + T124.len(), None, 0x3fff),
+        (inner, None, 0x3fff),
+        (2, None, 0xffff),
+    ] {
+        let place = match form {
+            Some(form) if byte(message, place)? == form => place + 1,
+            None if mask == 0xffff || byte(message, place)? & 0xc0 == 0x80 => place,
+            _ => return Err(FULL),
+        };
+        let now = be16(message, place)?;
+        let longer = usize::from(now & mask) + block.len();
+        let longer = u16::try_from(longer)
+            .ok()
+            .filter(|longer| *longer <= mask)
+            .ok_or(FULL)?;
+        put(message, place, &(now & !mask | longer).to_be_bytes())?;
+    }
+    message.extend_from_slice(block);
+    Ok(())
+}
+
+/// The client's blocks; `at` is where [`Domain::ConnectInitial`](super::Domain::ConnectInitial) says.
+pub(super) fn client_blocks(message: &[u8], at: usize) -> RdpResult<Vec<Block>> {
+    let (data, end) = value(message, user_data(message, at)?, 4)?;
     let start = conference(message, data.start)?;
     let key = part(message, start..start + CREATE_REQUEST.len())?;
     if key != CREATE_REQUEST || end != message.len() {

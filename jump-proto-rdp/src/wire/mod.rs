@@ -9,6 +9,7 @@
 mod bytes;
 pub mod capabilities;
 pub mod client_info;
+pub mod clipboard;
 pub mod connect;
 pub mod dynamic;
 mod error;
@@ -18,6 +19,7 @@ mod gcc;
 mod head;
 pub mod input;
 mod mcs;
+pub mod rail;
 pub mod security;
 pub mod share;
 pub mod static_channel;

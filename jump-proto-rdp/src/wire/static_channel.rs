@@ -9,7 +9,11 @@ use super::{RdpError, RdpResult};
 const HEADER: usize = 8;
 const FIRST: u32 = 1;
 const LAST: u32 = 2;
+/// `CHANNEL_FLAG_SHOW_PROTOCOL`: both ends of a clipboard ask for it (MS-RDPECLIP §2.1).
+const SHOW_PROTOCOL: u32 = 0x10;
 const COMPRESSED: u32 = 0x20_0000;
+/// `CHANNEL_CHUNK_LENGTH` (MS-RDPBCGR §3.1.5.2.1): what every peer takes in one chunk.
+const CHUNK: usize = 1600;
 /// The longest message of the channel of dynamic channels that is put together: its own are at most 1600 bytes long
 /// (MS-RDPEDYC §3.1.5.1.4).
 const MAX_WHOLE: usize = 64 * 1024;
@@ -25,6 +29,65 @@ pub fn check(data: &[u8]) -> RdpResult<()> {
         ));
     }
     Ok(())
+}
+
+/// What a chunk says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkHead {
+    /// How long the channel's message is.
+    pub total: usize,
+    /// Whether it begins with this chunk.
+    pub first: bool,
+    last: bool,
+    content: usize,
+}
+
+impl ChunkHead {
+    /// How long it is.
+    pub const LENGTH: usize = HEADER;
+
+    /// Reads the begin of a chunk, which is not compressed.
+    ///
+    /// # Errors
+    /// [`RdpError::Protocol`].
+    pub fn read(data: &[u8]) -> RdpResult<Self> {
+        check(data)?;
+        let flags = le32(data, 4)?;
+        Ok(Self {
+            total: le32(data, 0)? as usize,
+            first: flags & FIRST != 0,
+            last: flags & LAST != 0,
+            content: data.len() - HEADER,
+        })
+    }
+
+    /// How much of a message is still to come after this chunk, if `left` was before it.
+    ///
+    /// # Errors
+    /// [`RdpError::Protocol`] if it is empty, holds more than that, or is the last one too early or too late.
+    pub fn left(&self, left: usize) -> RdpResult<usize> {
+        match left.checked_sub(self.content) {
+            Some(rest) if self.content > 0 && self.last == (rest == 0) => Ok(rest),
+            _ => Err(RdpError::Protocol(
+                "a message of a channel has another length than it says",
+            )),
+        }
+    }
+}
+
+/// A clipboard's message in as many chunks as it takes.
+pub fn in_chunks(content: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let total = u32::try_from(content.len()).unwrap_or(u32::MAX);
+    let last = content.len().div_ceil(CHUNK).saturating_sub(1);
+    content.chunks(CHUNK).enumerate().map(move |(index, part)| {
+        let first = if index == 0 { FIRST } else { 0 };
+        let end = if index == last { LAST } else { 0 };
+        let mut data = Vec::with_capacity(HEADER + part.len());
+        data.extend_from_slice(&total.to_le_bytes());
+        data.extend_from_slice(&(SHOW_PROTOCOL | first | end).to_le_bytes());
+        data.extend_from_slice(part);
+        data
+    })
 }
 
 /// A message of a channel in one chunk.

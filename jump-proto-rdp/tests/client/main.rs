@@ -7,8 +7,16 @@
     reason = "a step that fails is a test that fails"
 )]
 
+mod drive;
+mod files;
+#[cfg(feature = "client-h264")]
+mod h264;
 mod input;
+mod kerberos;
 mod login;
+mod monitors;
 mod picture;
 mod screen;
+mod sent;
+mod sound;
 mod state;

@@ -18,13 +18,18 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 /// Longer than anything here takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Pins a server's certificate.
-pub(crate) fn pinned(server: &RdpServer) -> ServerCertificate {
+/// What pins a server's certificate.
+pub(crate) fn pinned_fingerprint(server: &RdpServer) -> String {
     let certificate = server.certificate().unwrap();
     let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
     let sha256: [u8; 32] = Sha256::digest(certificate).into();
+    fingerprint(&sha256)
+}
+
+/// Pins a server's certificate.
+pub(crate) fn pinned(server: &RdpServer) -> ServerCertificate {
     ServerCertificate::by_policy(CertificatePolicy {
-        pinned: vec![Field::new(fingerprint(&sha256)).unwrap()],
+        pinned: vec![Field::new(pinned_fingerprint(server)).unwrap()],
         ..CertificatePolicy::default()
     })
 }

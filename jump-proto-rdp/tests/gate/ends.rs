@@ -46,6 +46,7 @@ async fn channels_without_a_permission_are_refused_and_it_is_recorded() {
     let desk = Desk::new().await;
     let item = Item::new(shadow.address()).denied(&[
         SessionPermission::ClipboardToTarget,
+        SessionPermission::ClipboardFromTarget,
         SessionPermission::FileDownload,
     ]);
     let (address, gate) = item.port(login(USER, PASSWORD)).await;

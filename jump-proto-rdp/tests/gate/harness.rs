@@ -71,7 +71,7 @@ impl Item {
         self
     }
 
-    fn grant(&self) -> Grant {
+    pub(crate) fn grant(&self) -> Grant {
         let mut site = Site::new(self.address, &[self.address]).unwrap();
         let id = SessionPolicyId::new(1).unwrap();
         let mut policy = SessionPolicy::new(id, Name::new("view").unwrap());

@@ -72,7 +72,10 @@ async fn xrdp_gets_no_clipboard_where_it_is_not_permitted() {
         let desk = Desk::new().await;
         let mut item = Item::new(server.address());
         if !permitted {
-            item = item.denied(&[SessionPermission::ClipboardToTarget]);
+            item = item.denied(&[
+                SessionPermission::ClipboardToTarget,
+                SessionPermission::ClipboardFromTarget,
+            ]);
         }
         let (address, gate) = item.port(login(USER, PASSWORD)).await;
         let client = desk.xfreerdp(address, &["/u:rep", "/p:x", "+clipboard"]);

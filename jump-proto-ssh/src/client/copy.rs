@@ -11,6 +11,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::sftp::Files;
+use super::write_behind::WriteBehind;
 
 /// Bytes asked for or sent and not yet confirmed; also what a download may hold in memory.
 const IN_FLIGHT: u64 = 4 << 20;
@@ -101,8 +102,10 @@ pub(super) async fn download(files: &Files, remote: &str, local: &Path, progress
     }
     let (source, total) = files.open(remote).await?;
     let (handle, path) = temporary(folder).map_err(writing)?.into_parts();
+    let mut behind = WriteBehind::new(&handle).map_err(writing)?;
     let mut target = File::from_std(handle);
-    let done = fetch(files, &source, total, &mut target, progress).await?;
+    let done = fetch(files, &source, total, &mut target, &mut behind, progress).await?;
+    behind.settle().await.map_err(writing)?;
     target.sync_all().await.map_err(writing)?;
     drop(target);
     path.persist(local).map_err(|error| writing(error.error))?;
@@ -128,6 +131,7 @@ async fn fetch(
     source: &super::sftp::RemoteFile,
     total: Option<u64>,
     target: &mut File,
+    behind: &mut WriteBehind,
     progress: Report<'_>,
 ) -> Result<u64> {
     let writing = |error| local_error("write the local file", error);
@@ -169,6 +173,7 @@ async fn fetch(
         }
         while let Some(data) = early.remove(&done) {
             target.write_all(&data).await.map_err(writing)?;
+            behind.wrote(data.len() as u64).await.map_err(writing)?;
             done += data.len() as u64;
             progress(Progress { done, total });
         }

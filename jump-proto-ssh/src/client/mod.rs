@@ -4,6 +4,7 @@ mod channel;
 mod copy;
 mod notes;
 mod sftp;
+mod write_behind;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Exact pixels for a moment, in a session that otherwise takes JPEG: for pictures that are to be kept.
 
 use jump_core::Result;
+use jump_core::screen::Coverage;
 
-use super::coverage::Coverage;
 use super::shared::{Shared, State};
 use super::{announce, is_lossy};
 use crate::RfbResult;
@@ -63,10 +63,8 @@ impl<'a> Hold<'a> {
         });
         let hold = sent.await.map(|()| Self(shared))?;
         shared
-            .until(&shared.news, |state| match (&state.exact, &state.end) {
-                (Some(Exact::Done), _) => Some(Ok(())),
-                (_, Some(end)) => Some(Err(end.error(OPERATION))),
-                _ => None,
+            .found(OPERATION, |state| {
+                matches!(state.exact, Some(Exact::Done)).then_some(())
             })
             .await?;
         Ok(hold)

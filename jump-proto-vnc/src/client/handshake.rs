@@ -3,12 +3,12 @@
 use jump_core::keys::random_bytes;
 use jump_core::secret::Secret;
 use jump_core::stream::BoxStream;
+use jump_core::tls::{self, ServerCertificate};
 use jump_core::{Error, ErrorKind, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
-use super::options::{KeyCheck, ServerCertificate};
+use super::options::KeyCheck;
 use crate::RfbError;
 use crate::security::{
     ClientConfig, ClientHandshake, ClientSession, ClientStep, SecurityPolicy, VncCredential,
@@ -93,21 +93,14 @@ pub(super) async fn log_in(mut stream: BoxStream, terms: Terms) -> Result<Logged
 }
 
 async fn start_tls(stream: BoxStream, certificate: Option<&ServerCertificate>) -> Result<BoxStream> {
-    let Some(ServerCertificate { config, name }) = certificate else {
+    let Some(certificate) = certificate else {
         let error = RfbError::Untrusted("no certificate of a server is trusted here");
         return Err(error.into_error(OPERATION));
     };
-    let connector = TlsConnector::from(config.clone());
-    match connector.connect(name.clone(), stream).await {
-        Ok(stream) => Ok(Box::new(stream)),
-        // rustls wraps its own errors; others are the stream's.
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            Err(RfbError::Untrusted("the server's certificate or TLS")
-                .into_error(OPERATION)
-                .with_source(error))
-        }
-        Err(error) => Err(broken(error)),
-    }
+    let (stream, _) = tls::start(stream, certificate)
+        .await
+        .map_err(|failure| failure.error)?;
+    Ok(Box::new(stream))
 }
 
 fn broken(error: std::io::Error) -> Error {

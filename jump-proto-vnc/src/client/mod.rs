@@ -8,8 +8,7 @@
 //! the next, or for a screenshot.
 
 mod clipboard;
-mod coverage;
-mod events;
+mod cursor;
 mod exact;
 mod handshake;
 mod keys;
@@ -21,32 +20,26 @@ mod session;
 mod shared;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jump_core::protocol::{ConnectOptions, ScreenSession, Session};
+use jump_core::screen::{self, ResizePace};
 use jump_core::session::SessionPermissions;
 use jump_core::stream::BoxStream;
+pub use jump_core::tls::ServerCertificate;
 use jump_core::{Error, ErrorKind, Result};
-use tokio::io::{AsyncWrite, AsyncWriteExt, WriteHalf};
 use tokio::sync::Mutex;
 
 use self::handshake::{LoggedIn, Terms};
 use self::options::Source;
-pub use self::options::{Login, ServerCertificate, VncClientOptions};
+pub use self::options::{Login, VncClientOptions};
 use self::pace::Pace;
 use self::receive::Receiver;
 use self::session::VncSession;
-use self::shared::{End, Shared, State};
+use self::shared::{Shared, State};
 use crate::decode::{Helpers, UpdateDecoder};
-use crate::pace::ResizePace;
-use crate::security::{ClientSession, EaxSealer, SecurityPolicy, SecurityType, VncCredential};
+use crate::security::{ClientSession, SecurityPolicy, SecurityType, VncCredential};
 use crate::wire::{ClientMessage, Encoding, PixelFormat, Rectangle};
 use crate::{RfbError, RfbResult};
-
-/// How long what the server sent before it closed may take, once nothing can be sent to it any more.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-/// How long what is still to be sent may take when a session is closed.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Connects to VNC servers.
 ///
@@ -145,7 +138,10 @@ fn start(
     let name = String::from_utf8_lossy(&server_init.name).into_owned();
     let pace = Pace::new(lossless);
     let hints = pace.encodings().collect();
-    let shared = Arc::new(Shared::new(decoder, name, hints, permissions));
+    let shared = Arc::new(Shared::new(
+        decoder,
+        State::new(server_init.size, name, hints, permissions),
+    ));
     first_words(&mut shared.lock(), format).map_err(failed)?;
     let (read, write) = tokio::io::split(logged_in.stream);
     let (opener, sealer) = eax.map(|eax| (eax.opener, eax.sealer)).unzip();
@@ -165,7 +161,21 @@ fn start(
         update: None,
         continuous: false,
     };
-    let task = tokio::spawn(run(receiver, write, sealer, shared.clone()));
+    let sending = shared.clone();
+    let sending = async move {
+        let mut sealer = sealer;
+        let seal = |clear: Vec<u8>| {
+            let Some(sealer) = &mut sealer else {
+                return Ok(clear);
+            };
+            let mut sealed = Vec::new();
+            let done = sealer.seal(&clear, &mut sealed);
+            done.map_err(|error| error.into_error("send to the VNC server"))?;
+            Ok(sealed)
+        };
+        screen::deliver(write, &sending, seal).await
+    };
+    let task = tokio::spawn(screen::run(shared.clone(), receiver.run(), sending));
     Ok(Box::new(VncSession {
         shared,
         permissions,
@@ -183,79 +193,6 @@ fn first_words(state: &mut State, format: PixelFormat) -> RfbResult<()> {
         incremental: false,
         rectangle,
     })
-}
-
-/// Says that the session is over, even if its task panicked or was aborted: nobody may wait for it any longer.
-struct Finishing(Arc<Shared>);
-
-impl Drop for Finishing {
-    fn drop(&mut self) {
-        let message = "the session's task ended without a reason";
-        let error = Error::new(ErrorKind::Internal, "VNC session", message);
-        self.0.finish(End::Failed(Arc::new(error)));
-    }
-}
-
-/// Receives and sends until the session ends.
-async fn run<S: AsyncWrite + tokio::io::AsyncRead>(
-    receiver: Receiver<tokio::io::ReadHalf<S>>,
-    write: WriteHalf<S>,
-    sealer: Option<EaxSealer>,
-    shared: Arc<Shared>,
-) {
-    let finishing = Finishing(shared.clone());
-    let receiving = receiver.run();
-    tokio::pin!(receiving);
-    let too_long = async {
-        shared
-            .until(&shared.outgoing, |state| state.closing.then_some(()))
-            .await;
-        tokio::time::sleep(CLOSE_TIMEOUT).await;
-    };
-    let ended = tokio::select! {
-        ended = &mut receiving => ended,
-        () = too_long => Ok(End::Closed),
-        sent = send(write, sealer, &shared) => match sent {
-            Ok(()) => Ok(End::Closed),
-            // Why the server closed is what it sent last, if anything.
-            Err(error) => match tokio::time::timeout(LAST_WORDS, receiving).await {
-                Ok(Err(reason)) => Err(reason),
-                Ok(Ok(end)) => Ok(end),
-                Err(_) => Err(error),
-            },
-        },
-    };
-    shared.finish(ended.unwrap_or_else(|error| End::Failed(Arc::new(error))));
-    drop(finishing);
-}
-
-/// Sends what waits, until the session is to be closed and everything was sent.
-async fn send(
-    mut stream: impl AsyncWrite + Unpin,
-    mut sealer: Option<EaxSealer>,
-    shared: &Shared,
-) -> Result<()> {
-    const OPERATION: &str = "send to the VNC server";
-    let failed = |error| Error::from_io(ErrorKind::Network, OPERATION, error);
-    loop {
-        let next = shared.until(&shared.outgoing, |state| {
-            let waiting = state.outbox.take();
-            (!waiting.is_empty() || state.closing).then_some(waiting)
-        });
-        let mut bytes = next.await;
-        if bytes.is_empty() {
-            return stream.shutdown().await.map_err(failed);
-        }
-        shared.room.send_replace(());
-        if let Some(sealer) = &mut sealer {
-            let clear = std::mem::take(&mut bytes);
-            sealer
-                .seal(&clear, &mut bytes)
-                .map_err(|error| error.into_error(OPERATION))?;
-        }
-        stream.write_all(&bytes).await.map_err(failed)?;
-        stream.flush().await.map_err(failed)?;
-    }
 }
 
 /// Tells the server what is understood, best first: all of it, so that every server finds something.

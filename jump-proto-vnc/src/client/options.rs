@@ -3,14 +3,11 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
+use jump_core::Result;
 use jump_core::session::SessionPermissions;
-use jump_core::{Error, ErrorKind, Result};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig as TlsConfig, RootCertStore};
+use jump_core::tls::ServerCertificate;
 
 use crate::decode::Helpers;
 use crate::security::{SecurityPolicy, ServerKey, VncCredential};
@@ -45,49 +42,6 @@ impl Login {
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Login")
-    }
-}
-
-/// Whose certificate a server may show where it starts TLS (rfbproto "VeNCrypt", the X509 types).
-#[derive(Clone, Debug)]
-pub struct ServerCertificate {
-    pub(super) config: Arc<TlsConfig>,
-    pub(super) name: ServerName<'static>,
-}
-
-impl ServerCertificate {
-    /// One for `name` (a host name or an IP address) that one of these authorities, in PEM, has signed.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if there is no certificate in `authorities`, or `name` is no name.
-    pub fn signed_by(authorities: &str, name: &str) -> Result<Self> {
-        let wrong = |what: &str| Error::new(ErrorKind::InvalidArgument, "trust a VNC server", what);
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
-            let certificate = certificate.map_err(|_| wrong("an authority is not a certificate in PEM"))?;
-            roots
-                .add(certificate)
-                .map_err(|_| wrong("an authority's certificate cannot be used"))?;
-        }
-        if roots.is_empty() {
-            return Err(wrong("there is no authority's certificate"));
-        }
-        let config = TlsConfig::builder()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Self::checked_by(Arc::new(config), name)
-    }
-
-    /// One for `name` that this configuration accepts: its verifier decides.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`] if `name` is no host name and no IP address.
-    pub fn checked_by(config: Arc<TlsConfig>, name: &str) -> Result<Self> {
-        let name = ServerName::try_from(name.to_owned()).map_err(|_| {
-            let message = "the server's name is no host name and no IP address";
-            Error::new(ErrorKind::InvalidArgument, "trust a VNC server", message)
-        })?;
-        Ok(Self { config, name })
     }
 }
 

@@ -5,19 +5,18 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jump_core::screen::{Coverage, Damage, End, ResizePace};
 use jump_core::{Error, ErrorKind, Result};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::Instant;
 
-use super::coverage::Coverage;
 use super::pace::{Pace, Step};
-use super::shared::{End, Shared, State};
-use super::{announce, clipboard, exact, outbox};
+use super::shared::{Shared, State};
+use super::{announce, clipboard, cursor, exact, outbox};
 use crate::decode::{Progress, UpdateEvent};
-use crate::pace::ResizePace;
 use crate::security::EaxOpener;
 use crate::wire::{ClientMessage, CutText, Input, Rectangle, ServerMessage, Size, colours, limits};
-use crate::{Damage, RfbError, RfbResult};
+use crate::{RfbError, RfbResult};
 
 pub(super) const OPERATION: &str = "receive the target's screen";
 /// How much is read at once.
@@ -188,7 +187,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
             }
             note(&mut state, event)?;
         }
-        for part in damage.rectangles() {
+        for part in damage.areas() {
             state.events.damaged(*part);
         }
         drop(state);
@@ -322,7 +321,7 @@ fn note(state: &mut State, event: UpdateEvent) -> RfbResult<()> {
                 state.server.screens = Some(screens);
             }
         }
-        UpdateEvent::Cursor(image) => state.events.cursor(image),
+        UpdateEvent::Cursor(image) => state.events.cursor(cursor::shape(image)),
         UpdateEvent::PointerAt { x, y } => state.events.moved(x, y),
         UpdateEvent::Name(name) => {
             state.name.clone_from(&name);

@@ -1,27 +1,25 @@
 //! The session that an embedder drives.
 
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jump_core::protocol::{Frame, Keysym, Picture, PointerButtons, ScreenEvent, ScreenSession};
+use jump_core::screen::checks::{permit, place, wheel};
+use jump_core::screen::{ClientState as _, End};
 use jump_core::session::SessionPermissions;
 use jump_core::{Error, ErrorKind, Result};
-use tokio::sync::{Mutex, OwnedRwLockReadGuard, oneshot};
+use tokio::sync::{Mutex, oneshot};
 use tokio::task::AbortHandle;
 
 use super::exact::Hold;
-use super::shared::{End, Shared};
-use super::{CLOSE_TIMEOUT, clipboard, keys};
-use crate::decode::UpdateDecoder;
+use super::shared::{Shared, State};
+use super::{clipboard, keys};
 use crate::wire::{ClientMessage, Rectangle, Screen, Size};
 
 /// How long a server may take to say whether its screen has another size.
 const RESIZE_TIMEOUT: Duration = Duration::from_secs(30);
-/// The most steps of the wheel at once.
-const MAX_STEPS: i32 = 100;
 const UP: PointerButtons = PointerButtons(1 << 3);
 const DOWN: PointerButtons = PointerButtons(1 << 4);
 const LEFT: PointerButtons = PointerButtons(1 << 5);
@@ -38,29 +36,7 @@ pub(super) struct VncSession {
     pub(super) screenshots: Mutex<()>,
 }
 
-/// The picture, for as long as somebody looks at it.
-struct Pixels(OwnedRwLockReadGuard<UpdateDecoder>);
-
-impl Deref for Pixels {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.0.screen().bytes()
-    }
-}
-
 impl VncSession {
-    fn permit(&self, permitted: bool, operation: &'static str) -> Result<()> {
-        if permitted {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Denied,
-            operation,
-            "the grant does not permit it",
-        ))
-    }
-
     /// Waits for the answer to a wish that was sent.
     async fn answer(&self, answer: oneshot::Receiver<u16>, operation: &'static str) -> Result<()> {
         let failed = |kind, message: &str| Err(Error::new(kind, operation, message));
@@ -86,32 +62,22 @@ impl VncSession {
     }
 
     fn end(&self) -> Option<End> {
-        self.shared.lock().end.clone()
+        self.shared.lock().ending().end().cloned()
     }
 }
 
 #[async_trait]
 impl ScreenSession for VncSession {
     async fn painted(&self) -> Result<()> {
-        let shared = &self.shared;
-        shared
-            .until(&shared.news, |state| match &state.end {
-                _ if state.unpainted.is_none() => Some(Ok(())),
-                Some(end) => Some(Err(end.error("wait for the target's screen"))),
-                None => None,
-            })
-            .await
+        self.shared.painted().await
     }
 
     async fn frame(&self) -> Result<Frame> {
-        let decoder = self.shared.picture.clone().read_owned().await;
-        let size = decoder.screen().size();
-        let stride = usize::from(size.width) * jump_core::protocol::BYTES_PER_PIXEL;
-        Frame::new(size.width.into(), size.height.into(), stride, Pixels(decoder))
+        self.shared.frame().await
     }
 
     async fn screenshot(&self) -> Result<Picture> {
-        self.permit(self.permissions.screenshot, "take a screenshot")?;
+        permit(self.permissions.screenshot, "take a screenshot")?;
         self.painted().await?;
         let _one = self.screenshots.lock().await;
         let _exact = Hold::start(&self.shared).await?;
@@ -119,25 +85,13 @@ impl ScreenSession for VncSession {
     }
 
     async fn next_event(&self) -> Result<Option<ScreenEvent>> {
-        let shared = &self.shared;
-        shared
-            .until(&shared.news, |state| {
-                if let Some(event) = state.events.next() {
-                    return Some(Ok(Some(event)));
-                }
-                match &state.end {
-                    Some(End::Closed) => Some(Ok(None)),
-                    Some(end) => Some(Err(end.error("wait for the target's screen"))),
-                    None => None,
-                }
-            })
-            .await
+        self.shared.next_event().await
     }
 
     async fn key(&self, key: Keysym, pressed: bool) -> Result<()> {
         let operation = "send a key";
-        self.permit(self.permissions.keyboard_mouse, operation)?;
-        let send = |state: &mut super::shared::State| {
+        permit(self.permissions.keyboard_mouse, operation)?;
+        let send = |state: &mut State| {
             let (down, keysym) = (pressed, key.0);
             let message = match keys::scan_code(keysym) {
                 Some(keycode) if state.server.extended_keys => ClientMessage::QemuKey {
@@ -154,13 +108,9 @@ impl ScreenSession for VncSession {
 
     async fn pointer(&self, x: u32, y: u32, buttons: PointerButtons) -> Result<()> {
         let operation = "move the pointer";
-        self.permit(self.permissions.keyboard_mouse, operation)?;
-        let send = |state: &mut super::shared::State| {
-            let place = u16::try_from(x).ok().zip(u16::try_from(y).ok());
-            let Some((x, y)) = place.filter(|(x, y)| *x < state.size.width && *y < state.size.height) else {
-                let message = "the place is beyond the screen";
-                return Err(Error::new(ErrorKind::InvalidArgument, operation, message));
-            };
+        permit(self.permissions.keyboard_mouse, operation)?;
+        let send = |state: &mut State| {
+            let (x, y) = place(x, y, state.size, operation)?;
             let PointerButtons(buttons) = buttons;
             state.push(operation, &ClientMessage::Pointer { buttons, x, y })?;
             state.pointer = (x, y, buttons);
@@ -171,19 +121,15 @@ impl ScreenSession for VncSession {
 
     async fn scroll(&self, right: i32, down: i32) -> Result<()> {
         let operation = "turn the wheel";
-        self.permit(self.permissions.keyboard_mouse, operation)?;
-        let limits = -MAX_STEPS..=MAX_STEPS;
-        if !limits.contains(&right) || !limits.contains(&down) {
-            let message = "the wheel turns by at most 100 steps at once";
-            return Err(Error::new(ErrorKind::InvalidArgument, operation, message));
-        }
+        permit(self.permissions.keyboard_mouse, operation)?;
+        wheel(right, down, operation)?;
         let across = if right < 0 { LEFT } else { RIGHT };
         let along = if down < 0 { UP } else { DOWN };
-        let send = |state: &mut super::shared::State| {
+        let send = |state: &mut State| {
             let (x, y, held) = state.pointer;
-            for (steps, wheel) in [(down, along), (right, across)] {
+            for (steps, turn) in [(down, along), (right, across)] {
                 for _ in 0..steps.unsigned_abs() {
-                    for buttons in [held | wheel.0, held & !wheel.0] {
+                    for buttons in [held | turn.0, held & !turn.0] {
                         state.push(operation, &ClientMessage::Pointer { buttons, x, y })?;
                     }
                 }
@@ -195,7 +141,7 @@ impl ScreenSession for VncSession {
 
     async fn set_clipboard(&self, text: &str) -> Result<()> {
         let operation = "set the target's clipboard";
-        self.permit(self.permissions.clipboard_to_target, operation)?;
+        permit(self.permissions.clipboard_to_target, operation)?;
         self.shared
             .send(operation, |state| clipboard::offer(state, text))
             .await
@@ -203,7 +149,7 @@ impl ScreenSession for VncSession {
 
     async fn resize(&self, width: u32, height: u32) -> Result<()> {
         let operation = "resize the target's screen";
-        self.permit(self.permissions.keyboard_mouse, operation)?;
+        permit(self.permissions.keyboard_mouse, operation)?;
         let sides = u16::try_from(width).ok().zip(u16::try_from(height).ok());
         let size = sides
             .map(|(width, height)| Size { width, height })
@@ -215,7 +161,7 @@ impl ScreenSession for VncSession {
         // Whether it can is in the first update.
         self.painted().await?;
         let _one = self.resizing.lock().await;
-        let send = |state: &mut super::shared::State| {
+        let send = |state: &mut State| {
             let Some(first) = state.server.screens.as_ref().and_then(|screens| screens.first()) else {
                 let message = "the server cannot change its size";
                 return Err(Error::new(ErrorKind::Unsupported, operation, message));
@@ -240,34 +186,23 @@ impl ScreenSession for VncSession {
     }
 
     async fn close(&self) -> Result<()> {
-        self.shared.close();
-        let shared = &self.shared;
-        let ended = shared.until(&shared.news, |state| state.end.clone());
-        if tokio::time::timeout(CLOSE_TIMEOUT, ended).await.is_err() {
-            self.shared.finish(End::Closed);
-            self.task.abort();
-        }
+        self.shared.close(&self.task).await;
         Ok(())
     }
 }
 
 impl Drop for VncSession {
-    /// What is held is let go first: nobody else would, and the task ends by itself then.
     fn drop(&mut self) {
-        let goes = self.shared.close();
-        self.shared.finish(End::Closed);
-        if !goes {
-            self.task.abort();
-        }
+        self.shared.dropped(&self.task);
     }
 }
 
 impl fmt::Debug for VncSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.shared.lock();
+        let mut state = self.shared.lock();
         f.debug_struct("VncSession")
             .field("size", &state.size)
-            .field("ended", &state.end.is_some())
+            .field("ended", &state.ending().end().is_some())
             .finish_non_exhaustive()
     }
 }

@@ -1,39 +1,20 @@
 //! What the task that owns the stream and the callers of a session share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use jump_core::Result;
+use jump_core::screen::{self, ClientState, Coverage, Ending, Events, Painted};
 use jump_core::session::SessionPermissions;
-use jump_core::{Error, ErrorKind, Result};
-use tokio::sync::{RwLock, oneshot, watch};
+use tokio::sync::oneshot;
 
-use super::coverage::Coverage;
-use super::events::Events;
 use super::exact::Exact;
-use super::outbox::{MAX_WAITING, Outbox};
+use super::outbox::Outbox;
 use crate::decode::{Screen, UpdateDecoder};
 use crate::wire::clipboard::Actions;
 use crate::wire::{ClientMessage, Encoding, Size};
 
-/// Why a session is over.
-#[derive(Clone, Debug)]
-pub(super) enum End {
-    /// One of both sides closed it between two messages.
-    Closed,
-    /// It failed.
-    Failed(Arc<Error>),
-}
-
-impl End {
-    /// The error of a call that needs the session.
-    pub(super) fn error(&self, operation: &'static str) -> Error {
-        match self {
-            End::Closed => Error::new(ErrorKind::Closed, operation, "the session is closed"),
-            End::Failed(error) => {
-                Error::new(error.kind(), operation, error.to_string()).retryable(error.is_retryable())
-            }
-        }
-    }
-}
+/// The state, the picture, and who is to look at them again.
+pub(super) type Shared = screen::Shared<UpdateDecoder, State>;
 
 /// What the server can do beyond RFC 6143.
 #[derive(Debug, Default)]
@@ -72,32 +53,53 @@ pub(super) struct State {
     pub(super) clipboard: Option<Arc<str>>,
     /// Who waits for the answer to a wish for another size.
     pub(super) resizing: Option<oneshot::Sender<u16>>,
-    pub(super) closing: bool,
-    pub(super) end: Option<End>,
+    ending: Ending,
 }
 
-/// The state, the picture, and who is to look at them again.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) picture: Arc<RwLock<UpdateDecoder>>,
-    state: Mutex<State>,
-    /// For who waits for events, the first picture or the end.
-    pub(super) news: watch::Sender<()>,
-    /// For who sends: there is something, or the session is to be closed.
-    pub(super) outgoing: watch::Sender<()>,
-    /// For who waits for room in the outbox.
-    pub(super) room: watch::Sender<()>,
+impl Painted for UpdateDecoder {
+    fn size(&self) -> screen::Size {
+        self.screen().size().into()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.screen().bytes()
+    }
 }
 
-impl Shared {
+impl ClientState for State {
+    fn ending(&mut self) -> &mut Ending {
+        &mut self.ending
+    }
+
+    fn events(&mut self) -> &mut Events {
+        &mut self.events
+    }
+
+    fn outbox(&mut self) -> &mut screen::Outbox {
+        &mut self.outbox.waiting
+    }
+
+    fn is_painted(&self) -> bool {
+        self.unpainted.is_none()
+    }
+
+    fn leave(&mut self) -> bool {
+        self.outbox.release()
+    }
+
+    fn ended(&mut self) {
+        self.resizing = None;
+    }
+}
+
+impl State {
     pub(super) fn new(
-        decoder: UpdateDecoder,
+        size: Size,
         name: String,
         hints: Vec<Encoding>,
         permissions: SessionPermissions,
     ) -> Self {
-        let size = decoder.screen().size();
-        let state = State {
+        Self {
             size,
             name,
             events: Events::default(),
@@ -111,82 +113,10 @@ impl Shared {
             pointer: (0, 0, 0),
             clipboard: None,
             resizing: None,
-            closing: false,
-            end: None,
-        };
-        Self {
-            picture: Arc::new(RwLock::new(decoder)),
-            state: Mutex::new(state),
-            news: watch::Sender::new(()),
-            outgoing: watch::Sender::new(()),
-            room: watch::Sender::new(()),
+            ending: Ending::default(),
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Looks at the state each time that `bell` rings until there is an answer. Cancel-safe.
-    pub(super) async fn until<T>(
-        &self,
-        bell: &watch::Sender<()>,
-        mut look: impl FnMut(&mut State) -> Option<T>,
-    ) -> T {
-        let mut rung = bell.subscribe();
-        loop {
-            if let Some(answer) = look(&mut self.lock()) {
-                return answer;
-            }
-            // Its sender lives as long as this borrow.
-            let _ = rung.changed().await;
-        }
-    }
-
-    /// Waits for room and lets `write` append its messages, all or none. Cancel-safe until it has appended.
-    pub(super) async fn send<T>(
-        &self,
-        operation: &'static str,
-        mut write: impl FnMut(&mut State) -> Result<T>,
-    ) -> Result<T> {
-        let written = self
-            .until(&self.room, |state| match &state.end {
-                Some(end) => Some(Err(end.error(operation))),
-                None if state.closing => Some(Err(End::Closed.error(operation))),
-                None => (state.outbox.len() <= MAX_WAITING).then(|| write(state)),
-            })
-            .await;
-        self.outgoing.send_replace(());
-        written
-    }
-
-    /// Lets go of what is held, and lets the sender end behind that; whether there is something for it to let go. Once
-    /// closed, it stays so.
-    pub(super) fn close(&self) -> bool {
-        let mut state = self.lock();
-        let held = !state.closing && state.outbox.release();
-        state.closing = true;
-        drop(state);
-        self.outgoing.send_replace(());
-        self.room.send_replace(());
-        held
-    }
-
-    /// Says how the session ended, to all who wait. The first reason stays.
-    pub(super) fn finish(&self, end: End) {
-        let mut state = self.lock();
-        if state.end.is_none() {
-            state.end = Some(end);
-        }
-        state.resizing = None;
-        drop(state);
-        self.news.send_replace(());
-        self.room.send_replace(());
-        self.outgoing.send_replace(());
-    }
-}
-
-impl State {
     /// Appends a message of a caller.
     pub(super) fn push(&mut self, operation: &'static str, message: &ClientMessage<'_>) -> Result<()> {
         self.outbox

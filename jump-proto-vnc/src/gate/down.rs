@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use bytes::{Bytes, BytesMut};
 use jump_core::protocol::SessionEvent;
 use jump_core::recording::RecordKind;
+use jump_core::screen::ResizePace;
 use jump_core::session::EndReason;
 use jump_core::stream::BoxStream;
 use jump_core::{Error, ErrorKind};
@@ -14,7 +15,6 @@ use super::leg::{CHUNK, Reader};
 use super::record::{Refused, VncRecord};
 use super::{Shared, failed};
 use crate::RfbError;
-use crate::pace::ResizePace;
 use crate::walk::{Followed, Follower};
 use crate::wire::PixelFormat;
 

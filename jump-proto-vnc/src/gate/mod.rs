@@ -11,7 +11,6 @@ mod leg;
 mod policy;
 mod record;
 mod target;
-mod trust;
 mod up;
 mod viewer;
 

@@ -9,15 +9,13 @@ use jump_core::protocol::{Dialer, EventSink, SessionEvent};
 use jump_core::secret::Secret;
 use jump_core::session::{Credential, Grant};
 use jump_core::stream::BoxStream;
+use jump_core::tls;
 use jump_core::{Error, ErrorKind, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::leg::{self, Reader, Writer};
 use super::policy;
-use super::trust::{self, Verifier};
 use crate::RfbError;
 use crate::security::{
     ClientConfig, ClientHandshake, ClientKey, ClientSession, ClientStep, SecurityPolicy, SecurityType,
@@ -156,11 +154,11 @@ impl Attempt<'_> {
                         let error = RfbError::Protocol("the server spoke before TLS was there");
                         return Err(error.into_error(LOG_IN).into());
                     }
-                    stream = self.start_tls(stream, address.host().as_str()).await?;
+                    stream = self.start_tls(stream).await?;
                     handshake.tls_started();
                 }
                 ClientStep::VerifyKey(key) => {
-                    trust::check(self.certificates(), &key.sha256(), self.events).await?;
+                    tls::check_key(self.certificates(), key.sha256(), self.events).await?;
                     let seed = Secret::new(random_bytes()?);
                     // It takes its time.
                     let made = tokio::task::spawn_blocking(move || ClientKey::generate(seed)).await;
@@ -180,41 +178,19 @@ impl Attempt<'_> {
     }
 
     /// Starts TLS with a certificate that is allowed.
-    async fn start_tls(&self, stream: BoxStream, host: &str) -> Result<BoxStream> {
-        let verifier = Verifier::new(self.certificates().clone());
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| {
-            Error::new(
-                ErrorKind::InvalidArgument,
-                "start TLS",
-                "the target's name is none",
-            )
-            .with_source(error)
-        })?;
-        let secured = TlsConnector::from(verifier.client()?).connect(name, stream).await;
-        // What was shown counts, whatever TLS says of it.
-        match (verifier.shown(), secured) {
-            (Some(sha256), Ok(secured)) => {
-                trust::check(self.certificates(), &sha256, self.events).await?;
-                Ok(Box::new(secured))
-            }
-            (Some(sha256), Err(error)) => {
-                if !self.certificates().pins(&sha256) && !self.accepts_first() {
-                    trust::check(self.certificates(), &sha256, self.events).await?;
-                }
-                Err(tls_failed(error))
-            }
-            (None, Ok(_)) => Err(Error::new(
-                ErrorKind::HostKey,
-                "start TLS",
-                "the target showed no certificate",
-            )),
-            (None, Err(error)) => Err(tls_failed(error)),
+    async fn start_tls(&self, stream: BoxStream) -> Result<BoxStream> {
+        match tls::start_for_gate(stream, self.certificates(), self.events).await {
+            Ok((secured, _)) => Ok(Box::new(secured)),
+            Err(tls::TlsFailure { error, .. }) => Err(match error.kind() {
+                ErrorKind::Network | ErrorKind::Protocol => Error::new(
+                    ErrorKind::TargetUnreachable,
+                    "start TLS with the target",
+                    error.context().to_owned(),
+                )
+                .with_source(error),
+                _ => error,
+            }),
         }
-    }
-
-    fn accepts_first(&self) -> bool {
-        let certificates = self.certificates();
-        certificates.pinned.is_empty() && certificates.trust_first_use
     }
 
     async fn logged_in(
@@ -296,8 +272,4 @@ fn explain(error: RfbError, offered: &[SecurityType]) -> Error {
 
 fn network(error: std::io::Error) -> Error {
     Error::from_io(ErrorKind::TargetUnreachable, LOG_IN, error)
-}
-
-fn tls_failed(error: std::io::Error) -> Error {
-    Error::from_io(ErrorKind::TargetUnreachable, "start TLS with the target", error)
 }

@@ -16,6 +16,7 @@ use jump_core::{Error, ErrorKind, Result};
 
 use super::pictures::unfit;
 use super::{OPERATION, Player};
+use crate::RfbResult;
 use crate::framebuffer::{Framebuffer, Rgba};
 use crate::wire::{Rectangle, Size};
 
@@ -91,14 +92,18 @@ impl Film {
             };
             let damage = screen.take_damage();
             // What came is decoded to the end, so that an error is told now and not when it is looked for.
-            if film.held_until.is_some() || (opened && damage.rectangles().is_empty()) {
+            if film.held_until.is_some() || (opened && damage.areas().is_empty()) {
                 continue;
             }
             let section = film.sections.last_mut().filter(|section| {
                 at.saturating_sub(section.whole.at) < limits.apart && of_section < limits.changes
             });
             let change = match section {
-                Some(_) => Change::new(at, screen, damage.rectangles())?,
+                Some(_) => {
+                    let parts = damage.areas().iter().map(|part| Rectangle::try_from(*part));
+                    let parts: Vec<_> = parts.collect::<RfbResult<_>>().map_err(unfit)?;
+                    Change::new(at, screen, &parts)?
+                }
                 None => Change::new(at, screen, &[Rectangle::whole(screen.size())])?,
             };
             let bytes = change.bytes();

@@ -1,5 +1,8 @@
 //! Places on the screen, and the header of a rectangle in an update (RFC 6143 §7.6.1).
 
+use jump_core::protocol::Area;
+use jump_core::screen;
+
 use super::{Encoding, Input, limits};
 use crate::{RfbError, RfbResult};
 
@@ -33,6 +36,15 @@ impl Size {
     #[must_use]
     pub const fn pixels(self) -> usize {
         self.width as usize * self.height as usize
+    }
+}
+
+impl From<Size> for screen::Size {
+    fn from(size: Size) -> Self {
+        Self {
+            width: size.width.into(),
+            height: size.height.into(),
+        }
     }
 }
 
@@ -109,6 +121,34 @@ impl Rectangle {
     pub const fn is_within(self, size: Size) -> bool {
         self.x as u32 + self.width as u32 <= size.width as u32
             && self.y as u32 + self.height as u32 <= size.height as u32
+    }
+}
+
+impl From<Rectangle> for Area {
+    fn from(part: Rectangle) -> Self {
+        Self {
+            x: part.x.into(),
+            y: part.y.into(),
+            width: part.width.into(),
+            height: part.height.into(),
+        }
+    }
+}
+
+impl TryFrom<Area> for Rectangle {
+    type Error = RfbError;
+
+    /// [`RfbError::Limit`] beyond 65535 pixels.
+    fn try_from(area: Area) -> RfbResult<Self> {
+        let side = |side: u32| {
+            u16::try_from(side).map_err(|_| RfbError::Limit("a screen has at most 65535 pixels either way"))
+        };
+        Ok(Self {
+            x: side(area.x)?,
+            y: side(area.y)?,
+            width: side(area.width)?,
+            height: side(area.height)?,
+        })
     }
 }
 

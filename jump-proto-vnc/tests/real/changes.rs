@@ -36,6 +36,6 @@ async fn what_changes_follows_and_the_cursor_is_told() {
             viewer.ask(true, Rectangle::whole(viewer.init.size)).await;
             viewer.next().await.unwrap();
         }
-        assert!(!viewer.decoder.screen_mut().take_damage().rectangles().is_empty());
+        assert!(!viewer.decoder.screen_mut().take_damage().areas().is_empty());
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod model;
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jump_core::Result;
@@ -22,7 +23,8 @@ use jump_core::session::{
     Credential, CredentialBinding, CredentialSecret, EndReason, GatePlace, RecordingMode, SessionPermissions,
 };
 use jump_core::store::{
-    EnrolmentToken, IdKind, ItemPage, ItemQuery, SessionRecord, SessionState, Store, TokenHash,
+    EnrolmentToken, IdKind, ItemPage, ItemQuery, JournalStore, Records, SessionRecord, SessionState, Store,
+    TokenHash,
 };
 use jump_core::time::{SignedDuration, Timestamp};
 use jump_store::SqliteStore;
@@ -269,20 +271,77 @@ pub(crate) fn ended() -> SessionState {
     }
 }
 
-/// Opens its file anew for each call, as if the program had been restarted in between.
+/// Opens its store anew for each call, as if the program had been restarted in between.
 #[derive(Debug)]
-pub(crate) struct Reopened(PathBuf);
+pub(crate) enum Reopened {
+    Sqlite(PathBuf),
+    /// One at a time, as it says of itself.
+    Journal(Lines, tokio::sync::Mutex<()>),
+}
+
+/// The records of a journal, as a program would keep them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lines(Arc<std::sync::Mutex<String>>);
+
+#[async_trait]
+impl Records for Lines {
+    async fn load(&self) -> Result<String> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+
+    async fn append(&self, record: &str) -> Result<()> {
+        assert!(!record.contains('\n'));
+        let mut lines = self.0.lock().unwrap();
+        lines.push_str(record);
+        lines.push('\n');
+        Ok(())
+    }
+}
+
+/// A store that was opened for one call.
+struct Opened<'a> {
+    store: Box<dyn Store>,
+    _alone: Option<tokio::sync::MutexGuard<'a, ()>>,
+}
+
+impl std::ops::Deref for Opened<'_> {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.store
+    }
+}
 
 impl Reopened {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self(path)
+        Self::Sqlite(path)
     }
 
-    async fn store(&self) -> Result<SqliteStore> {
-        let path = self.0.clone();
-        tokio::task::spawn_blocking(move || SqliteStore::open(&path))
-            .await
-            .unwrap()
+    pub(crate) fn journal() -> Self {
+        Self::Journal(Lines::default(), tokio::sync::Mutex::default())
+    }
+
+    async fn store(&self) -> Result<Opened<'_>> {
+        match self {
+            Self::Sqlite(path) => {
+                let path = path.clone();
+                let store = tokio::task::spawn_blocking(move || SqliteStore::open(&path))
+                    .await
+                    .unwrap()?;
+                Ok(Opened {
+                    store: Box::new(store),
+                    _alone: None,
+                })
+            }
+            Self::Journal(lines, alone) => {
+                let alone = alone.lock().await;
+                let store = JournalStore::open(Box::new(lines.clone())).await?;
+                Ok(Opened {
+                    store: Box::new(store),
+                    _alone: Some(alone),
+                })
+            }
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::process::{Process, command};
 pub use crate::sshd::{PASSWORD, USER};
 use crate::vnc::{Picture, output};
 
+mod inside;
 mod shadow;
 mod xrdp;
 
@@ -180,6 +181,16 @@ impl RdpServer {
         Ok(path)
     }
 
+    /// A script that a session may start.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] if it cannot be made.
+    pub fn program(&self, name: &str, script: &str) -> Result<PathBuf> {
+        let path = self.folder.write(name, script)?;
+        open(&path, 0o755)?;
+        Ok(path)
+    }
+
     async fn client(&self, program: &str) -> Result<Command> {
         let mut run = match self.owner {
             Owner::Tester => command(program),
@@ -205,19 +216,15 @@ fn open(path: &std::path::Path, mode: u32) -> Result<()> {
 }
 
 impl Drop for RdpServer {
-    /// An X server that is killed leaves its lock and its socket behind.
+    /// An X server that is killed leaves its lock and its socket behind, and a session the log of its devices.
     fn drop(&mut self) {
         let shown = std::fs::read_to_string(self.folder.join(xrdp::SESSION)).unwrap_or_default();
-        let shown = shown.trim().trim_start_matches(':').parse::<f32>().ok();
-        let displays = self
-            .displays
-            .iter()
-            .copied()
-            .chain(shown.map(|display| display as u32));
+        let displays = self.displays.iter().copied().chain(inside::number(&shown));
         for display in displays {
             let left = [
                 format!("/tmp/.X{display}-lock"),
                 format!("/tmp/.X11-unix/X{display}"),
+                Self::devices_log(display).display().to_string(),
             ];
             for path in left {
                 // It may have gone in order.

@@ -29,6 +29,14 @@ impl RdpServer {
     /// [`ErrorKind::NotFound`] if a program is missing, [`ErrorKind::Unavailable`] with what the server said if it does
     /// not start.
     pub async fn shadow(security: ShadowSecurity) -> Result<Self> {
+        Self::shadow_of(security, SIZE).await
+    }
+
+    /// The same with a screen of this size, in pixels.
+    ///
+    /// # Errors
+    /// As for [`shadow`](Self::shadow).
+    pub async fn shadow_of(security: ShadowSecurity, (width, height): (u16, u16)) -> Result<Self> {
         let folder = Folder::new()?;
         let mut hash = command("winpr-hash");
         hash.args(["-u", USER, "-p", PASSWORD, "-f", "sam"]);
@@ -44,7 +52,7 @@ impl RdpServer {
             "-screen",
             "0",
         ])
-        .arg(format!("{}x{}x24", SIZE.0, SIZE.1));
+        .arg(format!("{width}x{height}x24"));
         let mut screen = Process::spawn(run)?;
         let display = display_of(&mut screen).await?;
         let mut server = Self {

@@ -560,6 +560,13 @@ public:
         return detail::make<rep, jump_rep>(
             [&](auto out, auto error) { return jump_rep_connect(context.get(), login.get(), out, error); });
     }
+    /// With options: `{"local_jumps": {}}` has this process open the items itself that have no Jumpoint.
+    static result<rep> connect(const context &context, const login &login, std::string_view options_json) {
+        const detail::c_text options(options_json);
+        return detail::make<rep, jump_rep>([&](auto out, auto error) {
+            return jump_rep_connect_with(context.get(), login.get(), options.or_null(), out, error);
+        });
+    }
     std::string_view user() const noexcept { return detail::view(jump_rep_user(handle_.get())); }
     result<buffer> items(std::string_view query_json = {}) const {
         const detail::c_text query(query_json);
@@ -579,6 +586,19 @@ public:
         return detail::make<session, jump_session>([&](auto out, auto error) {
             return jump_session_open(handle_.get(), name, options.or_null(), out, error);
         });
+    }
+    /// The same for an item that this process opens itself, with what logs in to its target.
+    result<session> open_as(std::string_view item, std::string_view username, const secret &password,
+                            std::string_view options_json = {}) const {
+        const detail::c_text name(item), user(username), options(options_json);
+        return detail::make<session, jump_session>([&](auto out, auto error) {
+            return jump_session_open_as(handle_.get(), name, options.or_null(), user.or_null(), password.get(), out,
+                                        error);
+        });
+    }
+    /// Waits until the broker knows how the sessions ended that this process served itself; for ever unless a time is given.
+    result<void> settle(milliseconds timeout = for_ever) const {
+        return detail::done([&](auto error) { return jump_rep_settle(handle_.get(), timeout.count(), error); });
     }
     /// The raw stream of a session, for a client of another make.
     result<stream> open_raw(std::string_view item, std::string_view options_json = {}) const {

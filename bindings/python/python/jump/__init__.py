@@ -39,6 +39,7 @@ from ._errors import (
 from ._frame import Frame
 from ._jump import Login, Secret, World, __version__
 from ._keys import keysym
+from ._local import LocalJumps
 from ._login import login_path
 from ._plugs import (
     Authenticator,
@@ -47,6 +48,7 @@ from ._plugs import (
     CredentialQuestion,
     LoginQuestion,
     Recognized,
+    Store,
     TicketQuestion,
     Vault,
 )
@@ -142,6 +144,7 @@ __all__ = [
     "JumpointInfo",
     "Keyboard",
     "Listener",
+    "LocalJumps",
     "Login",
     "LoginInfo",
     "LoginQuestion",
@@ -174,6 +177,7 @@ __all__ = [
     "SessionRow",
     "Shell",
     "StorageError",
+    "Store",
     "Stream",
     "TargetAuthenticationFailed",
     "TargetUnreachable",

@@ -8,7 +8,8 @@ from datetime import datetime, timezone
 from typing import Any, Literal, TypeVar, cast
 
 from . import _jump
-from ._errors import ImportRefused, InvalidArgument, UnsupportedError
+from ._errors import Closed, ImportRefused, InvalidArgument, UnsupportedError
+from ._plugs import Credential
 from ._read import row, rows
 from ._rows import (
     Access,
@@ -209,16 +210,30 @@ def open_session(
     ticket: str | None,
     code: str | None,
     override_schedule: bool,
+    target: Credential | None,
 ) -> Operation[Opened]:
     """Starts a session, of any kind or of the one that is wanted."""
+    if target is not None and target.password is None:
+        message = "start a session: what logs in to the target of such an item is a password"
+        raise UnsupportedError(message, operation="start a session")
+    username, password = ("", None) if target is None else (target.username, target.password)
     wanted = given(credential=credential, reason=reason, ticket=ticket, code=code)
     wanted["override_schedule"] = override_schedule
-    found, session, granted, news = yield raw.open(item, json.dumps(wanted))
+    found, session, granted, news = yield raw.open(item, json.dumps(wanted), username, password)
     if kind is not None and found != kind:
         yield session.close()
         message = f"start a session: {item} is a {found}, not a {kind}"
         raise UnsupportedError(message, operation="start a session")
     return found, session, row(Granted, json.loads(granted)), news
+
+
+def settled(raw: _jump.Rep) -> Operation[None]:
+    """Waits a moment until the broker knows how the sessions ended that were served here; a closed rep has none."""
+    try:
+        call = raw.settled()
+    except Closed:
+        return
+    yield call
 
 
 def next_news(raw: _jump.News) -> Operation[Ending | Ended | None]:

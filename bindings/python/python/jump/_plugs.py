@@ -1,6 +1,7 @@
-"""What a program plugs into its own broker: it says whose a login is, keeps credentials, checks codes and tickets, carries notifications.
+"""What a program plugs into its own broker: it says whose a login is, keeps credentials, the site and its log, checks codes and tickets, carries
+notifications.
 
-Each is asked on a thread of the library that may wait, several at once. In asyncio's half a method may also be `async`: it runs on the loop on
+Each is asked on a thread of the library that may wait, several at once but for `Store` and `Log`. In asyncio's half a method may also be `async`: it runs on the loop on
 which the broker was started. What raises counts as a no.
 """
 
@@ -125,14 +126,50 @@ Notify = Callable[[Mapping[str, Any]], object]
 called again with the same, later and later."""
 
 
-def functions(
-    loop: asyncio.AbstractEventLoop | None,
-    authenticator: Authenticator | None,
-    vaults: Iterable[Vault],
-    second_factor: SecondFactor | None,
-    tickets: Check[TicketQuestion] | None,
-    notifiers: Iterable[Notify],
-) -> dict[str, list[Callable[..., Any]]]:
+class Store(Protocol):
+    """Keeps a site, as records that are only appended. One broker uses it at a time. They hold no secret.
+
+    >>> class Lines:
+    ...     def __init__(self):
+    ...         self.lines = []
+    ...
+    ...     def load(self):
+    ...         return self.lines
+    ...
+    ...     def append(self, record):
+    ...         self.lines.append(record)
+    >>> import jump.sync
+    >>> with jump.sync.Broker.start(store=Lines()) as broker:
+    ...     broker.add_user("carol")
+    """
+
+    def load(self) -> Iterable[str] | Awaitable[Iterable[str]]:
+        """Every record so far, in the order in which they were appended. Asked once, when the broker starts."""
+
+    def append(self, record: str, /) -> object:
+        """Keeps a record, which is a line of text. It has to be safe on return; what raises keeps the site as it was. Never called twice
+        at once."""
+
+
+Log = Callable[[Mapping[str, Any]], object]
+"""Keeps an event of the audit log: `sequence`, from 1 with each start of the broker, and `event`. It has to be safe on return: nothing happens
+before, and nothing happens if it raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugs:
+    """What is plugged into one broker."""
+
+    authenticator: Authenticator | None
+    vaults: Iterable[Vault]
+    second_factor: SecondFactor | None
+    tickets: Check[TicketQuestion] | None
+    notifiers: Iterable[Notify]
+    store: Store | None
+    audit: Log | None
+
+
+def functions(loop: asyncio.AbstractEventLoop | None, plugs: Plugs) -> dict[str, list[Callable[..., Any]]]:
     """What the native half asks, by name."""
 
     def settled(answer: Any) -> Any:
@@ -149,31 +186,45 @@ def functions(
         return asyncio.run_coroutine_threadsafe(awaited(), loop).result(PATIENCE)
 
     given: dict[str, list[Callable[..., Any]]] = {}
-    if authenticator is not None:
-        given["authenticate"] = [_authenticate(settled, authenticator)]
-    for vault in vaults:
+    if plugs.authenticator is not None:
+        given["authenticate"] = [_authenticate(settled, plugs.authenticator)]
+    for vault in plugs.vaults:
         candidates, reveal = _vault(settled, vault)
         given.setdefault("candidates", []).append(candidates)
         given.setdefault("reveal", []).append(reveal)
-    if second_factor is not None:
+    if (second_factor := plugs.second_factor) is not None:
 
         def verify(code: Secret, question: str) -> bool:
             return settled(second_factor(json.loads(question)["user_id"], code)) is True
 
         given["verify"] = [verify]
-    if tickets is not None:
+    if (tickets := plugs.tickets) is not None:
 
         def check(question: str) -> bool:
             return settled(tickets(TicketQuestion(**json.loads(question)))) is True
 
         given["check"] = [check]
-    for notifier in notifiers:
+    for notifier in plugs.notifiers:
+        given.setdefault("notify", []).append(_telling(settled, notifier))
+    if (store := plugs.store) is not None:
 
-        def notify(told: str, notifier: Notify = notifier) -> None:
-            settled(notifier(json.loads(told)))
+        def load(_: str) -> str:
+            return "\n".join(settled(store.load()))
 
-        given.setdefault("notify", []).append(notify)
+        def append(record: str) -> None:
+            settled(store.append(record))
+
+        given["load"], given["append"] = [load], [append]
+    if plugs.audit is not None:
+        given["log"] = [_telling(settled, plugs.audit)]
     return given
+
+
+def _telling(settled: Callable[[Any], Any], told: Callable[[Any], object]) -> Callable[[str], None]:
+    def tell(what: str) -> None:
+        settled(told(json.loads(what)))
+
+    return tell
 
 
 def _authenticate(settled: Callable[[Any], Any], plug: Authenticator) -> Callable[[Secret, str], str]:

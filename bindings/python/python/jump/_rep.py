@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar, overload
 
 from . import _jump, _operations
+from ._local import LocalJumps, as_json
 from ._login import find_login, machine_name
 from ._operations import ReportKind
+from ._plugs import Credential
 from ._rows import (
     Access,
     ChangeRow,
@@ -42,11 +44,15 @@ KINDS: dict[str, type[Shell] | type[Screen] | type[Tunnel]] = {
 
 
 def connect(
-    login: _jump.Login | str | os.PathLike[str] | None = None, *, profile: str = "default"
+    login: _jump.Login | str | os.PathLike[str] | None = None,
+    *,
+    profile: str = "default",
+    local_jumps: LocalJumps | bool = False,
 ) -> Opening[Rep]:
     """Connects to a broker as a user: `async with jump.connect() as rep`.
 
-    Without a login, it is the one that `jump login` keeps for the profile. A path names a file with one.
+    Without a login, it is the one that `jump login` keeps for the profile. A path names a file with one. With `local_jumps` this process
+    opens the items itself that have no Jumpoint, in its own network; otherwise they are refused.
 
     >>> async def main():
     ...     async with jump.connect() as rep:
@@ -57,7 +63,8 @@ def connect(
     """
 
     async def opened() -> Rep:
-        return Rep(await wait(_jump.Rep.connect(find_login(login, profile))))
+        call = _jump.Rep.connect(find_login(login, profile), as_json(local_jumps))
+        return Rep(await wait(call), local_jumps is not False)
 
     return Opening(opened)
 
@@ -83,8 +90,9 @@ async def log_in(
 class Rep:
     """A connection to a broker as a user. Everything that the user may do can be asked for at once, from many tasks."""
 
-    def __init__(self, raw: _jump.Rep) -> None:
+    def __init__(self, raw: _jump.Rep, serves: bool) -> None:
         self._raw = raw
+        self._serves = serves
 
     @property
     def user(self) -> str:
@@ -136,14 +144,16 @@ class Rep:
         ticket: str | None = None,
         code: str | None = None,
         override_schedule: bool = False,
+        target: Credential | None = None,
     ) -> Opening[Shell | Screen | Tunnel]:
         """Starts a session on an item; what it is follows from the item's type. `shell`, `screen` and `tunnel` say it before.
 
         `credential` names the one to inject, if several match. What the item's Jump Policy asks for is `reason`, `ticket`, and
-        `code` of the second factor; `override_schedule` jumps although an advisory schedule is closed.
+        `code` of the second factor; `override_schedule` jumps although an advisory schedule is closed. `target` logs in to the target of
+        an item that this process opens itself (see `connect`): nothing is injected there.
         """
         options = (credential, reason, ticket, code, override_schedule)
-        opening: Opening[Shell | Screen | Tunnel] = self._opening(None, item, options)
+        opening: Opening[Shell | Screen | Tunnel] = self._opening(None, item, options, target)
         return opening
 
     def shell(
@@ -170,10 +180,11 @@ class Rep:
         ticket: str | None = None,
         code: str | None = None,
         override_schedule: bool = False,
+        target: Credential | None = None,
     ) -> Opening[Screen]:
         """Starts a session on an item with a screen; `UnsupportedError` if it has none."""
         options = (credential, reason, ticket, code, override_schedule)
-        opening: Opening[Screen] = self._opening("screen", item, options)
+        opening: Opening[Screen] = self._opening("screen", item, options, target)
         return opening
 
     def tunnel(
@@ -191,11 +202,13 @@ class Rep:
         opening: Opening[Tunnel] = self._opening("tunnel", item, options)
         return opening
 
-    def _opening(self, kind: str | None, item: str, options: tuple[Any, ...]) -> Opening[Any]:
+    def _opening(
+        self, kind: str | None, item: str, options: tuple[Any, ...], target: Credential | None = None
+    ) -> Opening[Any]:
         async def opened() -> Session:
             names = ("credential", "reason", "ticket", "code", "override_schedule")
             wanted = dict(zip(names, options, strict=True))
-            operation = _operations.open_session(self._raw, item, kind=kind, **wanted)
+            operation = _operations.open_session(self._raw, item, kind=kind, target=target, **wanted)
             found, raw, granted, news = await drive(operation)
             return KINDS[found](raw, granted, news)
 
@@ -362,6 +375,8 @@ class Rep:
 
     async def close(self) -> None:
         """Lets go of the connection. Sessions that are open keep it up until they are closed."""
+        if self._serves:
+            await drive(_operations.settled(self._raw))
         self._raw.close()
 
     async def __aenter__(self) -> Rep:

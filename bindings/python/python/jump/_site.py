@@ -12,8 +12,11 @@ from . import _jump, _operations
 from ._plugs import (
     Authenticator,
     Check,
+    Log,
     Notify,
+    Plugs,
     SecondFactor,
+    Store,
     TicketQuestion,
     Vault,
     functions,
@@ -45,6 +48,8 @@ class Broker:
         second_factor: SecondFactor | None = None,
         tickets: Check[TicketQuestion] | None = None,
         notifiers: Iterable[Notify] = (),
+        store: Store | None = None,
+        audit: Log | None = None,
     ) -> Opening[Broker]:
         """Starts a broker: `async with jump.Broker.start("site") as broker`.
 
@@ -52,12 +57,13 @@ class Broker:
         address and a port, 0 for any free one; `public_address` is where invitations send others, if that is elsewhere.
 
         `authenticator` says whose a login is that shows a proof (`log_in`), `vaults` have credentials, `second_factor` and `tickets` check
-        what Jump Policies ask for, and `notifiers` are told what they want others to know.
+        what Jump Policies ask for, and `notifiers` are told what they want others to know. `store` keeps the site and `audit` its log in place
+        of the folder, which has the keys nevertheless: without it a broker that starts again has another key, and no login of before.
         """
+        plugged = Plugs(authenticator, vaults, second_factor, tickets, notifiers, store, audit)
 
         async def opened() -> Broker:
-            loop = asyncio.get_running_loop()
-            plugs = functions(loop, authenticator, vaults, second_factor, tickets, notifiers)
+            plugs = functions(asyncio.get_running_loop(), plugged)
             return cls(await wait(_jump.Broker.start(listen, path(folder), public_address, plugs)))
 
         return Opening(opened)

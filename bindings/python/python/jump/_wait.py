@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from . import _jump
 
@@ -33,16 +35,27 @@ def _at_once(future: asyncio.Future[T], done: tuple[T, BaseException | None] | N
         _settle(future, *done)
 
 
+_mailboxes: WeakKeyDictionary[asyncio.AbstractEventLoop, _jump.Mailbox] = WeakKeyDictionary()
+"""Where the native half says what a loop is to look at. A loop has one, and lets go of it when it is gone."""
+
+
+def _mailbox(loop: asyncio.AbstractEventLoop) -> _jump.Mailbox:
+    mailbox = _mailboxes.get(loop)
+    if mailbox is None:
+        mailbox = _jump.Mailbox()
+        # One wake-up is for all that has come until the loop gets there.
+        loop.add_reader(mailbox.fileno(), mailbox.deliver)
+        _mailboxes[loop] = mailbox
+    return mailbox
+
+
 def start(call: _jump.Call[T], progress: Progress | None = None) -> asyncio.Future[T]:
-    """Begins a call; the future is done on this loop when the call is."""
+    """Begins a call; the future is done on this loop when the call is. Keep the call until then."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
-
-    def done(value: T, error: BaseException | None) -> None:
-        loop.call_soon_threadsafe(_settle, future, value, error)
-
+    done = partial(_settle, future)
     if progress is None:
-        _at_once(future, call.start(done))
+        _at_once(future, call.start(_mailbox(loop), done))
         return future
 
     def tell(moved: int, total: int | None) -> None:
@@ -55,8 +68,7 @@ def start(call: _jump.Call[T], progress: Progress | None = None) -> asyncio.Futu
             call.cancel()
             future.set_exception(error)
 
-    told = call.start(done, lambda moved, total: loop.call_soon_threadsafe(tell, moved, total) and None)
-    _at_once(future, told)
+    _at_once(future, call.start(_mailbox(loop), done, tell))
     return future
 
 
@@ -83,27 +95,14 @@ async def drive(operation: Operation[T]) -> T:
         operation.close()
 
 
-async def _settled(future: asyncio.Future[Any]) -> None:
-    woken = asyncio.get_running_loop().create_future()
-
-    def wake(_: asyncio.Future[Any]) -> None:
-        if not woken.done():
-            woken.set_result(None)
-
-    future.add_done_callback(wake)
-    try:
-        await woken
-    finally:
-        future.remove_done_callback(wake)
-
-
 class Reader(Generic[T]):
     """Reads one after the other. A read whose task was cancelled goes on: the next one gets what it got, so nothing is lost."""
 
     def __init__(self, begin: Callable[[], _jump.Call[T]]) -> None:
         self._begin = begin
         self._call: _jump.Call[T] | None = None
-        self._future: asyncio.Future[T] | None = None
+        self._got: tuple[T, BaseException | None] | None = None
+        self._woken: asyncio.Future[tuple[T, BaseException | None]] | None = None
         self._busy = False
 
     async def next(self) -> T:
@@ -111,26 +110,33 @@ class Reader(Generic[T]):
             raise RuntimeError("another task reads already")
         self._busy = True
         try:
-            if self._future is None:
+            loop = asyncio.get_running_loop()
+            if self._call is None:
                 self._call = self._begin()
-                self._future = start(self._call)
-            future = self._future
-            if not future.done():
+                self._got = self._call.start(_mailbox(loop), self._done)
+            got = self._got
+            if got is None:
                 # The wait can be cancelled without the read.
-                await _settled(future)
-            self._future = None
-            return future.result()
+                self._woken = loop.create_future()
+                got = await self._woken
+            self._got = self._call = None
         finally:
             self._busy = False
+            self._woken = None
+        value, error = got
+        if error is not None:
+            raise error
+        return value
+
+    def _done(self, value: T, error: BaseException | None) -> None:
+        self._got = (value, error)
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(self._got)
 
     def stop(self) -> None:
         """Ends a read that is under way."""
         if self._call is not None:
             self._call.cancel()
-        if self._future is not None:
-            # Nobody will ask what became of it.
-            self._future.cancel()
-            self._future = None
 
 
 class Closing(Protocol):

@@ -29,15 +29,18 @@ struct Open {
 #[derive(Debug)]
 pub(super) struct DynamicChannels {
     permissions: SessionPermissions,
+    /// Whether the graphics pipeline may be opened.
+    graphics: bool,
     open: BTreeMap<u32, Open>,
     up: Chunks,
     down: Chunks,
 }
 
 impl DynamicChannels {
-    pub(super) const fn new(permissions: SessionPermissions) -> Self {
+    pub(super) const fn new(permissions: SessionPermissions, graphics: bool) -> Self {
         Self {
             permissions,
+            graphics,
             open: BTreeMap::new(),
             up: Chunks::EMPTY,
             down: Chunks::EMPTY,
@@ -111,7 +114,7 @@ impl DynamicChannels {
                 let name = dynamic::name(&whole.content, rest)?;
                 let full = self.open.len() >= MOST_CHANNELS;
                 match channels::of_dynamic(name, &self.permissions) {
-                    Ok(()) if !full => {
+                    Ok(()) if !full && (self.graphics || name != GRAPHICS) => {
                         let graphics = name == GRAPHICS;
                         self.open.insert(
                             id,

@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar, overload
 
 from .. import _jump, _operations
+from .._local import LocalJumps, as_json
 from .._login import find_login, machine_name
 from .._operations import ReportKind
+from .._plugs import Credential
 from .._rows import (
     Access,
     ChangeRow,
@@ -42,18 +44,23 @@ KINDS: dict[str, type[Shell] | type[Screen] | type[Tunnel]] = {
 
 
 def connect(
-    login: _jump.Login | str | os.PathLike[str] | None = None, *, profile: str = "default"
+    login: _jump.Login | str | os.PathLike[str] | None = None,
+    *,
+    profile: str = "default",
+    local_jumps: LocalJumps | bool = False,
 ) -> Rep:
     """Connects to a broker as a user: `with jump.sync.connect() as rep`.
 
-    Without a login, it is the one that `jump login` keeps for the profile. A path names a file with one.
+    Without a login, it is the one that `jump login` keeps for the profile. A path names a file with one. With `local_jumps` this process
+    opens the items itself that have no Jumpoint, in its own network; otherwise they are refused.
 
     >>> import jump.sync
     >>> with jump.sync.connect() as rep:
     ...     print(rep.user)
     ada
     """
-    return Rep(_jump.Rep.connect(find_login(login, profile)).wait())
+    call = _jump.Rep.connect(find_login(login, profile), as_json(local_jumps))
+    return Rep(call.wait(), local_jumps is not False)
 
 
 def enrol(invitation: _jump.Secret, *, label: str | None = None) -> _jump.Login:
@@ -77,8 +84,9 @@ def log_in(
 class Rep:
     """A connection to a broker as a user. Everything that the user may do can be asked for at once, from many threads."""
 
-    def __init__(self, raw: _jump.Rep) -> None:
+    def __init__(self, raw: _jump.Rep, serves: bool) -> None:
         self._raw = raw
+        self._serves = serves
 
     @property
     def user(self) -> str:
@@ -136,14 +144,16 @@ class Rep:
         ticket: str | None = None,
         code: str | None = None,
         override_schedule: bool = False,
+        target: Credential | None = None,
     ) -> Shell | Screen | Tunnel:
         """Starts a session on an item; what it is follows from the item's type. `shell`, `screen` and `tunnel` say it before.
 
         `credential` names the one to inject, if several match. What the item's Jump Policy asks for is `reason`, `ticket`, and
-        `code` of the second factor; `override_schedule` jumps although an advisory schedule is closed.
+        `code` of the second factor; `override_schedule` jumps although an advisory schedule is closed. `target` logs in to the target of
+        an item that this process opens itself (see `connect`): nothing is injected there.
         """
         options = (credential, reason, ticket, code, override_schedule)
-        opened: Shell | Screen | Tunnel = self._opened(None, item, options)
+        opened: Shell | Screen | Tunnel = self._opened(None, item, options, target)
         return opened
 
     def shell(
@@ -170,10 +180,11 @@ class Rep:
         ticket: str | None = None,
         code: str | None = None,
         override_schedule: bool = False,
+        target: Credential | None = None,
     ) -> Screen:
         """Starts a session on an item with a screen; `UnsupportedError` if it has none."""
         options = (credential, reason, ticket, code, override_schedule)
-        opened: Screen = self._opened("screen", item, options)
+        opened: Screen = self._opened("screen", item, options, target)
         return opened
 
     def tunnel(
@@ -191,10 +202,12 @@ class Rep:
         opened: Tunnel = self._opened("tunnel", item, options)
         return opened
 
-    def _opened(self, kind: str | None, item: str, options: tuple[Any, ...]) -> Any:
+    def _opened(
+        self, kind: str | None, item: str, options: tuple[Any, ...], target: Credential | None = None
+    ) -> Any:
         names = ("credential", "reason", "ticket", "code", "override_schedule")
         wanted = dict(zip(names, options, strict=True))
-        operation = _operations.open_session(self._raw, item, kind=kind, **wanted)
+        operation = _operations.open_session(self._raw, item, kind=kind, target=target, **wanted)
         found, raw, granted, news = drive(operation)
         return KINDS[found](raw, granted, news)
 
@@ -365,6 +378,8 @@ class Rep:
 
     def close(self) -> None:
         """Lets go of the connection. Sessions that are open keep it up until they are closed."""
+        if self._serves:
+            drive(_operations.settled(self._raw))
         self._raw.close()
 
     def __enter__(self) -> Rep:

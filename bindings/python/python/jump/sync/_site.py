@@ -12,8 +12,11 @@ from .._site import add_user, path
 from .._plugs import (
     Authenticator,
     Check,
+    Log,
     Notify,
+    Plugs,
     SecondFactor,
+    Store,
     TicketQuestion,
     Vault,
     functions,
@@ -41,6 +44,8 @@ class Broker:
         second_factor: SecondFactor | None = None,
         tickets: Check[TicketQuestion] | None = None,
         notifiers: Iterable[Notify] = (),
+        store: Store | None = None,
+        audit: Log | None = None,
     ) -> Broker:
         """Starts a broker: `with jump.sync.Broker.start("site") as broker`.
 
@@ -48,7 +53,8 @@ class Broker:
         address and a port, 0 for any free one; `public_address` is where invitations send others, if that is elsewhere.
 
         `authenticator` says whose a login is that shows a proof (`log_in`), `vaults` have credentials, `second_factor` and `tickets` check
-        what Jump Policies ask for, and `notifiers` are told what they want others to know.
+        what Jump Policies ask for, and `notifiers` are told what they want others to know. `store` keeps the site and `audit` its log in place
+        of the folder, which has the keys nevertheless: without it a broker that starts again has another key, and no login of before.
 
         >>> import jump.sync
         >>> with jump.sync.Broker.start() as broker:
@@ -58,8 +64,8 @@ class Broker:
         ...         print(rep.user)
         carol
         """
-
-        plugs = functions(None, authenticator, vaults, second_factor, tickets, notifiers)
+        plugged = Plugs(authenticator, vaults, second_factor, tickets, notifiers, store, audit)
+        plugs = functions(None, plugged)
         return cls(_jump.Broker.start(listen, path(folder), public_address, plugs).wait())
 
     @property

@@ -1,0 +1,22 @@
+//! Streams of real RDP servers, and clients that take them: ours, and FreeRDP's libraries.
+
+mod freerdp;
+mod measured;
+mod peer;
+mod record;
+mod recording;
+mod session;
+
+pub(crate) use freerdp::Freerdp;
+pub(crate) use measured::{Measured, Order, Wanted};
+pub(crate) use peer::{Encryption, Replay, graphics, serve};
+pub(crate) use record::{Maker, record};
+pub(crate) use recording::Recording;
+pub(crate) use session::play;
+
+/// The size of a screen, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) width: u16,
+    pub(crate) height: u16,
+}
