@@ -51,12 +51,13 @@ pub(crate) fn replay(recording: &Path, seconds: f64, picture: Option<&Path>) -> 
         write_picture(&decoder, picture)?;
     }
     drop(decoder);
-    let mut total = [Duration::ZERO; 2];
+    let (mut cpu, mut wall) = (Duration::ZERO, Duration::ZERO);
     for _ in 0..passes {
-        let (Replayed { cpu, wall }, _) = pass(&recording, &helpers)?;
-        total = [total[0] + cpu, total[1] + wall];
+        let (took, _) = pass(&recording, &helpers)?;
+        cpu += took.cpu;
+        wall += took.wall;
     }
-    let [cpu, wall] = total.map(|time| (time / passes).as_nanos());
+    let [cpu, wall] = [cpu, wall].map(|time| (time / passes).as_nanos());
     writeln!(std::io::stdout(), "{cpu} {wall}").map_err(storage)
 }
 

@@ -233,9 +233,9 @@ mod tests {
     use super::*;
 
     /// Keeps a helper until the sender is dropped; returns once it has begun.
-    fn occupy(helpers: &Helpers) -> mpsc::Sender<()> {
-        let (go, wait) = mpsc::channel::<()>();
-        let (begun, begins) = mpsc::channel();
+    fn occupy(helpers: &Helpers) -> mpsc::SyncSender<()> {
+        let (go, wait) = mpsc::sync_channel::<()>(1);
+        let (begun, begins) = mpsc::sync_channel(3);
         helpers.give(move || {
             begun.send(()).unwrap();
             wait.recv()
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn a_helper_does_it_while_nobody_waits() {
         let helpers = Helpers::new(2);
-        let (done, is_done) = mpsc::channel();
+        let (done, is_done) = mpsc::sync_channel(3);
         let _given: Vec<_> = (0..3)
             .map(|_| {
                 let done = done.clone();
@@ -298,7 +298,7 @@ mod tests {
     fn a_panic_is_no_result_and_its_helper_goes_on() {
         let helpers = Helpers::new(1);
         let broken = helpers.give(|| -> u8 { panic!("a job that fails, on purpose") });
-        let (done, is_done) = mpsc::channel();
+        let (done, is_done) = mpsc::sync_channel(3);
         let _next = helpers.give(move || done.send(thread::current().name().map(str::to_owned)));
         assert_eq!(is_done.recv().unwrap().as_deref(), Some("jump-vnc-helper"));
         assert_eq!(broken.finish(), None);

@@ -1,13 +1,17 @@
-//! What is asked for on a slow link, in time that only seems to pass.
+//! What is asked for on a slow link: in time that only seems to pass, and of a real server.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jump_core::protocol::ScreenSession;
+use jump_core::protocol::{PointerButtons, ScreenSession};
+use jump_proto_vnc::client::VncClient;
 use jump_proto_vnc::wire::{ClientFramer, ClientMessage, Input};
+use jump_testkit::fault_proxy::{Direction, FaultProxy};
+use jump_testkit::vnc::VncServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::net::TcpStream;
 
-use crate::screen::options;
+use crate::screen::{dump, in_time, next, options, show_picture};
 use crate::scripted::scripted;
 
 const SIZE: [u8; 2] = [200, 100];
@@ -113,4 +117,59 @@ async fn a_session_that_wants_exact_pixels_gets_them_on_a_slow_link_too() {
         }
     };
     assert_eq!(announced, Said::Encodings { jpeg: false });
+}
+
+/// Whether a JPEG picture came through.
+fn jpeg_came(link: &FaultProxy) -> bool {
+    let captured = link.captured();
+    let mut from_server = captured
+        .iter()
+        .filter(|captured| captured.direction == Direction::FromUpstream);
+    from_server.any(|captured| captured.bytes.windows(4).any(|four| four == b"JFIF"))
+}
+
+/// Waits until the session's picture is the screen's, or JPEG came; whether it did.
+async fn shows_or_jpeg(session: &dyn ScreenSession, link: &FaultProxy, wanted: &[[u8; 4]]) -> bool {
+    while !jpeg_came(link) {
+        if session.frame().await.unwrap().pixels() == wanted.as_flattened() {
+            return false;
+        }
+        next(session).await;
+    }
+    true
+}
+
+/// 6 Mbit/s, or less where the machine is slower.
+const SLOW: u64 = 800_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tigervnc_sends_jpeg_over_a_slow_link_and_a_screenshot_is_exact_all_the_same() {
+    let server = VncServer::tigervnc("VncAuth").await.unwrap();
+    let link = FaultProxy::start(server.address()).await.unwrap();
+    link.change(Direction::FromUpstream, |faults| {
+        faults.bytes_per_second = Some(SLOW);
+    });
+    let stream = TcpStream::connect(link.address()).await.unwrap();
+    let session = VncClient::connect(Box::new(stream), options().lossless(false))
+        .await
+        .unwrap();
+    session.painted().await.unwrap();
+    session.pointer(320, 240, PointerButtons::NONE).await.unwrap();
+    let background = dump(&server).await;
+    let mut exact = 0;
+    loop {
+        let shown = show_picture(&server).await;
+        let screen = dump(&server).await;
+        if in_time(shows_or_jpeg(&*session, &link, &screen)).await {
+            let picture = in_time(session.screenshot()).await.unwrap();
+            assert!(picture.rgba == screen.as_flattened());
+            break;
+        }
+        exact += 1;
+        assert!(exact < 20, "every picture came exactly");
+        drop(shown);
+        in_time(shows_or_jpeg(&*session, &link, &background)).await;
+    }
+    assert!(exact > 0, "the first pictures measure the link");
+    session.close().await.unwrap();
 }
