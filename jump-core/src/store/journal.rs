@@ -36,26 +36,65 @@ pub trait Records: Debug + Send + Sync {
 }
 
 /// One call that changes the store.
-#[derive(Deserialize, Serialize)]
-#[serde(tag = "record", rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Serialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
 enum Record {
-    Commit {
-        expected: Revision,
-        changes: Vec<Change>,
-    },
-    NextId {
-        kind: IdKind,
-    },
-    PutToken {
-        token: EnrolmentToken,
-    },
-    RedeemToken {
-        hash: TokenHash,
-        now: Timestamp,
-    },
-    PutSession {
-        session: Box<SessionRecord>,
-    },
+    Commit(Commit),
+    NextId(NextId),
+    PutToken(PutToken),
+    RedeemToken(RedeemToken),
+    PutSession(PutSession),
+}
+
+/// Which, as it is found first: the rest is read in its own form, because a tagged enum takes what it holds through a form in which a map's
+/// keys cannot be numbers.
+#[derive(Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+enum Kind {
+    Commit,
+    NextId,
+    PutToken,
+    RedeemToken,
+    PutSession,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Commit {
+    expected: Revision,
+    changes: Vec<Change>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct NextId {
+    kind: IdKind,
+}
+
+#[derive(Deserialize, Serialize)]
+struct PutToken {
+    token: EnrolmentToken,
+}
+
+#[derive(Deserialize, Serialize)]
+struct RedeemToken {
+    hash: TokenHash,
+    now: Timestamp,
+}
+
+#[derive(Deserialize, Serialize)]
+struct PutSession {
+    session: Box<SessionRecord>,
+}
+
+impl Record {
+    fn read(line: &str) -> serde_json::Result<Self> {
+        Ok(match serde_json::from_str(line)? {
+            Kind::Commit => Self::Commit(serde_json::from_str(line)?),
+            Kind::NextId => Self::NextId(serde_json::from_str(line)?),
+            Kind::PutToken => Self::PutToken(serde_json::from_str(line)?),
+            Kind::RedeemToken => Self::RedeemToken(serde_json::from_str(line)?),
+            Kind::PutSession => Self::PutSession(serde_json::from_str(line)?),
+        })
+    }
 }
 
 /// A store on [`Records`]: everything is in memory as well, so reading asks nobody.
@@ -86,14 +125,14 @@ impl JournalStore {
             if line.trim().is_empty() {
                 continue;
             }
-            let record = serde_json::from_str(line).map_err(|_| damaged(number + 1))?;
+            let record = Record::read(line).map_err(|_| damaged(number + 1))?;
             // What failed then fails now.
             match record {
-                Record::Commit { expected, changes } => drop(memory.commit(expected, &changes).await),
-                Record::NextId { kind } => drop(memory.next_id(kind).await),
-                Record::PutToken { token } => drop(memory.put_token(&token).await),
-                Record::RedeemToken { hash, now } => drop(memory.redeem_token(&hash, now).await),
-                Record::PutSession { session } => drop(memory.put_session(&session).await),
+                Record::Commit(commit) => drop(memory.commit(commit.expected, &commit.changes).await),
+                Record::NextId(next) => drop(memory.next_id(next.kind).await),
+                Record::PutToken(put) => drop(memory.put_token(&put.token).await),
+                Record::RedeemToken(redeem) => drop(memory.redeem_token(&redeem.hash, redeem.now).await),
+                Record::PutSession(put) => drop(memory.put_session(&put.session).await),
             }
         }
         Ok(Self {
@@ -136,38 +175,39 @@ impl Store for JournalStore {
 
     async fn commit(&self, expected: Revision, changes: &[Change]) -> Result<Revision> {
         let _order = self.writing.lock().await;
-        let record = Record::Commit {
+        let record = Record::Commit(Commit {
             expected,
             changes: changes.to_vec(),
-        };
+        });
         self.keep(&record).await?;
         self.memory.commit(expected, changes).await
     }
 
     async fn next_id(&self, kind: IdKind) -> Result<u32> {
         let _order = self.writing.lock().await;
-        self.keep(&Record::NextId { kind }).await?;
+        self.keep(&Record::NextId(NextId { kind })).await?;
         self.memory.next_id(kind).await
     }
 
     async fn put_token(&self, token: &EnrolmentToken) -> Result<()> {
         let _order = self.writing.lock().await;
-        let record = Record::PutToken { token: token.clone() };
+        let record = Record::PutToken(PutToken { token: token.clone() });
         self.keep(&record).await?;
         self.memory.put_token(token).await
     }
 
     async fn redeem_token(&self, hash: &TokenHash, now: Timestamp) -> Result<EnrolmentToken> {
         let _order = self.writing.lock().await;
-        self.keep(&Record::RedeemToken { hash: *hash, now }).await?;
+        self.keep(&Record::RedeemToken(RedeemToken { hash: *hash, now }))
+            .await?;
         self.memory.redeem_token(hash, now).await
     }
 
     async fn put_session(&self, session: &SessionRecord) -> Result<()> {
         let _order = self.writing.lock().await;
-        let record = Record::PutSession {
+        let record = Record::PutSession(PutSession {
             session: Box::new(session.clone()),
-        };
+        });
         self.keep(&record).await?;
         self.memory.put_session(session).await
     }

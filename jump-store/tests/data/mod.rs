@@ -271,12 +271,12 @@ pub(crate) fn ended() -> SessionState {
     }
 }
 
-/// Opens its store anew for each call, as if the program had been restarted in between.
+/// Opens its store anew for each call, or for each after a change, as if the program had been restarted in between.
 #[derive(Debug)]
 pub(crate) enum Reopened {
     Sqlite(PathBuf),
-    /// One at a time, as it says of itself.
-    Journal(Lines, tokio::sync::Mutex<()>),
+    /// One at a time, as it says of itself; it is opened anew when there are more records than there were.
+    Journal(Lines, tokio::sync::Mutex<Option<(usize, Arc<JournalStore>)>>),
 }
 
 /// The records of a journal, as a program would keep them.
@@ -300,8 +300,8 @@ impl Records for Lines {
 
 /// A store that was opened for one call.
 struct Opened<'a> {
-    store: Box<dyn Store>,
-    _alone: Option<tokio::sync::MutexGuard<'a, ()>>,
+    store: Arc<dyn Store>,
+    _alone: Option<tokio::sync::MutexGuard<'a, Option<(usize, Arc<JournalStore>)>>>,
 }
 
 impl std::ops::Deref for Opened<'_> {
@@ -329,16 +329,21 @@ impl Reopened {
                     .await
                     .unwrap()?;
                 Ok(Opened {
-                    store: Box::new(store),
+                    store: Arc::new(store),
                     _alone: None,
                 })
             }
             Self::Journal(lines, alone) => {
-                let alone = alone.lock().await;
-                let store = JournalStore::open(Box::new(lines.clone())).await?;
+                let mut opened = alone.lock().await;
+                let length = lines.0.lock().unwrap().len();
+                let store = match &*opened {
+                    Some((before, store)) if *before == length => store.clone(),
+                    _ => Arc::new(JournalStore::open(Box::new(lines.clone())).await?),
+                };
+                *opened = Some((length, store.clone()));
                 Ok(Opened {
-                    store: Box::new(store),
-                    _alone: Some(alone),
+                    store,
+                    _alone: Some(opened),
                 })
             }
         }
