@@ -1,7 +1,5 @@
 //! What an item asks its target for, whatever a client asks for.
 
-use std::time::Duration;
-
 use jump_core::model::{Field, RdpQuality, SecureApp};
 use jump_core::recording::{Record, RecordKind};
 use jump_core::session::Credential;
@@ -10,7 +8,7 @@ use jump_proto_rdp::wire::{Domain, Head, domain};
 use jump_testkit::rdp::{PASSWORD, RdpServer, ShadowSecurity, USER, XrdpBackend};
 
 use super::desktop::{Desk, ORANGE, orange};
-use super::harness::{Item, LONG, login, soon};
+use super::harness::{Item, login, soon};
 use super::native::mostly;
 use super::own;
 
@@ -127,35 +125,6 @@ async fn an_items_program_starts_and_not_the_clients() {
     )
     .await;
     assert_eq!(std::fs::read_to_string(started).unwrap(), "program\n");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_shows_remoteapps_starts_the_items_and_no_other() {
-    let server = RdpServer::xrdp(XrdpBackend::Xorg).await.unwrap();
-    let started = server.writable_file("started").unwrap();
-    let script = |name: &str| {
-        let line = format!("#!/bin/sh\necho {name} >> '{}'\n", started.display());
-        server.program(name, &line).unwrap().display().to_string()
-    };
-    let (program, other) = (script("program"), script("other"));
-    let mut item = Item::new(server.address());
-    item.rdp.secure_app = SecureApp::RemoteApp {
-        remote_app_name: Field::new(program).unwrap(),
-        remote_app_params: Field::default(),
-    };
-    let desk = Desk::new().await;
-    let (address, gate) = item.port(login(USER, PASSWORD)).await;
-    let client = desk.xfreerdp(address, &["/u:rep", "/p:x", &format!("/app:{other}")]);
-    let gate = soon(gate).await.unwrap();
-    let said = async {
-        while std::fs::read_to_string(&started).unwrap().is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let said = tokio::time::timeout(LONG, said).await;
-    assert!(said.is_ok(), "{}\n{}", client.output(), server.log());
-    assert_eq!(std::fs::read_to_string(&started).unwrap(), "program\n");
-    drop((client, gate));
 }
 
 #[tokio::test(flavor = "multi_thread")]

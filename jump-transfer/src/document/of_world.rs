@@ -447,7 +447,7 @@ fn group_policy(namer: Namer<'_>, policy: &model::GroupPolicy) -> Result<GroupPo
                 team,
                 system,
             } = slots;
-            Ok(Slots {
+            Ok::<_, Error>(Slots {
                 default: role(default)?,
                 personal: role(personal)?,
                 team: role(team)?,

@@ -83,3 +83,83 @@ impl RemoteApp {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        reason = "a step that fails is a test that fails"
+    )]
+
+    use jump_core::model::Field;
+
+    use super::*;
+    use crate::wire::{Domain, domain};
+
+    const LINE: (u16, u16) = (1007, 1005);
+
+    /// What passes of an order of the client, and why nothing does.
+    fn judged(app: &SecureApp, input: bool, order: &[u8]) -> (Option<Vec<u8>>, Option<Refused>) {
+        let chunk = in_chunks(order).next().unwrap();
+        let said = send_data_request(LINE.0, LINE.1, &chunk).unwrap();
+        let data = said.len() - chunk.len()..said.len();
+        let verdict = RemoteApp::default()
+            .client(app, input, LINE, &said, data)
+            .unwrap();
+        let passed = match verdict.forward {
+            Forward::Bytes(bytes) => {
+                let Ok(Domain::SendDataRequest(data)) = domain(&bytes) else {
+                    panic!("{bytes:?}");
+                };
+                let mut chunks = Chunks::default();
+                Some(chunks.take(&bytes, data.range).unwrap().unwrap().content)
+            }
+            _ => None,
+        };
+        (passed, verdict.dropped)
+    }
+
+    #[test]
+    fn the_items_program_starts_whatever_the_client_names() {
+        let app = SecureApp::RemoteApp {
+            remote_app_name: Field::new("||calc").unwrap(),
+            remote_app_params: Field::new("/a").unwrap(),
+        };
+        let others = rail::execute("cmd.exe", "/c format").unwrap();
+        let (passed, dropped) = judged(&app, true, &others);
+        assert_eq!(
+            (passed, dropped),
+            (Some(rail::execute("||calc", "/a").unwrap()), None)
+        );
+        assert_eq!(
+            judged(&SecureApp::None, true, &others),
+            (None, Some(Refused::Channel))
+        );
+    }
+
+    #[test]
+    fn orders_that_act_take_input_and_unknown_ones_never_pass() {
+        let order = |number: u16| [&number.to_le_bytes()[..], &[8, 0, 0, 0, 0, 0]].concat();
+        let handshake = order(order::HANDSHAKE);
+        for input in [true, false] {
+            assert_eq!(
+                judged(&SecureApp::None, input, &handshake),
+                (Some(handshake.clone()), None)
+            );
+            let unknown = order(0x7f);
+            assert_eq!(
+                judged(&SecureApp::None, input, &unknown),
+                (None, Some(Refused::Channel))
+            );
+        }
+        for number in [order::ACTIVATE, order::SYSTEM_COMMAND, order::WINDOW_MOVE] {
+            let acts = order(number);
+            assert_eq!(judged(&SecureApp::None, true, &acts), (Some(acts.clone()), None));
+            assert_eq!(
+                judged(&SecureApp::None, false, &acts),
+                (None, Some(Refused::KeyboardMouse))
+            );
+        }
+    }
+}

@@ -18,7 +18,7 @@ pub struct TargetLogin {
     pub password: Option<Zeroizing<String>>,
 }
 
-/// What a [`Filter`] is told.
+/// What a [`Filter`](super::Filter) is told.
 #[derive(Debug)]
 pub struct FilterOptions {
     /// What may happen.
