@@ -111,9 +111,10 @@ class Reader(Generic[T]):
         self._busy = True
         try:
             loop = asyncio.get_running_loop()
+            mailbox = _mailbox(loop)
             if self._call is None:
                 self._call = self._begin()
-                self._got = self._call.start(_mailbox(loop), self._done)
+                self._got = self._call.start(mailbox, self._done)
             got = self._got
             if got is None:
                 # The wait can be cancelled without the read.
