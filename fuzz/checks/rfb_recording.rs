@@ -1,7 +1,8 @@
 //! What must hold for any bytes that a recording of a VNC session holds. Run by the fuzzer, and over the corpus by an
 //! ordinary test.
 
-use jump_proto_vnc::recording::{ScreenDecoder, ScreenEvent, png};
+use jump_playback::png;
+use jump_proto_vnc::recording::{ScreenDecoder, ScreenEvent};
 
 /// The first byte is the length of the pieces; then records: a byte of which the lowest bit says from which side, two for
 /// its length, and its bytes. The same must come out whether a record comes at once or in pieces.
@@ -22,7 +23,10 @@ pub(crate) fn check(input: &[u8]) {
         );
         // Small ones are written, too; a large one only takes long.
         if let Some(seen) = seen.filter(|seen| seen.pixels().len() < 1 << 16) {
-            assert_eq!(png(&seen, Vec::new()).is_ok(), !seen.pixels().is_empty());
+            assert_eq!(
+                png(&seen.clone().into(), Vec::new()).is_ok(),
+                !seen.pixels().is_empty()
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The picture of a screen.
 
+use jump_core::protocol::Picture;
 use jump_core::screen::Damage;
 
 use crate::wire::{Rectangle, Size};
@@ -215,6 +216,17 @@ impl Framebuffer {
     /// Takes what changed, so that from here on only what is new is told.
     pub fn take_damage(&mut self) -> Damage {
         std::mem::take(&mut self.damage)
+    }
+}
+
+impl From<Framebuffer> for Picture {
+    /// The pixels as they are: nothing is copied.
+    fn from(screen: Framebuffer) -> Self {
+        Self {
+            width: screen.size.width.into(),
+            height: screen.size.height.into(),
+            rgba: screen.pixels.into_flattened(),
+        }
     }
 }
 

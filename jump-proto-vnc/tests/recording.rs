@@ -16,11 +16,12 @@ use std::io::Cursor;
 use std::time::Duration;
 
 use jump_core::ErrorKind;
+use jump_core::protocol::Picture;
 use jump_core::recording::RecordKind::{FromRep, FromTarget};
+use jump_core::screen;
+use jump_playback::{Ending, SheetLayout, Survey, apng, png, scaled, sheet};
 use jump_proto_vnc::framebuffer::Framebuffer;
-use jump_proto_vnc::recording::{
-    Ending, Film, FilmLimits, Player, ScreenEvent, SheetLayout, Side, apng, png, scaled, sheet, survey, typed,
-};
+use jump_proto_vnc::recording::{Film, FilmLimits, Player, ScreenDecoder, ScreenEvent, Side, typed};
 use jump_proto_vnc::wire::{PixelFormat, Rectangle, ServerInit, Size};
 use proptest::prelude::*;
 use written::{Part, Written, pixels_of_png};
@@ -59,6 +60,10 @@ fn update(rectangles: &[Vec<u8>]) -> Vec<u8> {
     bytes.extend((rectangles.len() as u16).to_be_bytes());
     bytes.extend(rectangles.concat());
     bytes
+}
+
+fn survey(written: &Written) -> jump_core::Result<Survey> {
+    jump_playback::survey::<ScreenDecoder>(written.open().unwrap())
 }
 
 /// The screen when everything until `at` has happened.
@@ -101,7 +106,7 @@ fn a_png_is_what_was_painted() {
     for at in [1500, 2600, 90_000] {
         let screen = played(&written, Duration::from_millis(at)).unwrap();
         let mut file = Vec::new();
-        png(&screen, &mut file).unwrap();
+        png(&Picture::from(screen.clone()), &mut file).unwrap();
         assert_eq!(pixels_of_png(&file), screen.pixels(), "at {at}");
     }
 }
@@ -110,14 +115,12 @@ fn a_png_is_what_was_painted() {
 fn an_animation_shows_every_picture_for_its_time() {
     let written = some_session();
     let mut file = Vec::new();
-    let found = apng(|| written.open(), Duration::from_secs(1), &mut file).unwrap();
-    assert_eq!(
-        found.largest,
-        Size {
-            width: 40,
-            height: 30
-        }
-    );
+    let found = apng::<ScreenDecoder, _>(|| written.open(), Duration::from_secs(1), &mut file).unwrap();
+    let largest = Size {
+        width: 40,
+        height: 30,
+    };
+    assert_eq!(found.largest, largest.into());
     assert_eq!(found.ending, Ending::Clean);
     let mut reader = ::png::Decoder::new(Cursor::new(&file)).read_info().unwrap();
     assert_eq!(reader.info().animation_control().unwrap().num_frames, 3);
@@ -134,10 +137,7 @@ fn an_animation_shows_every_picture_for_its_time() {
             let to = ((y + row) * 40 + x) * 3;
             canvas[to..to + width * 3].copy_from_slice(&part[row * width * 3..][..width * 3]);
         }
-        let screen = in_the_middle(
-            &played(&written, Duration::from_millis(at)).unwrap(),
-            found.largest,
-        );
+        let screen = in_the_middle(&played(&written, Duration::from_millis(at)).unwrap(), largest);
         let wanted: Vec<u8> = screen
             .pixels()
             .iter()
@@ -155,25 +155,19 @@ fn a_sheet_shows_the_first_and_the_last_picture() {
     let layout = SheetLayout {
         columns: 2,
         pictures: 5,
-        cell: Size {
+        cell: screen::Size {
             width: 20,
             height: 20,
         },
     };
-    let made = sheet(|| written.open(), layout).unwrap();
+    let made = sheet::<ScreenDecoder, _>(|| written.open(), layout).unwrap();
     assert_eq!(made.times.len(), 5);
     assert_eq!(made.times.first(), Some(&Duration::from_millis(1500)));
     assert_eq!(made.times.last(), Some(&Duration::from_millis(90_000)));
-    assert_eq!(
-        made.picture.size(),
-        Size {
-            width: 42,
-            height: 49
-        }
-    );
+    assert_eq!((made.picture.width, made.picture.height), (42, 49));
     let first = scaled(
-        &played(&written, Duration::from_millis(1500)).unwrap(),
-        Size {
+        &played(&written, Duration::from_millis(1500)).unwrap().into(),
+        screen::Size {
             width: 20,
             height: 15,
         },
@@ -181,11 +175,11 @@ fn a_sheet_shows_the_first_and_the_last_picture() {
     .unwrap();
     let of_sheet = made
         .picture
-        .pixels()
-        .chunks(42)
+        .rgba
+        .chunks(42 * 4)
         .take(15)
-        .flat_map(|row| &row[..20]);
-    assert!(of_sheet.eq(first.pixels()));
+        .flat_map(|row| &row[..20 * 4]);
+    assert!(of_sheet.eq(&first.rgba));
 }
 
 #[test]
@@ -196,22 +190,22 @@ fn a_session_without_a_picture_is_flagged_and_never_a_black_film() {
         Part(5, FromTarget, update(&[rectangle(0, 0, 50, 40, -223)])),
         Part(9, FromTarget, update(&[raw(0, 0, 0, 0, 1)])),
     ]);
-    let found = survey(written.open().unwrap()).unwrap();
+    let found = survey(&written).unwrap();
     assert!(found.is_unpainted() && found.updates == 2, "{found:?}");
     let every = Duration::from_secs(1);
-    let error = apng(|| written.open(), every, Vec::new()).unwrap_err();
+    let error = apng::<ScreenDecoder, _>(|| written.open(), every, Vec::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let layout = SheetLayout {
         columns: 2,
         pictures: 5,
-        cell: Size {
+        cell: screen::Size {
             width: 20,
             height: 20,
         },
     };
-    let error = sheet(|| written.open(), layout).unwrap_err();
+    let error = sheet::<ScreenDecoder, _>(|| written.open(), layout).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(!survey(some_session().open().unwrap()).unwrap().is_unpainted());
+    assert!(!survey(&some_session()).unwrap().is_unpainted());
 }
 
 #[test]
@@ -221,7 +215,7 @@ fn a_recording_that_was_cut_off_plays_to_its_end() {
     let whole = written.file.len();
     for length in (written.header..whole).step_by(41).chain(whole - 50..whole) {
         let cut = written.cut(length);
-        let found = survey(cut.open().unwrap()).unwrap();
+        let found = survey(&cut).unwrap();
         assert_eq!(found.ending, Ending::Unclean, "{length}");
         assert_eq!(
             played(&cut, Duration::MAX).map(|screen| screen.pixels().to_vec()),
@@ -246,7 +240,7 @@ fn what_comes_after_lost_bytes_is_not_guessed() {
         77,
         2,
     );
-    let found = survey(written.open().unwrap()).unwrap();
+    let found = survey(&written).unwrap();
     assert_eq!(found.ending, Ending::Lost { bytes: 77 });
     assert_eq!(found.duration, Duration::from_millis(2));
 }
@@ -257,7 +251,7 @@ fn a_hostile_recording_is_an_error_with_its_time() {
         Part(1, FromTarget, init(40, 30)),
         Part(2500, FromTarget, update(&[raw(30, 30, 11, 1, 50)])),
     ]);
-    let error = survey(written.open().unwrap()).unwrap_err();
+    let error = survey(&written).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert!(error.to_string().contains("after 2.500 s"), "{error}");
     let error = Film::new(written.open().unwrap(), FilmLimits::default()).unwrap_err();

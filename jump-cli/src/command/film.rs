@@ -29,35 +29,40 @@ pub(crate) fn check() -> Result<(), Failure> {
 }
 
 #[cfg(not(feature = "h264"))]
-pub(crate) fn write(_: &Recording, _: u8, _: &mut dyn Write, _: &Output) -> Result<(), Failure> {
+pub(crate) fn write<D>(_: &Recording, _: u8, _: &mut dyn Write, _: &Output) -> Result<(), Failure> {
     check()
 }
 
 /// Writes it, shows how far it is, and says what is not as it was.
 #[cfg(feature = "h264")]
-pub(crate) fn write(
+pub(crate) fn write<D: jump_playback::Decoder>(
     recording: &Recording,
     most_per_second: u8,
     out: &mut dyn Write,
     output: &Output,
 ) -> Result<(), Failure> {
-    use jump_proto_vnc::recording::mp4;
+    use jump_playback::mp4;
 
     let bar = bar(output);
-    let made = mp4(|| recording.reader(), most_per_second, out, &mut |done, all| {
+    let made = mp4::<D, _>(|| recording.reader(), most_per_second, out, &mut |done, all| {
         shown(&bar, done, all);
     });
     bar.finish_and_clear();
     let made = made?;
     super::screen::tell_ending(&made.survey, output);
-    let pair = |size: jump_proto_vnc::wire::Size| (size.width.into(), size.height.into());
-    tell_size(pair(made.survey.largest), pair(made.size), output);
+    let (was, is) = (made.survey.largest, made.size);
+    if is != was {
+        output.complain(&format_args!(
+            "jump: the screen had {}x{} pixels, more than a film may have: it was made {}x{}",
+            was.width, was.height, is.width, is.height
+        ));
+    }
     Ok(())
 }
 
 /// A bar that says how much of a film is written.
 #[cfg(feature = "h264")]
-pub(super) fn bar(output: &Output) -> indicatif::ProgressBar {
+fn bar(output: &Output) -> indicatif::ProgressBar {
     use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
     let bar = if output.json() {
@@ -71,22 +76,11 @@ pub(super) fn bar(output: &Output) -> indicatif::ProgressBar {
 }
 
 #[cfg(feature = "h264")]
-pub(super) fn shown(bar: &indicatif::ProgressBar, done: std::time::Duration, all: std::time::Duration) {
+fn shown(bar: &indicatif::ProgressBar, done: std::time::Duration, all: std::time::Duration) {
     let milliseconds = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     if bar.length().is_none() {
         bar.set_length(milliseconds(all));
         bar.set_message(super::screen::clock(all));
     }
     bar.set_position(milliseconds(done));
-}
-
-/// Says that a film is smaller than the screen was.
-#[cfg(feature = "h264")]
-pub(super) fn tell_size(was: (u32, u32), is: (u32, u32), output: &Output) {
-    if is != was {
-        output.complain(&format_args!(
-            "jump: the screen had {}x{} pixels, more than a film may have: it was made {}x{}",
-            was.0, was.1, is.0, is.1
-        ));
-    }
 }

@@ -1,19 +1,21 @@
 //! Recordings of a screen: what `jump play` and `jump export` do with them.
 
-mod rdp;
+mod words;
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
+use jump_core::protocol::Picture;
+use jump_core::screen::Size;
 use jump_core::text::Escaped;
 use jump_core::{Error, ErrorKind};
-use jump_proto_vnc::decode::UpdateEvent;
-use jump_proto_vnc::framebuffer::{BLACK, Framebuffer, Rgba};
-use jump_proto_vnc::recording::{
-    Ending, Player, SHEET_GAP, ScreenEvent, Sheet, SheetLayout, Side, Survey, apng, png, sheet, survey, typed,
+use jump_playback::{
+    Decoder, Ending, Player, SHEET_GAP, Sheet, SheetLayout, Survey, apng, png, sheet, survey,
 };
-use jump_proto_vnc::wire::{Rectangle, Size};
+use jump_proto_rdp::recording as rdp;
+use jump_proto_vnc::recording as vnc;
 
+use self::words::Told;
 use super::export::Format;
 use super::film;
 use super::recordings::Recording;
@@ -52,20 +54,30 @@ pub(crate) fn export(
     output: &Output,
 ) -> Result<(), Failure> {
     if recording.is_rdp() {
-        return rdp::export(recording, wish, out, output);
+        write::<rdp::ScreenDecoder>(recording, wish, out, output)
+    } else {
+        write::<vnc::ScreenDecoder>(recording, wish, out, output)
     }
+}
+
+fn write<D: Told>(
+    recording: &Recording,
+    wish: Wish,
+    out: &mut dyn Write,
+    output: &Output,
+) -> Result<(), Failure> {
     let open = || recording.reader();
     match wish.format {
         Format::Asciicast => return Err(no_cast()),
-        Format::Png => png(&moment(recording, wish.at, output)?, out)?,
+        Format::Png => png(&moment::<D>(recording, wish.at, output)?, out)?,
         Format::Sheet => {
-            let made = sheet(open, SHEET)?;
+            let made = sheet::<D, _>(open, SHEET)?;
             png(&made.picture, out)?;
             tell_ending(&made.survey, output);
         }
-        Format::Apng => tell_ending(&apng(open, wish.every, out)?, output),
-        Format::Mp4 => film::write(recording, wish.most_per_second, out, output)?,
-        Format::Text => text(recording, wish.input, out)?,
+        Format::Apng => tell_ending(&apng::<D, _>(open, wish.every, out)?, output),
+        Format::Mp4 => film::write::<D>(recording, wish.most_per_second, out, output)?,
+        Format::Text => text::<D>(recording, wish.input, out)?,
     }
     Ok(())
 }
@@ -91,13 +103,17 @@ fn unpainted(at: Option<Duration>) -> Failure {
 }
 
 /// What was seen at a moment, with the pointer. The recording is decoded up to there, once.
-fn moment(recording: &Recording, at: Option<Duration>, output: &Output) -> Result<Framebuffer, Failure> {
-    let mut player = Player::new(recording.reader()?);
+fn moment<D: Decoder>(
+    recording: &Recording,
+    at: Option<Duration>,
+    output: &Output,
+) -> Result<Picture, Failure> {
+    let mut player = Player::<D, _>::new(recording.reader()?);
     let (mut painted, mut last) = (false, Duration::ZERO);
     while let Some(next) = player.next_at()?.filter(|next| at.is_none_or(|at| *next <= at)) {
         last = next;
         player.step(next, &mut |_, event| {
-            painted |= matches!(&event, ScreenEvent::Update(UpdateEvent::Painted(part)) if part.pixels() > 0);
+            painted |= D::progress(&event).painted;
         })?;
     }
     if let Some(at) = at.filter(|at| *at > last)
@@ -105,34 +121,31 @@ fn moment(recording: &Recording, at: Option<Duration>, output: &Output) -> Resul
     {
         return Err(beyond(last, at));
     }
-    if !painted {
+    let Some(seen) = player.screen().seen().filter(|_| painted) else {
         return Err(unpainted(at));
-    }
+    };
     if at.is_none()
         && let Some(ending) = player.play_to(last, &mut |_, _| {})?
     {
         warn(ending, last, output);
     }
-    player
-        .screen()
-        .seen()
-        .ok_or_else(|| Error::new(ErrorKind::Internal, "export a recording", "its screen is gone").into())
+    Ok(seen)
 }
 
 /// What can be told in words: names, sizes, clipboards, and what was typed if that is asked for.
-fn text(recording: &Recording, input: bool, out: &mut dyn Write) -> Result<(), Failure> {
+fn text<D: Told>(recording: &Recording, input: bool, out: &mut dyn Write) -> Result<(), Failure> {
     let mut lines = Vec::new();
-    let mut player = Player::new(recording.reader()?);
+    let mut player = Player::<D, _>::new(recording.reader()?);
     while let Some(at) = player.next_at()? {
         player.step(at, &mut |at, event| {
-            lines.extend(words(&event, input).map(|words| (at, words)))
+            lines.extend(D::words(&event, input).map(|words| (at, words)))
         })?;
         for (at, words) in lines.drain(..) {
             writeln!(out, "{} {words}", clock(at)).map_err(not_written)?;
         }
     }
     if input {
-        typed(recording.reader()?, &mut |line| {
+        D::typed(recording.reader()?, &mut |line| {
             writeln!(out, "{} typed: {}", clock(line.at), Escaped(&line.text))
                 .map_err(|error| Error::from_io(ErrorKind::Storage, "write the export", error))
         })?;
@@ -140,40 +153,17 @@ fn text(recording: &Recording, input: bool, out: &mut dyn Write) -> Result<(), F
     Ok(())
 }
 
-fn words(event: &ScreenEvent, input: bool) -> Option<String> {
-    Some(match event {
-        ScreenEvent::Opened { size, name } => {
-            format!("screen of {}x{}: {}", size.width, size.height, Escaped(name))
-        }
-        ScreenEvent::Update(UpdateEvent::Resized(size)) => {
-            format!("screen of {}x{}", size.width, size.height)
-        }
-        ScreenEvent::Update(UpdateEvent::Name(name)) => format!("name: {}", Escaped(name)),
-        ScreenEvent::Clipboard { side: Side::Rep, .. } if !input => return None,
-        ScreenEvent::Clipboard { side, text } => {
-            let whose = match side {
-                Side::Target => "from the target",
-                Side::Rep => "to the target",
-            };
-            match text {
-                Ok(text) => format!("clipboard {whose}: {}", Escaped(text)),
-                Err(error) => format!("clipboard {whose} that cannot be read: {error}"),
-            }
-        }
-        ScreenEvent::Power(code) => format!("power request {code}"),
-        ScreenEvent::NotPassed { what, messages } => {
-            format!("not passed on: {} ({messages} in a row)", what.text())
-        }
-        _ => return None,
-    })
-}
-
 /// Shows an overview in a terminal with colours, and says what there is in any other.
 pub(crate) fn play(recording: &Recording, plain: bool, output: &Output) -> Result<(), Failure> {
     if recording.is_rdp() {
-        return rdp::play(recording, plain, output);
+        show::<rdp::ScreenDecoder>(recording, plain, output)
+    } else {
+        show::<vnc::ScreenDecoder>(recording, plain, output)
     }
-    let found = survey(recording.reader()?)?;
+}
+
+fn show<D: Decoder>(recording: &Recording, plain: bool, output: &Output) -> Result<(), Failure> {
+    let found = survey::<D>(recording.reader()?)?;
     output.say(format_args!(
         "{} long, {} updates, screen of at most {}x{}",
         clock(found.duration),
@@ -192,7 +182,7 @@ pub(crate) fn play(recording: &Recording, plain: bool, output: &Output) -> Resul
         return output.say("Nothing was shown in this session.");
     }
     if !plain && colourful(&io::stdout()) {
-        let made = sheet(
+        let made = sheet::<D, _>(
             || recording.reader(),
             terminal_layout(found.largest, crate::terminal::size()),
         )?;
@@ -207,43 +197,41 @@ pub(crate) fn play(recording: &Recording, plain: bool, output: &Output) -> Resul
 /// Three pictures in a row as wide as the terminal, and as many rows as it has room for besides a line of times for each and
 /// four of words. Characters are two pixels high.
 fn terminal_layout(largest: Size, (columns, rows): (u32, u32)) -> SheetLayout {
-    let width = (columns.saturating_sub(2 * u32::from(SHEET_GAP)) / 3).max(1);
+    let width = (columns.saturating_sub(2 * SHEET_GAP) / 3).max(1);
     let lines = rows.saturating_sub(4).max(2);
-    let height = width * u32::from(largest.height) / u32::from(largest.width.max(1));
+    let height = width.saturating_mul(largest.height) / largest.width.max(1);
     let height = height.clamp(1, (lines - 1) * 2);
     let rows = (lines / (height.div_ceil(2) + 1)).max(1);
-    let number = |length: u32| u16::try_from(length).unwrap_or(u16::MAX);
     SheetLayout {
         columns: 3,
-        pictures: number(3 * rows),
-        cell: Size {
-            width: number(width),
-            height: number(height),
-        },
+        pictures: u16::try_from(3 * rows).unwrap_or(u16::MAX),
+        cell: Size { width, height },
     }
 }
 
 /// Draws an overview row by row, each picture's time under it.
 fn overview(made: &Sheet, output: &Output) -> Result<(), Failure> {
-    let width = made.picture.size().width;
-    let cells = usize::from(made.cell.width + SHEET_GAP);
-    let mut y = 0;
+    let cells = (made.cell.width + SHEET_GAP) as usize;
+    let row = (made.picture.width as usize).max(1) * 4;
+    let mut rows = made.picture.rgba.chunks_exact(row);
     for times in made.times.chunks(made.columns.max(1).into()) {
-        let strip = Rectangle {
-            x: 0,
-            y,
-            width,
-            height: made.cell.height,
-        };
-        let rows = made.picture.rows(strip);
-        let rows = rows.map_err(|error| error.into_error("show a recording"))?;
-        blocks(rows, &mut io::stdout().lock()).map_err(not_written)?;
+        let strip = rows
+            .by_ref()
+            .take(made.cell.height as usize)
+            .map(|row| row.as_chunks().0);
+        blocks(strip, &mut io::stdout().lock()).map_err(not_written)?;
         let times: String = times.iter().map(|at| format!("{:<cells$}", clock(*at))).collect();
         output.say(output.paint(Colour::Faint, times.trim_end()))?;
-        y += made.cell.height + SHEET_GAP;
+        // The gap.
+        rows.by_ref().take(SHEET_GAP as usize).for_each(drop);
     }
     Ok(())
 }
+
+/// Red, green, blue and opacity.
+type Rgba = [u8; 4];
+
+const BLACK: Rgba = [0, 0, 0, 255];
 
 /// Draws a picture with half blocks (U+2580) in 24-bit colours (ITU-T T.416 §13.1.8, as terminals have it).
 fn blocks<'a>(mut rows: impl Iterator<Item = &'a [Rgba]>, out: &mut dyn Write) -> io::Result<()> {
@@ -262,25 +250,25 @@ fn blocks<'a>(mut rows: impl Iterator<Item = &'a [Rgba]>, out: &mut dyn Write) -
 /// Says what is missing at the end of a recording that was decoded whole.
 pub(super) fn tell_ending(found: &Survey, output: &Output) {
     warn(found.ending, found.duration, output);
+    if found.missing > 0 {
+        output.complain(&format_args!(
+            "jump: {} pieces of graphics cannot be decoded and are missing in the picture",
+            found.missing
+        ));
+    }
 }
 
 fn warn(ending: Ending, last: Duration, output: &Output) {
     match ending {
         Ending::Clean => {}
-        Ending::Unclean => tell_unclean(output),
-        Ending::Lost { bytes } => tell_lost(bytes, last, output),
+        Ending::Unclean => {
+            output.complain(&"jump: the recording has no end: it was cut off, or is being written");
+        }
+        Ending::Lost { bytes } => output.complain(&format_args!(
+            "jump: {bytes} bytes were lost while recording: what came after {} cannot be shown",
+            clock(last)
+        )),
     }
-}
-
-fn tell_unclean(output: &Output) {
-    output.complain(&"jump: the recording has no end: it was cut off, or is being written");
-}
-
-fn tell_lost(bytes: u64, last: Duration, output: &Output) {
-    output.complain(&format_args!(
-        "jump: {bytes} bytes were lost while recording: what came after {} cannot be shown",
-        clock(last)
-    ));
 }
 
 /// A time since the recording began, as minutes, seconds and milliseconds.
@@ -348,21 +336,17 @@ mod tests {
         ] {
             let layout = terminal_layout(largest, terminal);
             assert_eq!(layout.pictures, pictures, "{largest:?} {terminal:?}");
-            let lines = pictures / 3 * (layout.cell.height.div_ceil(2) + 1) + 4;
-            assert!(u32::from(lines) <= terminal.1.max(6), "{layout:?} {terminal:?}");
+            let lines = u32::from(pictures) / 3 * (layout.cell.height.div_ceil(2) + 1) + 4;
+            assert!(lines <= terminal.1.max(6), "{layout:?} {terminal:?}");
             let columns = 3 * layout.cell.width + 2 * SHEET_GAP;
-            assert!(u32::from(columns) <= terminal.0.max(7), "{layout:?} {terminal:?}");
+            assert!(columns <= terminal.0.max(7), "{layout:?} {terminal:?}");
         }
     }
 
     #[test]
     fn two_rows_of_a_picture_are_one_line() {
-        let mut picture = Framebuffer::new(Size { width: 1, height: 3 }).unwrap();
-        picture
-            .paint(Rectangle::whole(picture.size()), &[[1, 2, 3, 255]; 3])
-            .unwrap();
         let mut out = Vec::new();
-        blocks(picture.pixels().chunks(1), &mut out).unwrap();
+        blocks([[1, 2, 3, 255]; 3].chunks(1), &mut out).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "\u{1b}[38;2;1;2;3;48;2;1;2;3m▀\u{1b}[0m\n\u{1b}[38;2;1;2;3;48;2;0;0;0m▀\u{1b}[0m\n"

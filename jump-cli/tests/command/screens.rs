@@ -10,8 +10,8 @@ use jump_core::recording::{Record, RecordKind, RecordingInfo};
 use jump_core::secret::Secret;
 use jump_core::session::RecordingMode;
 use jump_core::time::Timestamp;
+use jump_playback::png;
 use jump_proto_vnc::framebuffer::Framebuffer;
-use jump_proto_vnc::recording::png;
 use jump_proto_vnc::wire::{PixelFormat, Rectangle, ServerInit, Size};
 
 use crate::support::{Said, User};
@@ -131,7 +131,7 @@ async fn a_recorded_screen_is_exported_as_pictures() {
             .fill(Rectangle::whole(SCREEN), [colour, 1, 2, 255])
             .unwrap();
         let mut wanted = Vec::new();
-        png(&screen, &mut wanted).unwrap();
+        png(&screen.into(), &mut wanted).unwrap();
         let made = recorded.export(&[&["--format", "png"][..], more].concat()).await;
         assert!(made == wanted, "{more:?}");
     }

@@ -1,5 +1,7 @@
 //! What keys type, by their places on a US keyboard: which layout the target had is not in a recording.
 
+use jump_playback::Modifier;
+
 /// The key at a place, without and with Shift (scan codes of set 1, MS-RDPBCGR §2.2.8.1.2.2.1).
 const KEYS: [(u8, char, char); 48] = [
     (0x02, '1', '!'),
@@ -54,21 +56,19 @@ const KEYS: [(u8, char, char); 48] = [
 
 /// A key that only changes what others do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Modifier {
+pub(super) enum Changing {
     Shift,
-    Control,
-    Alt,
-    Super,
+    Modifier(Modifier),
     Lock,
 }
 
-pub(super) const fn modifier(code: u8, extended: bool) -> Option<Modifier> {
+pub(super) const fn changing(code: u8, extended: bool) -> Option<Changing> {
     Some(match (code, extended) {
-        (0x2a | 0x36, _) => Modifier::Shift,
-        (0x1d, _) => Modifier::Control,
-        (0x38, _) => Modifier::Alt,
-        (0x5b | 0x5c, true) => Modifier::Super,
-        (0x3a | 0x45 | 0x46, false) => Modifier::Lock,
+        (0x2a | 0x36, _) => Changing::Shift,
+        (0x1d, _) => Changing::Modifier(Modifier::Control),
+        (0x38, _) => Changing::Modifier(Modifier::Alt),
+        (0x5b | 0x5c, true) => Changing::Modifier(Modifier::Super),
+        (0x3a | 0x45 | 0x46, false) => Changing::Lock,
         _ => return None,
     })
 }

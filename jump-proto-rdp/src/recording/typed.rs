@@ -5,39 +5,21 @@ use std::time::Duration;
 
 use jump_core::Result;
 use jump_core::recording::RecordingReader;
+use jump_playback::{Lines, Typed};
 
-use super::keyboard::{self, Modifier};
+use super::keyboard::{self, Changing};
 use super::{Player, ScreenEvent};
 use crate::wire::input::Input;
 
-/// The longest line, in characters: what is typed without an end goes on in another.
-const LONGEST_LINE: usize = 1000;
-/// After a pause this long a new line begins.
-const PAUSE: Duration = Duration::from_secs(10);
-
-/// Something that was typed in one go: up to Return, a pause of ten seconds, or 1000 characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Typed {
-    /// When its first key was pressed, since the recording began.
-    pub at: Duration,
-    /// The characters, as a US keyboard types them; keys that have none are named, such as `<BackSpace>` or `<Ctrl+c>`. It may
-    /// hold passwords.
-    pub text: String,
-}
-
 #[derive(Debug, Default)]
 struct Line {
-    began: Duration,
-    last: Duration,
-    text: String,
+    lines: Lines,
     shift: bool,
-    /// Held down now: Ctrl, Alt, Super.
-    modifiers: [bool; 3],
     /// The first half of a character beyond the 16th bit.
     surrogate: Option<u16>,
 }
 
-/// Reads what was typed, as keys were pressed. What the target made of it is not known: a key may have moved the cursor, and
+/// Reads what was typed, as keys were pressed, with the characters of a US keyboard. What the target made of it is not known: a key may have moved the cursor, and
 /// another keyboard types other characters.
 ///
 /// # Errors
@@ -45,30 +27,26 @@ struct Line {
 pub fn typed(records: RecordingReader<impl Read>, told: &mut dyn FnMut(Typed) -> Result<()>) -> Result<()> {
     let mut player = Player::new(records);
     let mut line = Line::default();
-    let mut lines = Vec::new();
     while let Some(at) = player.next_at()? {
         player.step(at, &mut |at, event| {
             if let ScreenEvent::Input(input) = event {
-                line.input(at, input, &mut lines);
+                line.input(at, input);
             }
         })?;
-        lines.drain(..).try_for_each(&mut *told)?;
+        line.lines.take().into_iter().try_for_each(&mut *told)?;
     }
-    line.end(&mut lines);
-    lines.drain(..).try_for_each(told)
+    line.lines.end();
+    line.lines.take().into_iter().try_for_each(told)
 }
 
 impl Line {
-    fn input(&mut self, at: Duration, input: Input, lines: &mut Vec<Typed>) {
+    fn input(&mut self, at: Duration, input: Input) {
         match input {
-            Input::Key { down, code, extended } => self.key(at, down, code, extended, lines),
+            Input::Key { down, code, extended } => self.key(at, down, code, extended),
             Input::Character { down: true, unit } => {
                 let units = self.surrogate.take().into_iter().chain([unit]);
                 match char::decode_utf16(units).last() {
-                    Some(Ok(character)) => {
-                        self.begin(at, lines);
-                        self.text.push(character);
-                    }
+                    Some(Ok(character)) => self.lines.text(at, character),
                     _ => self.surrogate = Some(unit),
                 }
             }
@@ -76,56 +54,18 @@ impl Line {
         }
     }
 
-    fn key(&mut self, at: Duration, down: bool, code: u8, extended: bool, lines: &mut Vec<Typed>) {
-        if let Some(modifier) = keyboard::modifier(code, extended) {
-            let [control, alt, windows] = &mut self.modifiers;
-            match modifier {
-                Modifier::Shift => self.shift = down,
-                Modifier::Control => *control = down,
-                Modifier::Alt => *alt = down,
-                Modifier::Super => *windows = down,
-                Modifier::Lock => {}
+    fn key(&mut self, at: Duration, down: bool, code: u8, extended: bool) {
+        if let Some(changing) = keyboard::changing(code, extended) {
+            match changing {
+                Changing::Shift => self.shift = down,
+                Changing::Modifier(modifier) => self.lines.modifier(modifier, down),
+                Changing::Lock => {}
             }
-            return;
-        }
-        if !down {
-            return;
-        }
-        self.begin(at, lines);
-        let held: String = ["Ctrl+", "Alt+", "Super+"]
-            .iter()
-            .zip(self.modifiers)
-            .filter_map(|(name, held)| held.then_some(*name))
-            .collect();
-        match (keyboard::character(code, extended, self.shift), held.is_empty()) {
-            (Some(character), true) => self.text.push(character),
-            (Some(character), false) => self.text.extend([&*format!("<{held}{character}>")]),
-            (None, _) => {
-                let name = keyboard::name(code, extended);
-                self.text.push_str(&format!("<{held}{name}>"));
-                if name == "Return" {
-                    self.end(lines);
-                }
+        } else if down {
+            match keyboard::character(code, extended, self.shift) {
+                Some(character) => self.lines.character(at, character),
+                None => self.lines.named(at, &keyboard::name(code, extended)),
             }
-        }
-    }
-
-    fn begin(&mut self, at: Duration, lines: &mut Vec<Typed>) {
-        if at.saturating_sub(self.last) > PAUSE || self.text.chars().count() >= LONGEST_LINE {
-            self.end(lines);
-        }
-        if self.text.is_empty() {
-            self.began = at;
-        }
-        self.last = at;
-    }
-
-    fn end(&mut self, lines: &mut Vec<Typed>) {
-        if !self.text.is_empty() {
-            lines.push(Typed {
-                at: self.began,
-                text: std::mem::take(&mut self.text),
-            });
         }
     }
 }
@@ -137,13 +77,8 @@ mod tests {
     #[test]
     fn keys_type_what_a_us_keyboard_has() {
         let mut line = Line::default();
-        let mut lines = Vec::new();
         let mut key = |down, code, extended| {
-            line.input(
-                Duration::from_secs(1),
-                Input::Key { down, code, extended },
-                &mut lines,
-            );
+            line.input(Duration::from_secs(1), Input::Key { down, code, extended });
         };
         for (down, code) in [
             (true, 0x2a),
@@ -158,7 +93,7 @@ mod tests {
             key(down, code, false);
         }
         assert_eq!(
-            lines,
+            line.lines.take(),
             [Typed {
                 at: Duration::from_secs(1),
                 text: "Hi<Ctrl+c><Return>".to_owned()
@@ -166,13 +101,10 @@ mod tests {
         );
         for unit in "€😀".encode_utf16() {
             for down in [true, false] {
-                line.input(
-                    Duration::from_secs(2),
-                    Input::Character { down, unit },
-                    &mut lines,
-                );
+                line.input(Duration::from_secs(2), Input::Character { down, unit });
             }
         }
-        assert_eq!(line.text, "€😀");
+        line.lines.end();
+        assert_eq!(line.lines.take()[0].text, "€😀");
     }
 }

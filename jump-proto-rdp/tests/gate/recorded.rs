@@ -7,10 +7,12 @@ use jump_core::id::SessionId;
 use jump_core::keys::SealingKey;
 use jump_core::recording::codec::Encoder;
 use jump_core::recording::{Record, RecordKind, RecordingInfo, RecordingReader};
+use jump_core::screen::Size;
 use jump_core::secret::Secret;
 use jump_core::session::RecordingMode;
 use jump_core::time::Timestamp;
-use jump_proto_rdp::recording::{Ending, Player, SheetLayout, png, sheet, survey, typed};
+use jump_playback::{Ending, SheetLayout, png, sheet, survey};
+use jump_proto_rdp::recording::{Player, ScreenDecoder, typed};
 use jump_proto_rdp::wire::Head;
 use jump_testkit::rdp::{PASSWORD, RdpServer, ShadowSecurity, USER};
 use jump_testkit::vnc::Picture;
@@ -116,9 +118,13 @@ async fn a_recording_shows_what_the_screen_showed() {
         );
         let written = Written::new(&records);
 
-        let found = survey(written.open().unwrap()).unwrap();
+        let found = survey::<ScreenDecoder>(written.open().unwrap()).unwrap();
         assert_eq!(found.ending, Ending::Clean);
-        assert_eq!((found.largest, found.missing), ((640, 480), 0), "{graphics:?}");
+        let whole = Size {
+            width: 640,
+            height: 480,
+        };
+        assert_eq!((found.largest, found.missing), (whole, 0), "{graphics:?}");
         assert!(found.graphics && !found.is_unpainted());
         let mut player = Player::new(written.open().unwrap());
         player.play_to(Duration::MAX, &mut |_, _| {}).unwrap();
@@ -133,10 +139,13 @@ async fn a_recording_shows_what_the_screen_showed() {
         let layout = SheetLayout {
             columns: 2,
             pictures: 4,
-            cell: (160, 120),
+            cell: Size {
+                width: 160,
+                height: 120,
+            },
         };
-        let made = sheet(|| written.open(), layout).unwrap();
-        assert_eq!((made.cell, made.picture.width), ((160, 120), 322));
+        let made = sheet::<ScreenDecoder, _>(|| written.open(), layout).unwrap();
+        assert_eq!((made.cell, made.picture.width), (layout.cell, 322));
         let mut lines = Vec::new();
         typed(written.open().unwrap(), &mut |line| {
             lines.push(line.text);
@@ -183,13 +192,13 @@ async fn graphics_that_paint_nothing_are_no_black_picture() {
         }
     }
     let written = Written::new(&records);
-    let found = survey(written.open().unwrap()).unwrap();
+    let found = survey::<ScreenDecoder>(written.open().unwrap()).unwrap();
     assert!(found.is_unpainted(), "{found:?}");
     let layout = SheetLayout {
         columns: 1,
         pictures: 1,
-        cell: (9, 9),
+        cell: Size { width: 9, height: 9 },
     };
-    let error = sheet(|| written.open(), layout).unwrap_err();
+    let error = sheet::<ScreenDecoder, _>(|| written.open(), layout).unwrap_err();
     assert_eq!(error.kind(), jump_core::ErrorKind::NotFound);
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use jump_core::session::SessionPermission;
-use jump_proto_rdp::recording::{Player, survey};
+use jump_playback::survey;
+use jump_proto_rdp::recording::{Player, ScreenDecoder};
 use jump_testkit::canary;
 use jump_testkit::rdp::{PASSWORD, RdpServer, USER, XrdpBackend};
 
@@ -53,7 +54,7 @@ async fn xrdp_logs_in_with_the_injected_password_and_is_recorded() {
         }
         corpus::write(&records, &format!("xrdp-{backend:?}").to_lowercase());
         let written = Written::new(&records);
-        let found = survey(written.open().unwrap()).unwrap();
+        let found = survey::<ScreenDecoder>(written.open().unwrap()).unwrap();
         assert!(found.updates > 3 && found.missing == 0, "{found:?}");
         let mut player = Player::new(written.open().unwrap());
         player.play_to(Duration::MAX, &mut |_, _| {}).unwrap();

@@ -14,11 +14,10 @@ use flate2::write::ZlibEncoder;
 use jump_core::recording::RecordingReader;
 use jump_core::{Error, ErrorKind, Result};
 
-use super::pictures::unfit;
 use super::{OPERATION, Player};
-use crate::RfbResult;
 use crate::framebuffer::{Framebuffer, Rgba};
 use crate::wire::{Rectangle, Size};
+use crate::{RfbError, RfbResult};
 
 /// What a film may hold, and how densely whole pictures stand in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +172,11 @@ impl Film {
         screen.take_damage();
         Ok(Some(screen))
     }
+}
+
+/// Says what is wrong with a picture that is asked for.
+fn unfit(error: RfbError) -> Error {
+    error.into_error(OPERATION)
 }
 
 impl Change {

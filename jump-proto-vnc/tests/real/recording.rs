@@ -8,7 +8,8 @@ use jump_core::keys::SealingKey;
 use jump_core::recording::RecordKind::{FromRep, FromTarget};
 use jump_core::recording::{RecordKind, Recorder, RecordingFolder, RecordingReader};
 use jump_core::secret::Secret;
-use jump_proto_vnc::recording::{Ending, Film, FilmLimits, Player, SheetLayout, png, sheet, survey};
+use jump_playback::{Ending, SheetLayout, png, sheet, survey};
+use jump_proto_vnc::recording::{Film, FilmLimits, Player, ScreenDecoder};
 use jump_proto_vnc::walk::{ServerMessageKind, Walker};
 use jump_proto_vnc::wire::{ClientFramer, ClientMessage, Encoding, PixelFormat, Rectangle, Size};
 
@@ -145,7 +146,7 @@ async fn a_recorded_session_shows_at_any_moment_what_was_on_the_screen() {
         let shown = film.seek(at, open).unwrap().unwrap();
         assert!(shown.pixels() == dump, "at {at:?}");
         let mut file = Vec::new();
-        png(&shown, &mut file).unwrap();
+        png(&shown.into(), &mut file).unwrap();
         assert!(&pixels_of_png(&file) == dump);
     }
     let mut player = Player::new(open().unwrap());
@@ -163,23 +164,23 @@ async fn a_recorded_session_shows_at_any_moment_what_was_on_the_screen() {
 
     // A writer that is killed leaves a beginning of the file.
     let whole = std::fs::read(&path).unwrap();
-    let found = survey(open().unwrap()).unwrap();
+    let found = survey::<ScreenDecoder>(open().unwrap()).unwrap();
     assert_eq!(found.ending, Ending::Clean);
     for length in [whole.len() - 1, whole.len() / 2] {
         let cut = RecordingReader::open(&whole[..length], &key).unwrap();
-        let cut = survey(cut).unwrap();
+        let cut = survey::<ScreenDecoder>(cut).unwrap();
         assert_eq!(cut.ending, Ending::Unclean);
         assert!(cut.duration <= found.duration);
     }
     let layout = SheetLayout {
         columns: 3,
         pictures: 6,
-        cell: Size {
+        cell: jump_core::screen::Size {
             width: 100,
             height: 100,
         },
     };
-    assert_eq!(sheet(open, layout).unwrap().times.len(), 6);
+    assert_eq!(sheet::<ScreenDecoder, _>(open, layout).unwrap().times.len(), 6);
     #[cfg(feature = "h264")]
     film_shows_what_playing_shows(open);
 }
@@ -188,16 +189,16 @@ async fn a_recorded_session_shows_at_any_moment_what_was_on_the_screen() {
 #[cfg(feature = "h264")]
 fn film_shows_what_playing_shows<R: std::io::Read>(open: impl Fn() -> jump_core::Result<RecordingReader<R>>) {
     use super::ffmpeg::{pictures, probe, psnr};
+    use jump_playback::{apng, mp4};
     use jump_proto_vnc::framebuffer::Framebuffer;
-    use jump_proto_vnc::recording::{apng, mp4};
     use std::io::Cursor;
     use std::time::Duration;
 
     let mut film = Vec::new();
-    let made = mp4(&open, 50, &mut film, &mut |_, _| {}).unwrap();
-    assert_eq!((made.size, made.survey.ending), (SIZE, Ending::Clean));
+    let made = mp4::<ScreenDecoder, _>(&open, 50, &mut film, &mut |_, _| {}).unwrap();
+    assert_eq!((made.size, made.survey.ending), (SIZE.into(), Ending::Clean));
     let mut animation = Vec::new();
-    apng(&open, Duration::from_millis(20), &mut animation).unwrap();
+    apng::<ScreenDecoder, _>(&open, Duration::from_millis(20), &mut animation).unwrap();
     let animation = ::png::Decoder::new(Cursor::new(&animation)).read_info().unwrap();
     let count = animation
         .info()

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use jump_core::ErrorKind;
 use jump_core::recording::RecordKind::FromTarget;
-use jump_proto_vnc::recording::{Ending, Mp4, mp4, scaled};
+use jump_core::screen;
+use jump_playback::{Ending, Mp4, mp4, scaled};
+use jump_proto_vnc::recording::ScreenDecoder;
 use jump_proto_vnc::wire::Size;
 
 use super::written::{Part, Written};
@@ -17,7 +19,7 @@ use ffmpeg::{pictures, probe, psnr};
 fn film(written: &Written, fps: u8) -> (Mp4, Vec<u8>) {
     let mut file = Vec::new();
     let mut told = Vec::new();
-    let made = mp4(|| written.open(), fps, &mut file, &mut |done, all| {
+    let made = mp4::<ScreenDecoder, _>(|| written.open(), fps, &mut file, &mut |done, all| {
         told.push((done, all))
     })
     .unwrap();
@@ -30,7 +32,7 @@ fn film(written: &Written, fps: u8) -> (Mp4, Vec<u8>) {
 #[test]
 fn a_film_shows_every_picture_for_its_time() {
     let written = some_session();
-    let (made, file) = film(&written, 1);
+    let (_, file) = film(&written, 1);
     let probed = probe(&file);
     let times: Vec<_> = probed.pictures.iter().map(|one| (one.at, one.lasts)).collect();
     assert_eq!(times, [(0, 2000), (2000, 87_000), (89_000, 1000)]);
@@ -38,7 +40,13 @@ fn a_film_shows_every_picture_for_its_time() {
     assert_eq!(shown.len(), 3);
     let wanted = [1500, 3500, 90_500].map(|at| {
         let screen = played(&written, Duration::from_millis(at)).unwrap();
-        in_the_middle(&screen, made.size)
+        in_the_middle(
+            &screen,
+            Size {
+                width: 40,
+                height: 30,
+            },
+        )
     });
     for (number, picture) in shown.iter().enumerate() {
         let ratios = wanted.each_ref().map(|wanted| psnr(picture, wanted.pixels(), 40));
@@ -76,15 +84,15 @@ fn a_screen_that_is_larger_than_a_film_may_be_is_made_smaller() {
         ),
     ]);
     let (made, file) = film(&written, 10);
-    let small = Size {
+    let small = screen::Size {
         width: 3840,
         height: 76,
     };
     assert_eq!(made.size, small);
     let shown = pictures(&file);
     assert_eq!((shown.width, shown.height), (3840, 76));
-    let wanted = scaled(&played(&written, Duration::MAX).unwrap(), small).unwrap();
-    let ratio = psnr(&shown.pictures[0], wanted.pixels(), 3840);
+    let wanted = scaled(&played(&written, Duration::MAX).unwrap().into(), small).unwrap();
+    let ratio = psnr(&shown.pictures[0], wanted.rgba.as_chunks().0, 3840);
     assert!(ratio > 35.0, "{ratio:.1} dB");
 }
 
@@ -97,13 +105,11 @@ fn a_screen_of_odd_size_beside_others_stands_in_the_middle() {
         Part(1000, FromTarget, update(&[raw(0, 0, 20, 61, 90)])),
     ]);
     let (made, file) = film(&written, 10);
-    assert_eq!(
-        made.size,
-        Size {
-            width: 33,
-            height: 61
-        }
-    );
+    let size = Size {
+        width: 33,
+        height: 61,
+    };
+    assert_eq!(made.size, size.into());
     let shown = pictures(&file);
     assert_eq!((shown.width, shown.height, shown.pictures.len()), (34, 62, 2));
     for (picture, at) in shown.pictures.iter().zip([0, 1000]) {
@@ -114,7 +120,7 @@ fn a_screen_of_odd_size_beside_others_stands_in_the_middle() {
             .flat_map(|row| &row[..33])
             .copied()
             .collect();
-        let wanted = in_the_middle(&screen, made.size);
+        let wanted = in_the_middle(&screen, size);
         let ratio = psnr(&inside, wanted.pixels(), 33);
         assert!(ratio > 28.0, "at {at}: {ratio:.1} dB");
     }
@@ -128,7 +134,7 @@ fn a_recording_that_was_cut_off_is_a_film_to_its_end() {
     for length in (written.header..whole).step_by(97).chain([whole - 1]) {
         let cut = written.cut(length);
         let mut file = Vec::new();
-        match mp4(|| cut.open(), 10, &mut file, &mut |_, _| {}) {
+        match mp4::<ScreenDecoder, _>(|| cut.open(), 10, &mut file, &mut |_, _| {}) {
             Ok(made) => {
                 assert_eq!(made.survey.ending, Ending::Unclean);
                 longest = longest.max(probe(&file).pictures.len());
@@ -155,7 +161,7 @@ fn what_cannot_be_shown_is_no_film() {
     ]);
     for (written, kind) in [(unpainted, ErrorKind::NotFound), (hostile, ErrorKind::Protocol)] {
         let mut file = Vec::new();
-        let error = mp4(|| written.open(), 10, &mut file, &mut |_, _| {}).unwrap_err();
+        let error = mp4::<ScreenDecoder, _>(|| written.open(), 10, &mut file, &mut |_, _| {}).unwrap_err();
         assert_eq!(error.kind(), kind);
         assert!(file.is_empty());
     }

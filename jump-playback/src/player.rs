@@ -6,8 +6,7 @@ use std::time::Duration;
 use jump_core::recording::{Ending as Written, Record, RecordKind, RecordingReader};
 use jump_core::{Error, Result};
 
-use super::{OPERATION, ScreenDecoder, ScreenEvent};
-use crate::RdpRecord;
+use super::{Decoder, OPERATION};
 
 /// How what can be played of a recording ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,16 +34,16 @@ pub enum Step {
     Ended(Ending),
 }
 
-/// Plays a recording, as far as it is pulled. It holds one record.
+/// Plays a recording through a decoder, as far as it is pulled. It holds one record.
 #[derive(Debug)]
-pub struct Player<R> {
+pub struct Player<D, R> {
     records: RecordingReader<R>,
     held: Option<Record>,
     ended: Option<Ending>,
-    screen: ScreenDecoder,
+    screen: D,
 }
 
-impl<R: Read> Player<R> {
+impl<D: Decoder, R: Read> Player<D, R> {
     /// Plays from the beginning; the reader is one that nothing was read from.
     #[must_use]
     pub fn new(records: RecordingReader<R>) -> Self {
@@ -52,14 +51,19 @@ impl<R: Read> Player<R> {
             records,
             held: None,
             ended: None,
-            screen: ScreenDecoder::new(),
+            screen: D::for_playing(),
         }
     }
 
     /// What was painted so far.
     #[must_use]
-    pub const fn screen(&self) -> &ScreenDecoder {
+    pub const fn screen(&self) -> &D {
         &self.screen
+    }
+
+    /// The same, to take from it what it has collected.
+    pub const fn screen_mut(&mut self) -> &mut D {
+        &mut self.screen
     }
 
     /// When the next thing happens, since the recording began; `None` if nothing follows.
@@ -94,7 +98,7 @@ impl<R: Read> Player<R> {
     /// # Errors
     /// Of the recording as its reader says; [`ErrorKind::Protocol`](jump_core::ErrorKind::Protocol) and others, with the
     /// time, for what cannot be decoded.
-    pub fn step(&mut self, until: Duration, told: &mut dyn FnMut(Duration, ScreenEvent)) -> Result<Step> {
+    pub fn step(&mut self, until: Duration, told: &mut dyn FnMut(Duration, D::Event)) -> Result<Step> {
         self.next_at()?;
         let Some(record) = self.held.take_if(|record| record.at <= until) else {
             return Ok(self
@@ -104,19 +108,21 @@ impl<R: Read> Player<R> {
         };
         let mut told = |event| told(record.at, event);
         let taken = match record.kind {
-            RecordKind::FromRep => self.screen.client(&record.payload, &mut told),
+            RecordKind::FromRep => self.screen.take_client(&record.payload, &mut told),
             RecordKind::Event => {
-                if let Some(note) = RdpRecord::read(&record.payload) {
-                    self.screen.note(&note, &mut told);
-                }
+                self.screen.take_note(&record.payload, &mut told);
                 Ok(())
             }
-            _ => self.screen.target(&record.payload, &mut told),
+            _ => self.screen.take_target(&record.payload, &mut told),
         };
         taken.map_err(|error| {
             let seconds = record.at.as_secs_f64();
-            let kind = error.into_error(OPERATION).kind();
-            Error::new(kind, OPERATION, format!("after {seconds:.3} s: {error}")).with_source(error)
+            Error::new(
+                D::kind(&error),
+                OPERATION,
+                format!("after {seconds:.3} s: {error}"),
+            )
+            .with_source(error)
         })?;
         Ok(Step::Taken(record.at))
     }
@@ -128,7 +134,7 @@ impl<R: Read> Player<R> {
     pub fn play_to(
         &mut self,
         until: Duration,
-        told: &mut dyn FnMut(Duration, ScreenEvent),
+        told: &mut dyn FnMut(Duration, D::Event),
     ) -> Result<Option<Ending>> {
         loop {
             match self.step(until, told)? {

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use jump_core::Result;
 use jump_core::recording::RecordingReader;
+use jump_core::screen::Size;
 
-use super::{Ending, Player, ScreenEvent, nothing_painted};
-use crate::decode::UpdateEvent;
-use crate::wire::Size;
+use super::{Decoder, Ending, Player, nothing_painted};
 
 /// What is in a recording, as far as it can be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +20,10 @@ pub struct Survey {
     pub largest: Size,
     /// How many updates were whole.
     pub updates: u64,
-    /// Whether the target said anything at all.
+    /// Whether the target sent graphics at all.
     pub graphics: bool,
+    /// How many pieces of graphics could not be decoded, and are missing in the picture.
+    pub missing: u64,
     /// How it ends.
     pub ending: Ending,
 }
@@ -48,40 +49,35 @@ impl Survey {
 ///
 /// # Errors
 /// As for [`Player::step`].
-pub fn survey(records: RecordingReader<impl Read>) -> Result<Survey> {
+pub fn survey<D: Decoder>(records: RecordingReader<impl Read>) -> Result<Survey> {
     let mut found = Survey {
         duration: Duration::ZERO,
         first_painted: None,
         largest: Size::default(),
         updates: 0,
         graphics: false,
+        missing: 0,
         ending: Ending::Unclean,
     };
-    let mut player = Player::new(records);
+    let mut player = Player::<D, _>::new(records);
     while let Some(at) = player.next_at()? {
         found.duration = at;
-        player.step(at, &mut |at, event| match event {
-            ScreenEvent::Opened { size, .. } => {
-                found.graphics = true;
-                found.grow(size);
+        player.step(at, &mut |at, event| {
+            let progress = D::progress(&event);
+            if let Some(size) = progress.size {
+                found.largest.width = found.largest.width.max(size.width);
+                found.largest.height = found.largest.height.max(size.height);
             }
-            ScreenEvent::Update(UpdateEvent::Resized(size)) => found.grow(size),
-            ScreenEvent::Update(UpdateEvent::Painted(part)) if part.pixels() > 0 => {
+            if progress.painted {
                 found.first_painted.get_or_insert(at);
             }
-            ScreenEvent::Updated => found.updates += 1,
-            _ => {}
+            found.updates += u64::from(progress.updated);
         })?;
     }
     if let Some(ending) = player.play_to(Duration::MAX, &mut |_, _| {})? {
         found.ending = ending;
     }
+    found.graphics = player.screen().graphics();
+    found.missing = player.screen().missing();
     Ok(found)
-}
-
-impl Survey {
-    fn grow(&mut self, size: Size) {
-        self.largest.width = self.largest.width.max(size.width);
-        self.largest.height = self.largest.height.max(size.height);
-    }
 }

@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use jump_core::protocol::Picture;
+use jump_core::protocol::{BYTES_PER_PIXEL, Picture};
+use jump_core::screen::Size;
 use jump_core::{Error, ErrorKind, Result};
 
 use super::OPERATION;
@@ -44,15 +45,25 @@ pub(super) fn rgb(pixels: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn rows(picture: &Picture) -> impl Iterator<Item = &[u8]> {
-    picture.rgba.chunks_exact((picture.width as usize).max(1) * 4)
+    picture
+        .rgba
+        .chunks_exact((picture.width as usize).max(1) * BYTES_PER_PIXEL)
 }
 
 /// A black picture.
-pub(super) fn black(width: u32, height: u32) -> Picture {
+pub(super) fn black(size: Size) -> Picture {
+    let Size { width, height } = size;
     Picture {
         width,
         height,
         rgba: [0, 0, 0, 255].repeat(width as usize * height as usize),
+    }
+}
+
+pub(super) const fn size_of(picture: &Picture) -> Size {
+    Size {
+        width: picture.width,
+        height: picture.height,
     }
 }
 
@@ -70,9 +81,9 @@ pub(super) fn put(into: &mut Picture, picture: &Picture, x: u32, y: u32) {
 
 /// The largest size with the sides of `size` to each other that fits into `frame`, at least one pixel either way, and no
 /// larger than `size`.
-pub(super) fn fitting(size: (u32, u32), frame: (u32, u32)) -> (u32, u32) {
-    let (width, height) = (u64::from(size.0.max(1)), u64::from(size.1.max(1)));
-    let (most_width, most_height) = (u64::from(frame.0), u64::from(frame.1));
+pub(super) fn fitting(size: Size, frame: Size) -> Size {
+    let (width, height) = (u64::from(size.width.max(1)), u64::from(size.height.max(1)));
+    let (most_width, most_height) = (u64::from(frame.width), u64::from(frame.height));
     let (width, height) = if width <= most_width && height <= most_height {
         (width, height)
     } else if width * most_height > height * most_width {
@@ -81,14 +92,18 @@ pub(super) fn fitting(size: (u32, u32), frame: (u32, u32)) -> (u32, u32) {
         (width * most_height / height, most_height)
     };
     let side = |side: u64| u32::try_from(side.max(1)).unwrap_or(u32::MAX);
-    (side(width), side(height))
+    Size {
+        width: side(width),
+        height: side(height),
+    }
 }
 
 /// A picture in another size, at most as large: each pixel is the mean of those that it stands for.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidArgument`] if it would be larger.
-pub fn scaled(picture: &Picture, width: u32, height: u32) -> Result<Picture> {
+pub fn scaled(picture: &Picture, to: Size) -> Result<Picture> {
+    let Size { width, height } = to;
     if width > picture.width || height > picture.height {
         let message = "a picture is not made larger";
         return Err(Error::new(ErrorKind::InvalidArgument, OPERATION, message));

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use jump_core::protocol::Picture;
 use jump_core::recording::RecordingReader;
+use jump_core::screen::Size;
 use jump_core::{Error, ErrorKind, Result};
 use jump_video::{MAX_PICTURES, VideoError, VideoSize, VideoWriter};
 
-use super::pictures::scaled;
-use super::sample::samples;
-use super::{Player, Survey, survey};
+use super::pictures::{scaled, size_of};
+use super::sample::{Sample, samples};
+use super::{Decoder, Player, Survey, survey};
 
 const WRITE: &str = "write the film";
 
@@ -19,8 +20,8 @@ const WRITE: &str = "write the film";
 pub struct Mp4 {
     /// What is in the recording.
     pub survey: Survey,
-    /// The width and height of the film; smaller than [`Survey::largest`] if H.264 has none that large.
-    pub size: (u32, u32),
+    /// The size of the film; smaller than [`Survey::largest`] if H.264 has none that large.
+    pub size: Size,
 }
 
 /// Writes a recording as a film: what was seen from the first painted moment on, with the pointer, looked at up to
@@ -35,38 +36,40 @@ pub struct Mp4 {
 /// [`ErrorKind::NotFound`] if nothing was painted, [`ErrorKind::ResourceLimit`] for more than
 /// [`MAX_PICTURES`] pictures, [`ErrorKind::Storage`] if writing fails, [`ErrorKind::Internal`] if the encoder fails, and as for
 /// [`Player::step`]. A recording that is damaged, or that shows nothing, is noticed before anything is written.
-pub fn mp4<R: Read>(
+pub fn mp4<D: Decoder, R: Read>(
     mut open: impl FnMut() -> Result<RecordingReader<R>>,
     most_per_second: u8,
     out: impl Write,
     told: &mut dyn FnMut(Duration, Duration),
 ) -> Result<Mp4> {
-    let survey = survey(open()?)?;
+    let survey = survey::<D>(open()?)?;
     let begins = survey.painted()?;
     let most_per_second = most_per_second.clamp(1, 60);
     let every = Duration::from_secs(1) / u32::from(most_per_second);
     let side = |side: u32| u16::try_from(side).unwrap_or(u16::MAX);
-    let (width, height) = survey.largest;
-    let size = VideoSize::fitting(side(width), side(height)).map_err(failed)?;
+    let size = VideoSize::fitting(side(survey.largest.width), side(survey.largest.height)).map_err(failed)?;
     let mut writer = VideoWriter::new(out, size, most_per_second).map_err(failed)?;
-    let size = (u32::from(size.width()), u32::from(size.height()));
+    let size = Size {
+        width: size.width().into(),
+        height: size.height().into(),
+    };
     let mut until = begins;
-    let each = &mut |picture: &Picture, lasts| {
+    let each = &mut |sample: Sample<'_>| {
         let smaller: Picture;
-        let picture = if (picture.width, picture.height) == size {
-            picture
+        let picture = if size_of(sample.picture) == size {
+            sample.picture
         } else {
-            smaller = scaled(picture, size.0, size.1)?;
+            smaller = scaled(sample.picture, size)?;
             &smaller
         };
         writer
-            .picture(picture.rgba.as_chunks().0, lasts)
+            .picture(picture.rgba.as_chunks().0, sample.lasts)
             .map_err(failed)?;
-        until = until.saturating_add(lasts);
+        until = until.saturating_add(sample.lasts);
         told(until.min(survey.duration), survey.duration);
         Ok(())
     };
-    samples(Player::new(open()?), &survey, every, MAX_PICTURES, each)?;
+    samples(Player::<D, _>::new(open()?), &survey, every, MAX_PICTURES, each)?;
     writer.finish().map_err(failed)?;
     Ok(Mp4 { survey, size })
 }

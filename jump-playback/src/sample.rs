@@ -3,21 +3,21 @@
 use std::io::Read;
 use std::time::Duration;
 
+use jump_core::protocol::{Area, Picture};
+use jump_core::screen::Size;
 use jump_core::{Error, ErrorKind, Result};
 
-use super::pictures::unfit;
-use super::{OPERATION, Player, Survey};
-use crate::framebuffer::Framebuffer;
-use crate::wire::{Rectangle, Size};
+use super::pictures::{black, put, rows, size_of};
+use super::{Decoder, OPERATION, Player, Survey};
 
 /// A picture that differs from the one before.
 pub(super) struct Sample<'a> {
     /// How long it is seen.
     pub(super) lasts: Duration,
     /// What differs; the whole of the first one.
-    pub(super) changed: Rectangle,
+    pub(super) changed: Area,
     /// All of it, in the size of the film.
-    pub(super) picture: &'a Framebuffer,
+    pub(super) picture: &'a Picture,
 }
 
 /// Shows what is seen at the first painted moment and then at every multiple of `every`, with the pointer, at least 1 ms
@@ -25,8 +25,8 @@ pub(super) struct Sample<'a> {
 /// `most` pictures.
 ///
 /// A picture is told when it is known how long it lasts, so two are held.
-pub(super) fn samples(
-    mut player: Player<impl Read>,
+pub(super) fn samples<D: Decoder>(
+    mut player: Player<D, impl Read>,
     survey: &Survey,
     every: Duration,
     most: u32,
@@ -35,13 +35,13 @@ pub(super) fn samples(
     let every = every.max(Duration::from_millis(1));
     let first = survey.painted()?;
     let mut at = first;
-    let mut shown: Option<(Duration, Rectangle, Framebuffer)> = None;
+    let mut shown: Option<(Duration, Area, Picture)> = None;
     let mut count = 0_u32;
     loop {
         player.play_to(at, &mut |_, _| {})?;
-        let new = on_canvas(&player, survey.largest)?;
+        let new = on_canvas(player.screen(), survey.largest);
         let changed = match &shown {
-            None => Some(Rectangle::whole(survey.largest)),
+            None => Some(survey.largest.whole()),
             Some((_, _, before)) => difference(before, &new),
         };
         if let Some(changed) = changed {
@@ -80,51 +80,64 @@ fn after(time: Duration, every: Duration) -> Duration {
     u64::try_from(count * every.as_micros()).map_or(Duration::MAX / 2, Duration::from_micros)
 }
 
-fn on_canvas(player: &Player<impl Read>, size: Size) -> Result<Framebuffer> {
-    let seen = player.screen().seen().unwrap_or_default();
-    if seen.size() == size {
-        return Ok(seen);
-    }
-    let Size { width, height } = seen.size();
-    // Colours of films have half the resolution: at an odd place they would be mixed with the black beside them.
-    let before = |inner: u16, outer: u16| (outer.saturating_sub(inner) / 2) & !1;
-    let middle = Rectangle {
-        x: before(width, size.width),
-        y: before(height, size.height),
-        width,
-        height,
+fn on_canvas(screen: &impl Decoder, size: Size) -> Picture {
+    let Some(seen) = screen.seen() else {
+        return black(size);
     };
-    let mut canvas = Framebuffer::new(size).map_err(unfit)?;
-    canvas.paint(middle, seen.pixels()).map_err(unfit)?;
-    Ok(canvas)
+    if size_of(&seen) == size {
+        return seen;
+    }
+    // Colours of films have half the resolution: at an odd place they would be mixed with the black beside them.
+    let before = |inner: u32, outer: u32| (outer.saturating_sub(inner) / 2) & !1;
+    let mut canvas = black(size);
+    let (x, y) = (before(seen.width, size.width), before(seen.height, size.height));
+    put(&mut canvas, &seen, x, y);
+    canvas
 }
 
 /// The smallest part outside of which two pictures of one size are the same; `None` if they are everywhere.
-fn difference(one: &Framebuffer, other: &Framebuffer) -> Option<Rectangle> {
-    let width = usize::from(one.size().width).max(1);
-    let rows = one.pixels().chunks(width).zip(other.pixels().chunks(width));
-    let mut found: Option<(u16, u16, u16, u16)> = None;
-    for (y, (one, other)) in (0_u16..).zip(rows) {
+fn difference(one: &Picture, other: &Picture) -> Option<Area> {
+    let mut found: Option<(u32, u32, u32, u32)> = None;
+    for (y, (one, other)) in (0_u32..).zip(rows(one).zip(rows(other))) {
         if one == other {
             continue;
         }
-        let differs = || one.iter().zip(other).map(|(one, other)| one != other);
-        let left = differs().position(|differs| differs)?;
-        let right = one.len()
-            - one
-                .iter()
-                .zip(other)
-                .rev()
-                .position(|(one, other)| one != other)?;
-        let (left, right) = (u16::try_from(left).ok()?, u16::try_from(right).ok()?);
+        let pixels = || one.as_chunks::<4>().0.iter().zip(other.as_chunks::<4>().0);
+        let left = pixels().position(|(one, other)| one != other)?;
+        let same = pixels().rev().position(|(one, other)| one != other)?;
+        let (left, right) = (
+            u32::try_from(left).ok()?,
+            u32::try_from(one.len() / 4 - same).ok()?,
+        );
         let (x0, y0, x1, _) = found.unwrap_or((left, y, right, y));
         found = Some((x0.min(left), y0, x1.max(right), y + 1));
     }
     let (x0, y0, x1, y1) = found?;
-    Some(Rectangle {
+    Some(Area {
         x: x0,
         y: y0,
         width: x1 - x0,
         height: y1 - y0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_found_to_the_pixel() {
+        let size = Size { width: 7, height: 5 };
+        let before = black(size);
+        assert_eq!(difference(&before, &before), None);
+        for (x0, y0, x1, y1) in [(0, 0, 6, 4), (2, 1, 4, 3), (3, 2, 3, 2), (6, 0, 6, 4)] {
+            let mut after = before.clone();
+            for (x, y) in [(x0, y0), (x1, y1)] {
+                after.rgba[(y * 7 + x) * 4] = 9;
+            }
+            let wanted = [x0, y0, x1 - x0 + 1, y1 - y0 + 1].map(|side| side as u32);
+            let Area { x, y, width, height } = difference(&before, &after).unwrap();
+            assert_eq!([x, y, width, height], wanted);
+        }
+    }
 }
