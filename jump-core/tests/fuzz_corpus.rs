@@ -11,19 +11,7 @@ mod audit_log;
 #[path = "../../fuzz/checks/recording.rs"]
 mod recording;
 
-use std::path::Path;
-
-fn replay(target: &str, check: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../fuzz/corpus")
-        .join(target);
-    let mut count = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        check(&std::fs::read(entry.unwrap().path()).unwrap());
-        count += 1;
-    }
-    assert!(count > 2, "the corpus is committed");
-}
+use jump_testkit::corpus::replay;
 
 #[test]
 fn recordings() {

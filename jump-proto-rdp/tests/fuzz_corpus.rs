@@ -8,6 +8,7 @@
     reason = "a step that fails is a test that fails"
 )]
 
+use jump_testkit::corpus;
 use proptest::prelude::*;
 
 #[path = "../../fuzz/checks/rdp_filter.rs"]
@@ -15,31 +16,19 @@ mod rdp_filter;
 #[path = "../../fuzz/checks/rdp_wire.rs"]
 mod rdp_wire;
 
-fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let folder = format!("{}/../fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
-    let files: Vec<Vec<u8>> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
-        .collect();
-    assert!(files.len() > 3, "the corpus is committed");
-    files
-}
-
 #[test]
 fn rdp_filter() {
-    corpus("rdp_filter")
-        .iter()
-        .for_each(|file| rdp_filter::check(file));
+    corpus::replay("rdp_filter", rdp_filter::check);
 }
 
 #[test]
 fn rdp_wire() {
-    corpus("rdp_wire").iter().for_each(|file| rdp_wire::check(file));
+    corpus::replay("rdp_wire", rdp_wire::check);
 }
 
 #[test]
 fn a_seed_that_is_cut_or_has_one_wrong_byte_harms_nothing() {
-    for file in corpus("rdp_wire") {
+    for file in corpus::files("rdp_wire") {
         for length in 0..file.len() {
             rdp_wire::check(&file[..length]);
         }
@@ -67,7 +56,7 @@ fn records(file: &[u8]) -> Vec<(usize, usize)> {
 
 #[test]
 fn a_session_with_one_message_cut_or_wrong_harms_nothing() {
-    for file in corpus("rdp_filter") {
+    for file in corpus::files("rdp_filter") {
         // What comes later is graphics.
         for (start, length) in records(&file).into_iter().take(40) {
             let end = (start + length).min(file.len());

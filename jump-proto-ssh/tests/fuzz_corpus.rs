@@ -13,27 +13,19 @@ mod ssh_recording_event;
 #[path = "../../fuzz/checks/ssh_text_filter.rs"]
 mod ssh_text_filter;
 
-fn run(name: &str, check: fn(&[u8])) {
-    let folder = format!("{}/../fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
-    let mut count = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        check(&std::fs::read(entry.unwrap().path()).unwrap());
-        count += 1;
-    }
-    assert!(count > 5, "the corpus is committed");
-}
+use jump_testkit::corpus::replay;
 
 #[test]
 fn ssh_recording_event() {
-    run("ssh_recording_event", ssh_recording_event::check);
+    replay("ssh_recording_event", ssh_recording_event::check);
 }
 
 #[test]
 fn ssh_text_filter() {
-    run("ssh_text_filter", ssh_text_filter::check);
+    replay("ssh_text_filter", ssh_text_filter::check);
 }
 
 #[test]
 fn sftp_filter() {
-    run("sftp_filter", sftp_filter::check);
+    replay("sftp_filter", sftp_filter::check);
 }

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Gate, LONG, echo, gate_behind_tcp, options, soon, target};
+use common::{Gate, echo, gate_behind_tcp, options, target};
 use jump_core::ErrorKind;
 use jump_core::protocol::TunnelSession;
 use jump_core::session::{EndReason, RecordingMode};
@@ -14,6 +14,7 @@ use jump_core::stream::BoxStream;
 use jump_proto_tunnel::TunnelClient;
 use jump_testkit::fault_proxy::{Direction, FaultProxy, Faults, Flow};
 use jump_testkit::ports;
+use jump_testkit::waiting::{LONG, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -11,11 +11,5 @@ mod tunnel_frames;
 
 #[test]
 fn tunnel_frames() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/tunnel_frames");
-    let mut count = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        tunnel_frames::check(&std::fs::read(entry.unwrap().path()).unwrap());
-        count += 1;
-    }
-    assert!(count > 10, "the corpus is committed");
+    jump_testkit::corpus::replay("tunnel_frames", tunnel_frames::check);
 }

@@ -7,13 +7,14 @@ mod common;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use common::{LONG, all, echo, session, soon, stalled, target};
+use common::{all, echo, session, stalled, target};
 use jump_core::ErrorKind;
 use jump_core::protocol::TunnelSession;
 use jump_proto_tunnel::{LocalEvent, LocalForward, LocalListener};
 use jump_testkit::hostile::{Closing, read_until_close};
 use jump_testkit::ports::RefusingPort;
 use jump_testkit::seeded::Seeded;
+use jump_testkit::waiting::{LONG, soon};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;

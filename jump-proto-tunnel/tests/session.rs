@@ -6,13 +6,14 @@ mod common;
 
 use std::net::SocketAddr;
 
-use common::{LONG, all, echo, gate_behind_tcp, options, serve, session, soon, stalled, target};
+use common::{all, echo, gate_behind_tcp, options, serve, session, stalled, target};
 use jump_core::ErrorKind;
 use jump_core::protocol::{SessionEvent, TunnelSession};
 use jump_core::session::{EndReason, RecordingMode};
 use jump_proto_tunnel::{TunnelClient, TunnelRecord};
 use jump_testkit::ports::RefusingPort;
 use jump_testkit::seeded::Seeded;
+use jump_testkit::waiting::{LONG, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

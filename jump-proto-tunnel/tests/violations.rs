@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use bytes::BytesMut;
-use common::{Gate, LONG, echo, gate_behind_tcp, options, soon, stalled, target, tcp_pair};
+use common::{Gate, echo, gate_behind_tcp, options, stalled, target};
 use jump_core::ErrorKind;
 use jump_core::model::TargetAddress;
 use jump_core::protocol::{Dialer, TunnelSession};
@@ -20,6 +20,8 @@ use jump_proto_tunnel::TunnelClient;
 use jump_proto_tunnel::mux::{Mux, Role};
 use jump_proto_tunnel::wire::{Decoder, Frame, Hello, Item, MAX_PAYLOAD, put_data_header};
 use jump_testkit::hostile::read_until_close;
+use jump_testkit::ports;
+use jump_testkit::waiting::{LONG, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -402,7 +404,7 @@ async fn a_flood_of_opens_and_resets_never_dials_more_than_the_limit_at_once() {
 
 /// A client whose gate is in the test's hand.
 async fn client_of(gate: impl AsyncFnOnce(TcpStream) + 'static) -> jump_core::Result<TunnelClient> {
-    let (near, far) = tcp_pair().await;
+    let (near, far) = ports::tcp_pair().await.unwrap();
     let options = options(&[SocketAddr::from(([127, 0, 0, 1], 80))]);
     let (client, ()) = tokio::join!(TunnelClient::connect(Box::new(near), &options), gate(far));
     client

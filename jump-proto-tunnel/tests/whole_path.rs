@@ -12,7 +12,7 @@ mod common;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use common::{all, echo, soon, stalled, target};
+use common::{all, echo, stalled, target};
 use jump_core::ErrorKind;
 use jump_core::audit::AuditKind;
 use jump_core::control::Edit;
@@ -21,6 +21,7 @@ use jump_core::protocol::{Registry, Session, SessionEvent, TunnelSession};
 use jump_proto_tunnel::{LocalForward, LocalListener, TunnelBackend};
 use jump_testkit::running_site::{RunningSite, SiteOptions};
 use jump_testkit::seeded::Seeded;
+use jump_testkit::waiting::soon;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

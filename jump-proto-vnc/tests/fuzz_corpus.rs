@@ -17,37 +17,29 @@ mod rfb_security;
 #[path = "../../fuzz/checks/rfb_server_messages.rs"]
 mod rfb_server_messages;
 
-fn run(name: &str, check: fn(&[u8])) {
-    let folder = format!("{}/../fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
-    let mut count = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        check(&std::fs::read(entry.unwrap().path()).unwrap());
-        count += 1;
-    }
-    assert!(count > 5, "the corpus is committed");
-}
+use jump_testkit::corpus::replay;
 
 #[test]
 fn rfb_client_messages() {
-    run("rfb_client_messages", rfb_client_messages::check);
+    replay("rfb_client_messages", rfb_client_messages::check);
 }
 
 #[test]
 fn rfb_clipboard() {
-    run("rfb_clipboard", rfb_clipboard::check);
+    replay("rfb_clipboard", rfb_clipboard::check);
 }
 
 #[test]
 fn rfb_recording() {
-    run("rfb_recording", rfb_recording::check);
+    replay("rfb_recording", rfb_recording::check);
 }
 
 #[test]
 fn rfb_security() {
-    run("rfb_security", rfb_security::check);
+    replay("rfb_security", rfb_security::check);
 }
 
 #[test]
 fn rfb_server_messages() {
-    run("rfb_server_messages", rfb_server_messages::check);
+    replay("rfb_server_messages", rfb_server_messages::check);
 }

@@ -13,16 +13,7 @@ mod rfb_update;
 #[path = "../../fuzz/checks/rfb_walker.rs"]
 mod rfb_walker;
 
-fn replay(target: &str, check: fn(&[u8])) {
-    let folder = format!("{}/../fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-    let mut files = 0;
-    for file in std::fs::read_dir(&folder).expect(&folder) {
-        let path = file.expect("an entry").path();
-        check(&std::fs::read(&path).expect("a readable file"));
-        files += 1;
-    }
-    assert!(files >= 10, "{target} has its corpus");
-}
+use jump_testkit::corpus::replay;
 
 #[test]
 fn updates_in_the_corpus_keep_the_promises() {

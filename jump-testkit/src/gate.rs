@@ -1,18 +1,21 @@
 //! What a gate is given, with every end in the test's hand.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jump_core::error::{Error, ErrorKind, Result};
 use jump_core::model::TargetAddress;
-use jump_core::protocol::{Dialer, EventSink, GateContext, SessionEvent};
-use jump_core::recording::{Queue, Recorder};
+use jump_core::protocol::{Dialer, EventSink, GateContext, Outcome, SessionEvent};
+use jump_core::recording::{Queue, Record, Recorder};
 use jump_core::secret::Secret;
-use jump_core::session::{Credential, Grant, RecordingMode, StopHandle};
+use jump_core::session::{Credential, CredentialSecret, Grant, RecordingMode, StopHandle};
 use jump_core::stream::BoxStream;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::waiting::soon;
 
 /// Dials IP addresses directly, with no policy of its own.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,4 +78,69 @@ pub fn context(grant: Grant, credential: Option<Credential>) -> (GateContext, Ga
         recording,
     };
     (context, ends)
+}
+
+/// A gate that runs, with all that it records taken from it.
+#[derive(Debug)]
+pub struct RunningGate {
+    /// Ends the session.
+    pub stop: StopHandle,
+    /// What the gate reports; up to 1024 events wait.
+    pub events: mpsc::Receiver<SessionEvent>,
+    /// How the session ends.
+    pub outcome: JoinHandle<Outcome>,
+    /// What was recorded so far.
+    pub records: Arc<Mutex<Vec<Record>>>,
+    taken: Option<JoinHandle<()>>,
+}
+
+impl RunningGate {
+    /// Runs a gate that was given the other side of these ends.
+    pub fn start(ends: GateEnds, gate: impl Future<Output = Outcome> + Send + 'static) -> Self {
+        let records = Arc::new(Mutex::new(Vec::new()));
+        let taken = ends.recording.map(|mut queue| {
+            let records = records.clone();
+            tokio::spawn(async move {
+                while let Some(record) = queue.next().await {
+                    records
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(record);
+                }
+            })
+        });
+        Self {
+            stop: ends.stop,
+            events: ends.events,
+            outcome: tokio::spawn(gate),
+            records,
+            taken,
+        }
+    }
+
+    /// Waits until the session has ended and everything is recorded; how, and what was reported.
+    ///
+    /// # Panics
+    /// If the gate panicked, or the session does not end.
+    #[allow(clippy::expect_used, reason = "a gate that panics fails a test here")]
+    pub async fn end(mut self) -> (Outcome, Vec<SessionEvent>) {
+        let outcome = soon(self.outcome).await.expect("the gate does not panic");
+        let mut events = Vec::new();
+        while let Some(event) = self.events.recv().await {
+            events.push(event);
+        }
+        if let Some(taken) = self.taken {
+            soon(taken).await.expect("records are taken");
+        }
+        (outcome, events)
+    }
+}
+
+/// A name and a password.
+#[must_use]
+pub fn login(user: &str, word: &str) -> Option<Credential> {
+    Some(Credential {
+        username: user.to_owned(),
+        secret: CredentialSecret::Password(Secret::new(word.to_owned())),
+    })
 }

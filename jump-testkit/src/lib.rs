@@ -6,6 +6,7 @@
 
 pub mod callers;
 pub mod canary;
+pub mod corpus;
 pub mod echo;
 pub mod fault_proxy;
 pub mod folder;
@@ -20,7 +21,9 @@ pub mod process;
 pub mod random_world;
 pub mod rdp;
 pub mod running_site;
+pub mod screen;
 pub mod seeded;
 pub mod sshd;
 pub mod vnc;
+pub mod waiting;
 pub mod world;

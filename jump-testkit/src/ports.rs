@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use jump_core::{Error, ErrorKind, Result};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 fn failed(error: std::io::Error) -> Error {
     Error::from_io(ErrorKind::Network, "take a port on loopback", error)
@@ -16,6 +16,16 @@ pub async fn listener() -> Result<(TcpListener, SocketAddr)> {
         .map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
+}
+
+/// Both ends of a connection on 127.0.0.1.
+pub async fn tcp_pair() -> Result<(TcpStream, TcpStream)> {
+    let (listener, address) = listener().await?;
+    let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let (near, far) = (near.map_err(failed)?, far.map_err(failed)?.0);
+    near.set_nodelay(true).map_err(failed)?;
+    far.set_nodelay(true).map_err(failed)?;
+    Ok((near, far))
 }
 
 /// A port on which nothing listened a moment ago, for programs that take a port number only. Another process may

@@ -7,14 +7,9 @@ use jump_core::protocol::{Keysym, PointerButtons, ScreenSession};
 use jump_core::session::SessionPermissions;
 use jump_testkit::process::Process;
 use jump_testkit::rdp::{RdpServer, ShadowSecurity, XrdpBackend};
+use jump_testkit::screen::press;
 
 use crate::screen::{PATIENCE, in_time, options, session, session_with};
-
-async fn press(session: &dyn ScreenSession, key: Keysym) {
-    for pressed in [true, false] {
-        session.key(key, pressed).await.unwrap();
-    }
-}
 
 /// What was typed arrives in a terminal.
 async fn takes_text(server: &RdpServer, text: &str) {

@@ -1,22 +1,19 @@
 //! A server with a screen to look at, and a session with it.
 
-use std::time::Duration;
-
 use jump_core::model::{CertificatePolicy, Field, fingerprint};
-use jump_core::protocol::{Frame, ScreenEvent, ScreenSession};
+use jump_core::protocol::{Frame, ScreenSession};
 use jump_core::secret::Secret;
 use jump_core::stream::BoxStream;
 use jump_proto_rdp::client::{RdpClient, RdpClientOptions, RdpLogin};
 use jump_proto_rdp::tls::ServerCertificate;
 use jump_testkit::rdp::{PASSWORD, RdpServer, SIZE, USER};
+pub(crate) use jump_testkit::screen::{event, next};
 use jump_testkit::vnc::Picture;
+pub(crate) use jump_testkit::waiting::{LONG as PATIENCE, soon as in_time};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-
-/// Longer than anything here takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What pins a server's certificate.
 pub(crate) fn pinned_fingerprint(server: &RdpServer) -> String {
@@ -107,30 +104,4 @@ pub(crate) async fn shows(session: &dyn ScreenSession, screen: &Picture, near: i
 /// Every pixel is the same.
 pub(crate) fn exactly(_: f64, most: u8) -> bool {
     most == 0
-}
-
-/// The next event of a session that goes on.
-pub(crate) async fn next(session: &dyn ScreenSession) -> ScreenEvent {
-    in_time(session.next_event())
-        .await
-        .unwrap()
-        .expect("the session goes on")
-}
-
-/// The first event that `wanted` finds something in.
-pub(crate) async fn event<T>(
-    session: &dyn ScreenSession,
-    mut wanted: impl FnMut(ScreenEvent) -> Option<T>,
-) -> T {
-    loop {
-        if let Some(found) = wanted(next(session).await) {
-            return found;
-        }
-    }
-}
-
-pub(crate) async fn in_time<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .expect("it happens in time")
 }

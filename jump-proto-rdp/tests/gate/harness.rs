@@ -1,31 +1,18 @@
 //! A gate that runs on a port, as a rep's client sees it.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use jump_core::id::SessionPolicyId;
 use jump_core::model::{Change, Field, ItemDetails, Name, Rdp, SessionPolicy};
-use jump_core::protocol::{GateContext, Outcome, SessionEvent};
-use jump_core::recording::Record;
-use jump_core::secret::Secret;
-use jump_core::session::{Credential, CredentialSecret, Grant, RecordingMode, SessionPermission, StopHandle};
+use jump_core::session::{Credential, Grant, RecordingMode, SessionPermission};
 use jump_core::stream::BoxStream;
 use jump_proto_rdp::gate;
-use jump_testkit::gate::{GateEnds, context};
+use jump_testkit::gate::context;
+pub(crate) use jump_testkit::gate::{RunningGate, login};
+pub(crate) use jump_testkit::waiting::{LONG, soon};
 use jump_testkit::world::Site;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-
-pub(crate) const LONG: Duration = Duration::from_secs(60);
-
-/// Waits, but not for ever.
-pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(LONG, future)
-        .await
-        .expect("it takes too long")
-}
 
 /// What an item says of a target.
 #[derive(Clone)]
@@ -87,13 +74,13 @@ impl Item {
     }
 
     /// Starts a gate over a stream.
-    pub(crate) fn gate(&self, credential: Option<Credential>, near: BoxStream) -> Gate {
+    pub(crate) fn gate(&self, credential: Option<Credential>, near: BoxStream) -> RunningGate {
         let (context, ends) = context(self.grant(), credential);
-        run(context, ends, near)
+        RunningGate::start(ends, gate::run(near, context))
     }
 
     /// A port; the first connection to it is a session.
-    pub(crate) async fn port(&self, credential: Option<Credential>) -> (SocketAddr, JoinHandle<Gate>) {
+    pub(crate) async fn port(&self, credential: Option<Credential>) -> (SocketAddr, JoinHandle<RunningGate>) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let item = self.clone();
@@ -104,60 +91,4 @@ impl Item {
         });
         (address, gate)
     }
-}
-
-fn run(context: GateContext, ends: GateEnds, near: BoxStream) -> Gate {
-    let records = Arc::new(Mutex::new(Vec::new()));
-    let taken = ends.recording.map(|mut queue| {
-        let records = records.clone();
-        tokio::spawn(async move {
-            while let Some(record) = queue.next().await {
-                records.lock().unwrap().push(record);
-            }
-        })
-    });
-    Gate {
-        stop: ends.stop,
-        events: ends.events,
-        outcome: tokio::spawn(gate::run(near, context)),
-        records,
-        taken,
-    }
-}
-
-pub(crate) struct Gate {
-    pub(crate) stop: StopHandle,
-    pub(crate) events: mpsc::Receiver<SessionEvent>,
-    pub(crate) outcome: JoinHandle<Outcome>,
-    pub(crate) records: Arc<Mutex<Vec<Record>>>,
-    taken: Option<JoinHandle<()>>,
-}
-
-impl Gate {
-    /// Waits until the session has ended; how, and what was reported.
-    pub(crate) async fn end(mut self) -> (Outcome, Vec<SessionEvent>) {
-        let outcome = soon(self.outcome).await.unwrap();
-        let mut events = Vec::new();
-        while let Some(event) = self.events.recv().await {
-            events.push(event);
-        }
-        if let Some(taken) = self.taken {
-            soon(taken).await.unwrap();
-        }
-        (outcome, events)
-    }
-}
-
-pub(crate) fn login(user: &str, word: &str) -> Option<Credential> {
-    Some(Credential {
-        username: user.to_owned(),
-        secret: CredentialSecret::Password(Secret::new(word.to_owned())),
-    })
-}
-
-pub(crate) async fn tcp_pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
-    (near.unwrap(), far.unwrap().0)
 }

@@ -5,11 +5,12 @@ use ironrdp_pdu::nego::{ConnectionConfirm, ResponseFlags, SecurityProtocol};
 use ironrdp_pdu::x224::X224;
 use jump_core::ErrorKind;
 use jump_core::session::EndReason;
+use jump_testkit::ports;
 use jump_testkit::rdp::{PASSWORD, RdpServer, ShadowSecurity, USER};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::harness::{Item, login, soon, tcp_pair};
+use super::harness::{Item, login, soon};
 
 fn kind(reason: &EndReason) -> Option<ErrorKind> {
     match reason {
@@ -41,7 +42,7 @@ async fn a_target_that_is_none_is_an_error_of_its_kind() {
     ] {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let item = Item::new(listener.local_addr().unwrap());
-        let (rep, near) = tcp_pair().await;
+        let (rep, near) = ports::tcp_pair().await.unwrap();
         let gate = item.gate(login(USER, PASSWORD), Box::new(near));
         let (mut target, _) = soon(listener.accept()).await.unwrap();
         target.read_exact(&mut [0; 4]).await.unwrap();
@@ -67,7 +68,7 @@ async fn a_client_that_is_none_is_an_error_of_its_kind() {
         (b"".to_vec(), None),
         (vec![3, 0, 0, 19, 14], None),
     ] {
-        let (mut rep, near) = tcp_pair().await;
+        let (mut rep, near) = ports::tcp_pair().await.unwrap();
         let gate = Item::new(shadow.address()).gate(login(USER, PASSWORD), Box::new(near));
         rep.write_all(&words).await.unwrap();
         rep.shutdown().await.unwrap();
@@ -83,7 +84,7 @@ async fn a_client_that_is_none_is_an_error_of_its_kind() {
 async fn a_session_that_is_stopped_before_it_began_ends_at_once() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let item = Item::new(listener.local_addr().unwrap());
-    let (rep, near) = tcp_pair().await;
+    let (rep, near) = ports::tcp_pair().await.unwrap();
     let gate = item.gate(login(USER, PASSWORD), Box::new(near));
     let (target, _) = soon(listener.accept()).await.unwrap();
     gate.stop.stop(EndReason::Expired);

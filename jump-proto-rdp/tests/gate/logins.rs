@@ -7,18 +7,19 @@ use jump_core::ErrorKind;
 use jump_core::protocol::SessionEvent;
 use jump_core::session::{Credential, EndReason};
 use jump_testkit::canary;
+use jump_testkit::ports;
 use jump_testkit::rdp::{PASSWORD, RdpServer, ShadowSecurity, USER};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::desktop::{Desk, ORANGE, orange};
-use super::harness::{Item, login, soon, tcp_pair};
+use super::harness::{Item, login, soon};
 use super::native::mostly;
 use super::wiretap::wiretap;
 
 /// How a session ends that does not begin, and what was reported.
 async fn refusal(item: &Item, credential: Option<Credential>) -> (ErrorKind, Vec<SessionEvent>) {
-    let (mut rep, near) = tcp_pair().await;
+    let (mut rep, near) = ports::tcp_pair().await.unwrap();
     let gate = item.gate(credential, Box::new(near));
     let request = ConnectionRequest {
         nego_data: None,
@@ -211,7 +212,7 @@ async fn a_native_client_that_insists_on_nla_logs_in_with_the_throw_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_claims_to_be_our_client_and_begins_tls_is_refused() {
     let shadow = RdpServer::shadow(ShadowSecurity::Nla).await.unwrap();
-    let (mut rep, near) = tcp_pair().await;
+    let (mut rep, near) = ports::tcp_pair().await.unwrap();
     let gate = Item::new(shadow.address()).gate(login(USER, PASSWORD), Box::new(near));
     let request = ConnectionRequest {
         nego_data: Some(ironrdp_pdu::nego::NegoRequestData::cookie(

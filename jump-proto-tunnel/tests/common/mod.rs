@@ -5,7 +5,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jump_core::model::{Hostname, TargetAddress};
 use jump_core::protocol::{Backend, ConnectOptions, GateContext, Outcome};
@@ -17,17 +16,6 @@ use jump_testkit::world::Site;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-
-/// A safety net only; nothing is expected to take this long.
-pub const LONG: Duration = Duration::from_secs(60);
-
-/// Fails a test that hangs instead of letting it hang.
-pub async fn soon<T>(future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(LONG, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("it did not happen within {LONG:?}"),
-    }
-}
 
 pub fn target(address: SocketAddr) -> TargetAddress {
     TargetAddress::new(Hostname::new(address.ip().to_string()).unwrap(), address.port()).unwrap()
@@ -55,18 +43,9 @@ pub async fn gate_behind_tcp(
 ) -> (TcpStream, Gate) {
     let (mut context, ends) = context(grant(targets, recording), None);
     adjust(&mut context);
-    let (rep, gate) = tcp_pair().await;
+    let (rep, gate) = ports::tcp_pair().await.unwrap();
     let outcome = tokio::spawn(async move { TunnelBackend::new().gate(Box::new(gate), context).await });
     (rep, Gate { ends, outcome })
-}
-
-pub async fn tcp_pair() -> (TcpStream, TcpStream) {
-    let (listener, address) = ports::listener().await.unwrap();
-    let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let (near, far) = (near.unwrap(), far.unwrap().0);
-    near.set_nodelay(true).unwrap();
-    far.set_nodelay(true).unwrap();
-    (near, far)
 }
 
 pub fn options(targets: &[SocketAddr]) -> ConnectOptions {

@@ -7,15 +7,10 @@ use jump_core::protocol::{Keysym, PointerButtons, ScreenSession};
 use jump_core::session::SessionPermissions;
 use jump_proto_vnc::client::VncClient;
 use jump_testkit::process::Process;
+use jump_testkit::screen::press;
 use jump_testkit::vnc::VncServer;
 
 use crate::screen::{PATIENCE, dial, in_time, options, session, start};
-
-async fn press(session: &dyn ScreenSession, key: Keysym) {
-    for pressed in [true, false] {
-        session.key(key, pressed).await.unwrap();
-    }
-}
 
 /// A window over the whole screen that says what happens in it.
 async fn watcher(server: &VncServer) -> Process {

@@ -1,18 +1,15 @@
 //! A server with a screen to look at, and a session with it.
 
-use std::time::Duration;
-
-use jump_core::protocol::{ScreenEvent, ScreenSession};
+use jump_core::protocol::ScreenSession;
 use jump_core::secret::Secret;
 use jump_core::stream::BoxStream;
 use jump_proto_vnc::client::{Login, VncClient, VncClientOptions};
 use jump_proto_vnc::security::{SecurityPolicy, SecurityType, VncCredential};
 use jump_testkit::process::Process;
+pub(crate) use jump_testkit::screen::{event, next};
 use jump_testkit::vnc::{PASSWORD, Picture, SIZE, Shown, VncServer};
+pub(crate) use jump_testkit::waiting::{LONG as PATIENCE, soon as in_time};
 use tokio::net::TcpStream;
-
-/// Longer than anything here takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Logs in with the password, or with nothing.
 pub(crate) fn options() -> VncClientOptions {
@@ -69,30 +66,4 @@ pub(crate) async fn shows(session: &dyn ScreenSession, wanted: &[[u8; 4]]) {
         }
     })
     .await;
-}
-
-/// The next event of a session that goes on.
-pub(crate) async fn next(session: &dyn ScreenSession) -> ScreenEvent {
-    in_time(session.next_event())
-        .await
-        .unwrap()
-        .expect("the session goes on")
-}
-
-/// The first event that `wanted` finds something in.
-pub(crate) async fn event<T>(
-    session: &dyn ScreenSession,
-    mut wanted: impl FnMut(ScreenEvent) -> Option<T>,
-) -> T {
-    loop {
-        if let Some(found) = wanted(next(session).await) {
-            return found;
-        }
-    }
-}
-
-pub(crate) async fn in_time<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .expect("it happens in time")
 }

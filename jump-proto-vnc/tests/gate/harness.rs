@@ -5,23 +5,20 @@ use std::sync::{Arc, Mutex};
 
 use jump_core::id::SessionPolicyId;
 use jump_core::model::{Change, Field, ItemDetails, Name, SessionPolicy, TargetAddress, Vnc, VncSecurity};
-use jump_core::protocol::{Backend, Dialer, GateContext, Outcome, SessionEvent};
-use jump_core::recording::Record;
-use jump_core::secret::Secret;
-use jump_core::session::{
-    Credential, CredentialSecret, EndReason, Grant, RecordingMode, SessionPermission, StopHandle,
-};
+use jump_core::protocol::{Backend, Dialer, GateContext, SessionEvent};
+use jump_core::session::{Credential, EndReason, Grant, RecordingMode, SessionPermission};
 use jump_core::stream::BoxStream;
 use jump_proto_vnc::VncBackend;
 use jump_proto_vnc::wire::{PixelFormat, ServerInit, Size, Version};
 use jump_testkit::gate::{self, GateEnds};
+pub(crate) use jump_testkit::gate::{RunningGate as Gate, login};
+use jump_testkit::ports;
 use jump_testkit::world::Site;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
-pub(crate) use crate::viewer::{LONG, Viewer, soon};
+pub(crate) use crate::viewer::Viewer;
+pub(crate) use jump_testkit::waiting::{LONG, soon};
 
 /// What an item says of a target.
 #[derive(Clone)]
@@ -88,7 +85,7 @@ impl Item {
     /// Starts a gate; the other end of it is the rep's.
     pub(crate) async fn gate(&self, credential: Option<Credential>) -> (TcpStream, Gate) {
         let (context, ends) = gate::context(self.grant(), credential);
-        let (rep, near) = tcp_pair().await;
+        let (rep, near) = ports::tcp_pair().await.unwrap();
         (rep, run(context, ends, Box::new(near)))
     }
 
@@ -150,22 +147,7 @@ impl Dialer for Given {
 }
 
 fn run(context: GateContext, ends: GateEnds, near: BoxStream) -> Gate {
-    let records = Arc::new(Mutex::new(Vec::new()));
-    let taken = ends.recording.map(|mut queue| {
-        let records = records.clone();
-        tokio::spawn(async move {
-            while let Some(record) = queue.next().await {
-                records.lock().unwrap().push(record);
-            }
-        })
-    });
-    Gate {
-        stop: ends.stop,
-        events: ends.events,
-        outcome: tokio::spawn(async move { VncBackend::new().gate(near, context).await }),
-        records,
-        taken,
-    }
+    Gate::start(ends, async move { VncBackend::new().gate(near, context).await })
 }
 
 #[derive(Debug)]
@@ -177,45 +159,8 @@ pub(crate) struct Refusal {
     pub(crate) events: Vec<SessionEvent>,
 }
 
-pub(crate) struct Gate {
-    pub(crate) stop: StopHandle,
-    pub(crate) events: mpsc::Receiver<SessionEvent>,
-    pub(crate) outcome: JoinHandle<Outcome>,
-    pub(crate) records: Arc<Mutex<Vec<Record>>>,
-    taken: Option<JoinHandle<()>>,
-}
-
-impl Gate {
-    /// Waits until the session has ended; how, and what was reported.
-    pub(crate) async fn end(mut self) -> (Outcome, Vec<SessionEvent>) {
-        let outcome = soon(self.outcome).await.unwrap();
-        let mut events = Vec::new();
-        while let Some(event) = self.events.recv().await {
-            events.push(event);
-        }
-        if let Some(taken) = self.taken {
-            soon(taken).await.unwrap();
-        }
-        (outcome, events)
-    }
-}
-
-pub(crate) async fn tcp_pair() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
-    (near.unwrap(), far.unwrap().0)
-}
-
 pub(crate) fn password(word: &str) -> Option<Credential> {
     login("", word)
-}
-
-pub(crate) fn login(user: &str, word: &str) -> Option<Credential> {
-    Some(Credential {
-        username: user.to_owned(),
-        secret: CredentialSecret::Password(Secret::new(word.to_owned())),
-    })
 }
 
 /// A target that the test plays: it has let the gate in and is at its first words' end.

@@ -15,7 +15,8 @@ use jump_testkit::running_site::{RunningSite, SiteOptions};
 use jump_testkit::vnc::{PASSWORD, Picture, QemuLogin, Shown, VncServer, WayvncLogin, X11vncLogin};
 
 use super::support::{Wire, log_in, password};
-use super::viewer::{LONG, Viewer, soon};
+use super::viewer::Viewer;
+use jump_testkit::waiting::{LONG, soon};
 
 /// Big enough for every kind of content and small enough for every format.
 const SMALL: &str = "330x210";

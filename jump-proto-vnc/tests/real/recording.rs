@@ -17,8 +17,9 @@ use jump_testkit::vnc::VncServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::viewer::{Viewer, soon};
+use super::viewer::Viewer;
 use super::written::{info, pixels_of_png};
+use jump_testkit::waiting::soon;
 
 const SIZE: Size = Size {
     width: 330,

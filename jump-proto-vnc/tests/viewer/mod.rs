@@ -2,7 +2,6 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use jump_core::keys::random_bytes;
 use jump_core::secret::Secret;
@@ -14,17 +13,8 @@ use jump_proto_vnc::security::{
 use jump_proto_vnc::walk::{ServerMessageKind, Walker};
 use jump_proto_vnc::wire::{Encoding, Input, PixelFormat, Rectangle, ServerInit};
 use jump_testkit::vnc::Picture;
+use jump_testkit::waiting::soon;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-
-/// A safety net only; nothing is expected to take this long.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
-
-pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(LONG, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("it did not happen within {LONG:?}"),
-    }
-}
 
 pub(crate) struct Viewer<S> {
     pub(crate) stream: S,
