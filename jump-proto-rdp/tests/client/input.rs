@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jump_core::ErrorKind;
-use jump_core::protocol::{Keysym, PointerButtons, ScreenSession};
+use jump_core::protocol::{Keysym, PointerButtons};
 use jump_core::session::SessionPermissions;
 use jump_testkit::process::Process;
 use jump_testkit::rdp::{RdpServer, ShadowSecurity, XrdpBackend};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jump_core::ErrorKind;
-use jump_core::protocol::{Keysym, PointerButtons, ScreenSession};
+use jump_core::protocol::{Keysym, PointerButtons};
 use jump_core::session::SessionPermissions;
 use jump_proto_vnc::client::VncClient;
 use jump_testkit::process::Process;
