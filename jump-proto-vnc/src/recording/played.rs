@@ -5,15 +5,16 @@ use jump_core::protocol::Picture;
 use jump_playback::{Decoder, Progress};
 
 use super::{OPERATION, ScreenDecoder, ScreenEvent};
-use crate::decode::UpdateEvent;
+use crate::decode::{Helpers, UpdateEvent};
 use crate::{RfbError, VncRecord};
 
 impl Decoder for ScreenDecoder {
     type Event = ScreenEvent;
     type Error = RfbError;
 
+    /// JPEG is decoded by [`Helpers::of_this_machine`], which end with the decoder.
     fn for_playing() -> Self {
-        Self::new()
+        Self::new().with_helpers(Helpers::of_this_machine())
     }
 
     fn take_target(&mut self, bytes: &[u8], told: &mut dyn FnMut(ScreenEvent)) -> Result<(), RfbError> {
