@@ -405,6 +405,8 @@ async fn a_flood_of_opens_and_resets_never_dials_more_than_the_limit_at_once() {
 /// A client whose gate is in the test's hand.
 async fn client_of(gate: impl AsyncFnOnce(TcpStream) + 'static) -> jump_core::Result<TunnelClient> {
     let (near, far) = ports::tcp_pair().await.unwrap();
+    near.set_nodelay(true).unwrap();
+    far.set_nodelay(true).unwrap();
     let options = options(&[SocketAddr::from(([127, 0, 0, 1], 80))]);
     let (client, ()) = tokio::join!(TunnelClient::connect(Box::new(near), &options), gate(far));
     client

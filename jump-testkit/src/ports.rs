@@ -22,10 +22,7 @@ pub async fn listener() -> Result<(TcpListener, SocketAddr)> {
 pub async fn tcp_pair() -> Result<(TcpStream, TcpStream)> {
     let (listener, address) = listener().await?;
     let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let (near, far) = (near.map_err(failed)?, far.map_err(failed)?.0);
-    near.set_nodelay(true).map_err(failed)?;
-    far.set_nodelay(true).map_err(failed)?;
-    Ok((near, far))
+    Ok((near.map_err(failed)?, far.map_err(failed)?.0))
 }
 
 /// A port on which nothing listened a moment ago, for programs that take a port number only. Another process may

@@ -44,6 +44,8 @@ pub async fn gate_behind_tcp(
     let (mut context, ends) = context(grant(targets, recording), None);
     adjust(&mut context);
     let (rep, gate) = ports::tcp_pair().await.unwrap();
+    rep.set_nodelay(true).unwrap();
+    gate.set_nodelay(true).unwrap();
     let outcome = tokio::spawn(async move { TunnelBackend::new().gate(Box::new(gate), context).await });
     (rep, Gate { ends, outcome })
 }
