@@ -276,8 +276,11 @@ pub(crate) fn ended() -> SessionState {
 pub(crate) enum Reopened {
     Sqlite(PathBuf),
     /// One at a time, as it says of itself; it is opened anew when there are more records than there were.
-    Journal(Lines, tokio::sync::Mutex<Option<(usize, Arc<JournalStore>)>>),
+    Journal(Lines, tokio::sync::Mutex<Last>),
 }
+
+/// The journal that was opened last, and how long its records were.
+type Last = Option<(usize, Arc<JournalStore>)>;
 
 /// The records of a journal, as a program would keep them.
 #[derive(Clone, Debug, Default)]
@@ -301,7 +304,7 @@ impl Records for Lines {
 /// A store that was opened for one call.
 struct Opened<'a> {
     store: Arc<dyn Store>,
-    _alone: Option<tokio::sync::MutexGuard<'a, Option<(usize, Arc<JournalStore>)>>>,
+    _alone: Option<tokio::sync::MutexGuard<'a, Last>>,
 }
 
 impl std::ops::Deref for Opened<'_> {
