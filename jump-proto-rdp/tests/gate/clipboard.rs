@@ -8,7 +8,7 @@ use jump_testkit::process::Process;
 use jump_testkit::rdp::{PASSWORD, RdpServer, USER, XrdpBackend};
 
 use super::desktop::Desk;
-use super::harness::{Gate, Item, login, soon};
+use super::harness::{Item, RunningGate, login, soon};
 use super::native::mostly;
 
 /// What a new session shows.
@@ -24,7 +24,7 @@ fn copying(text: &str) -> [String; 2] {
 }
 
 /// How many messages of a kind the gate has dropped so far.
-fn dropped(gate: &Gate, wanted: Refused) -> u32 {
+fn dropped(gate: &RunningGate, wanted: Refused) -> u32 {
     let records = gate.records.lock().unwrap();
     let dropped = records
         .iter()
@@ -38,7 +38,7 @@ fn dropped(gate: &Gate, wanted: Refused) -> u32 {
 struct Session {
     server: RdpServer,
     desk: Desk,
-    gate: Gate,
+    gate: RunningGate,
     client: Process,
 }
 

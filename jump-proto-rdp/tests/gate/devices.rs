@@ -4,9 +4,10 @@ use jump_core::session::SessionPermission;
 use jump_proto_rdp::client::{
     OfferedFiles, RdpClient, RdpClientOptions, SharedFolder, SoundEvent, clipboard_files, sound,
 };
+use jump_testkit::ports;
 use jump_testkit::rdp::{PASSWORD, RdpServer, USER, XrdpBackend};
 
-use super::harness::{Item, login, soon, tcp_pair};
+use super::harness::{Item, login, soon};
 
 /// Where xrdp mounts the drive.
 fn mounted(name: &str) -> String {
@@ -17,7 +18,7 @@ fn mounted(name: &str) -> String {
 async fn sound_a_drive_and_files_go_through_the_gate() {
     let server = RdpServer::xrdp(XrdpBackend::Xvnc).await.unwrap();
     let item = Item::new(server.address());
-    let (near, far) = tcp_pair().await;
+    let (near, far) = ports::tcp_pair().await.unwrap();
     let gate = item.gate(login(USER, PASSWORD), Box::new(near));
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("hello.txt"), "hello from the rep\n").unwrap();
@@ -65,7 +66,7 @@ async fn without_the_permission_for_files_a_session_has_no_drive() {
     let server = RdpServer::xrdp(XrdpBackend::Xvnc).await.unwrap();
     let denied = [SessionPermission::FileUpload, SessionPermission::FileDownload];
     let item = Item::new(server.address()).denied(&denied);
-    let (near, far) = tcp_pair().await;
+    let (near, far) = ports::tcp_pair().await.unwrap();
     let gate = item.gate(login(USER, PASSWORD), Box::new(near));
     let folder = tempfile::tempdir().unwrap();
     let (sink, _heard) = sound();
