@@ -5,7 +5,7 @@ use jump_core::protocol::ScreenEvent;
 use jump_proto_rdp::client::{Monitor, monitors};
 use jump_testkit::rdp::{RdpServer, ShadowSecurity, XrdpBackend};
 
-use crate::screen::{event, in_time, options, session_with};
+use crate::screen::{event, in_time, options, session_with, shows_its_own};
 
 const fn monitor(x: i32, y: i32, width: u32, height: u32) -> Monitor {
     Monitor { x, y, width, height }
@@ -51,18 +51,11 @@ async fn a_session_has_the_monitors_that_were_asked_for() {
 async fn a_session_gets_other_monitors_where_the_target_can() {
     let server = RdpServer::xrdp(XrdpBackend::Xvnc).await.unwrap();
     let (end, others) = monitors();
-    let session = session_with(&server, options(&server).monitors_end(end)).await;
-    in_time(session.painted()).await.unwrap();
-    server.display().await.unwrap();
+    let options = options(&server).monitors_end(end).lossless(true);
+    let session = session_with(&server, options).await;
+    shows_its_own(&*session, &server).await;
     let both = [monitor(0, 0, 800, 600), monitor(800, 0, 640, 600)];
-    in_time(async {
-        // The channel for it comes some time after the first picture.
-        while let Err(error) = others.set(&both).await {
-            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    in_time(others.set(&both)).await.unwrap();
     let resized = event(&*session, |event| match event {
         ScreenEvent::Resized { width, height } => Some((width, height)),
         _ => None,

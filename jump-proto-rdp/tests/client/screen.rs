@@ -101,6 +101,16 @@ pub(crate) async fn shows(session: &dyn ScreenSession, screen: &Picture, near: i
     }
 }
 
+/// Waits until an exact session with xrdp shows the screen of its own: before that, xrdp takes no other size.
+pub(crate) async fn shows_its_own(session: &dyn ScreenSession, server: &RdpServer) {
+    in_time(session.painted()).await.unwrap();
+    server.display().await.unwrap();
+    server.run("xsetroot", &["-solid", "#c08040"]).await.unwrap();
+    let orange = |screen: &Picture| screen.pixels.last() == Some(&[0xc0, 0x80, 0x40, 255]);
+    let screen = server.until_shown(orange).await.unwrap();
+    shows(session, &screen, exactly).await;
+}
+
 /// Every pixel is the same.
 pub(crate) fn exactly(_: f64, most: u8) -> bool {
     most == 0

@@ -3,9 +3,8 @@
 use jump_core::ErrorKind;
 use jump_core::protocol::ScreenEvent;
 use jump_testkit::rdp::{RdpServer, ShadowSecurity, XrdpBackend};
-use jump_testkit::vnc::Picture;
 
-use crate::screen::{event, exactly, in_time, options, session, session_with, shows};
+use crate::screen::{event, exactly, in_time, options, session, session_with, shows, shows_its_own};
 
 /// xrdp cannot convert what is beyond the first 65536 characters of Unicode.
 const TEXT: &str = "Zwölf Euro: 12 €\nдва 日本語";
@@ -14,13 +13,7 @@ const TEXT: &str = "Zwölf Euro: 12 €\nдва 日本語";
 async fn the_screen_gets_the_size_that_was_asked_for() {
     let server = RdpServer::xrdp(XrdpBackend::Xvnc).await.unwrap();
     let session = session_with(&server, options(&server).lossless(true)).await;
-    in_time(session.painted()).await.unwrap();
-    server.display().await.unwrap();
-    // xrdp takes no size before it shows the session's own screen.
-    server.run("xsetroot", &["-solid", "#c08040"]).await.unwrap();
-    let orange = |screen: &Picture| screen.pixels.last() == Some(&[0xc0, 0x80, 0x40, 255]);
-    let screen = server.until_shown(orange).await.unwrap();
-    shows(&*session, &screen, exactly).await;
+    shows_its_own(&*session, &server).await;
     in_time(session.resize(801, 603)).await.unwrap();
     let resized = event(&*session, |event| match event {
         ScreenEvent::Resized { width, height } => Some((width, height)),
