@@ -85,9 +85,15 @@ fn measure(arguments: &Arguments) -> Result<Report> {
         progress("the VNC gate");
         sections.push(tables::vnc_gate::measure(amount)?);
     }
-    if subject.includes(Subject::Rdp) {
+    if subject.includes(Subject::RdpSessions) {
         progress("RDP clients");
-        sections.extend(tables::rdp_client::measure(amount)?);
+        sections.push(tables::rdp_client::sessions(amount)?);
+    }
+    if subject.includes(Subject::RdpDecode) {
+        progress("RDP decoders");
+        sections.push(tables::rdp_client::decoders(amount)?);
+    }
+    if subject.includes(Subject::RdpGate) {
         progress("the RDP gate");
         sections.push(tables::rdp_gate::measure(amount)?);
     }

@@ -75,13 +75,9 @@ struct Ready {
     _target: Part,
 }
 
-/// Decoders, then whole sessions.
-pub(crate) fn measure(amount: Amount) -> Result<Vec<Section>> {
-    let peer = Freerdp::build()?;
-    Ok(vec![decoders(amount, &peer)?, sessions(amount, &peer)?])
-}
-
-fn decoders(amount: Amount, peer: &Freerdp) -> Result<Section> {
+/// The same recorded streams.
+pub(crate) fn decoders(amount: Amount) -> Result<Section> {
+    let peer = &Freerdp::build()?;
     let folder = Folder::new()?;
     let mut ready = Vec::new();
     for (number, case) in CASES.iter().enumerate() {
@@ -203,7 +199,9 @@ const LIVE: [&str; 3] = [
     "xrdp, a new session",
 ];
 
-fn sessions(amount: Amount, peer: &Freerdp) -> Result<Section> {
+/// The same live servers.
+pub(crate) fn sessions(amount: Amount) -> Result<Section> {
+    let peer = &Freerdp::build()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -29,6 +29,10 @@ pub(crate) fn check() -> Result<(), Failure> {
 }
 
 #[cfg(not(feature = "h264"))]
+#[expect(
+    clippy::extra_unused_type_parameters,
+    reason = "it is called as the one that makes films"
+)]
 pub(crate) fn write<D>(_: &Recording, _: u8, _: &mut dyn Write, _: &Output) -> Result<(), Failure> {
     check()
 }
