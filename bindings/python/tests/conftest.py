@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -27,6 +27,9 @@ JUMP = pathlib.Path(os.environ.get("JUMP_TEST_COMMAND", TARGET / "jump"))
 SERVERS = pathlib.Path(os.environ.get("JUMP_TEST_SERVERS", TARGET / "examples" / "servers"))
 # A safety net, not a measure.
 LONG = 60.0
+
+Made = TypeVar("Made")
+Kept = TypeVar("Kept")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -191,9 +194,14 @@ def ada(site: Site) -> Iterator[jump.sync.Rep]:
         yield rep
 
 
-def beating(blocking: Callable[[], object]) -> object:
+def beating(blocking: Callable[[], Kept]) -> Kept:
     """Runs `blocking` while another thread counts, which it can only while nobody holds the interpreter's lock: switching by
     time is off. What is too short for another thread to wake up is run again, as often as it takes it."""
+    return beating_each(lambda: None, lambda _: blocking())
+
+
+def beating_each(made: Callable[[], Made], blocking: Callable[[Made], Kept]) -> Kept:
+    """The same for what can be done once only: every time to another one, and making it does not count."""
     ticks, stop = 0, threading.Event()
 
     def count() -> None:
@@ -209,8 +217,9 @@ def beating(blocking: Callable[[], object]) -> object:
     thread.start()
     try:
         for _ in range(100_000):
+            given = made()
             before = ticks
-            value = blocking()
+            value = blocking(given)
             if ticks > before:
                 return value
     finally:

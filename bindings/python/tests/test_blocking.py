@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import pathlib
 import threading
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 import jump
-from conftest import Site, beating
+from conftest import Site, beating, beating_each
 
 
 def quietly(call: Callable[[], object]) -> None:
@@ -21,7 +22,6 @@ def quietly(call: Callable[[], object]) -> None:
 
 def test_every_call_of_a_rep_lets_other_threads_run(site: Site, tmp_path: pathlib.Path) -> None:
     connecting = beating(lambda: jump.sync.connect(site.ada))
-    assert isinstance(connecting, jump.sync.Rep)
     with connecting as rep:
         calls: list[Callable[[], object]] = [
             rep.items,
@@ -53,28 +53,22 @@ def test_every_call_of_a_session_lets_other_threads_run(
     (tmp_path / "file").write_bytes(bytes(100_000))
     with jump.sync.connect(site.ada) as rep:
         shell = beating(lambda: rep.shell("web-1"))
-        assert isinstance(shell, jump.sync.Shell)
         beating(lambda: shell.run("sleep 0.01"))
         place = shell.run("mktemp").text.strip()
         beating(lambda: shell.upload(tmp_path / "file", place))
         beating(lambda: shell.download(place, tmp_path / "back"))
         process = beating(lambda: shell.start("cat"))
-        assert isinstance(process, jump.sync.Process)
         beating(lambda: process.write(bytes(1000)))
         beating(lambda: (process.write(b"x"), process.next()))
         beating(lambda: process.resize(80, 24))
         beating(lambda: process.signal("USR1"))
-        # Each can be finished once, and closed once.
-        others = iter([shell.start("cat") for _ in range(30)])
-        beating(lambda: next(others).finish())
+        beating_each(lambda: shell.start("cat"), lambda other: other.finish())
         process.finish()
         # What there is to wait for comes once, so it must not be there before somebody waits.
         slow = shell.start("sleep 1")
         beating(lambda: list(slow))
-        shells = iter([shell, *(rep.shell("web-1") for _ in range(4))])
-        beating(lambda: next(shells).close())
+        beating_each(lambda: rep.shell("web-1"), lambda other: other.close())
         screen = beating(lambda: rep.screen("desk"))
-        assert isinstance(screen, jump.sync.Screen)
         beating(screen.painted)
         beating(screen.screenshot)
         beating(lambda: quietly(lambda: screen.next_event(timeout=0.01)))
@@ -83,38 +77,29 @@ def test_every_call_of_a_session_lets_other_threads_run(
         beating(lambda: screen.clipboard.write("text"))
         beating(lambda: screen.resize(800, 600))
         beating(lambda: screen.resize(640, 480))
-        screens = iter([screen, *(rep.screen("desk") for _ in range(4))])
-        beating(lambda: next(screens).close())
+        beating_each(lambda: rep.screen("desk"), lambda other: other.close())
         tunnel = beating(lambda: rep.tunnel("db"))
-        assert isinstance(tunnel, jump.sync.Tunnel)
         beating(lambda: tunnel.listen().close())
         stream = beating(lambda: tunnel.open(*tunnel.granted.addresses[0]))
-        assert isinstance(stream, jump.sync.Stream)
         beating(lambda: stream.write(b"abc"))
         beating(lambda: (stream.write(b"abc"), stream.read()))
-        others = iter([tunnel.open(*tunnel.granted.addresses[0]) for _ in range(30)])
-        beating(lambda: next(others).finish())
-        tunnels = iter([tunnel, *(rep.tunnel("db") for _ in range(4))])
-        beating(lambda: next(tunnels).close())
+        beating_each(lambda: tunnel.open(*tunnel.granted.addresses[0]), lambda other: other.finish())
+        beating_each(lambda: rep.tunnel("db"), lambda other: other.close())
 
 
 def test_starting_and_stopping_a_site_lets_other_threads_run(tmp_path: pathlib.Path) -> None:
     broker = beating(lambda: jump.sync.Broker.start(tmp_path / "site"))
-    assert isinstance(broker, jump.sync.Broker)
     invitation = broker.add_jumpoint("berlin")
     point = beating(lambda: jump.sync.Jumpoint.start(tmp_path / "agent", invitation=invitation))
-    assert isinstance(point, jump.sync.Jumpoint)
-    others = [broker.add_jumpoint(name) for name in ("bonn", "bern", "brest")]
-    points = iter(
-        [
-            point,
-            *(
-                jump.sync.Jumpoint.start(tmp_path / f"agent{number}", invitation=invitation)
-                for number, invitation in enumerate(others)
-            ),
-        ]
-    )
-    beating(lambda: next(points).close())
+    numbers = itertools.count()
+
+    def another() -> jump.sync.Jumpoint:
+        number = next(numbers)
+        home = tmp_path / f"agent{number}"
+        return jump.sync.Jumpoint.start(home, invitation=broker.add_jumpoint(f"bonn-{number}"))
+
+    beating_each(another, lambda other: other.close())
+    point.close()
     beating(broker.close)
 
 
