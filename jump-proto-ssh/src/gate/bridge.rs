@@ -1,42 +1,31 @@
 //! One channel: from the rep to the target and back.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use jump_core::model::{CommandFilter, PathLimits};
 use jump_core::protocol::SessionEvent;
 use jump_core::recording::{RecordKind, Recorder};
 use jump_core::session::SessionPermissions;
-use jump_core::{Error, ErrorKind, Result};
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, client, server};
+use jump_core::{Error, Result};
+use russh::{Channel, client, server};
 use tokio::sync::{Mutex, Notify, watch};
 
 use super::asked::Unanswered;
 use super::face::{Destination, Open};
 use super::files::Files;
 use super::hold::Hold;
-use super::policy;
 use super::reply_queue::ReplyQueue;
 use super::reporter::Reporter;
 use super::target::TargetHandler;
-use super::up_queue::{Backlog, UpQueue, Upward};
-use crate::failure::cut;
+use super::up_queue::{Backlog, UpQueue};
 use crate::recording::ShellRecord;
-use crate::sftp::Rules;
-use crate::signal;
 
-/// The longest command that goes into an event.
-const COMMAND_IN_EVENT: usize = 4096;
 /// The longest terminal kind, subsystem name and signal name.
-const NAME: usize = 256;
-/// Output that waits for this long may be waiting for window.
-const STALL: Duration = Duration::from_millis(20);
-/// Requests of one channel that the target has not answered; no client has more than a few.
-const UNANSWERED: usize = 64;
+pub(super) const NAME: usize = 256;
 /// `SSH_EXTENDED_DATA_STDERR` (RFC 4254 §5.2).
-const STDERR: u32 = 1;
+pub(super) const STDERR: u32 = 1;
 
 /// What all channels of a session share.
 pub(super) struct Shared {
@@ -133,7 +122,7 @@ pub(super) async fn run(shared: Arc<Shared>, open: Open, number: u32) -> Result<
 
 /// What a channel's data is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Program {
+pub(super) enum Program {
     /// Nothing was asked for yet: a target could keep data for whatever is asked for later, past the filter.
     None,
     /// A shell, a command, a connection.
@@ -145,22 +134,22 @@ enum Program {
 pub(super) struct Bridge<'a> {
     pub(super) shared: &'a Shared,
     number: u32,
-    channel: russh::ChannelId,
-    rep: server::Handle,
-    queue: UpQueue,
+    pub(super) channel: russh::ChannelId,
+    pub(super) rep: server::Handle,
+    pub(super) queue: UpQueue,
     /// Held while answers are sent, so that they leave in the queue's order.
-    replies: Mutex<ReplyQueue>,
-    rep_closed: watch::Sender<bool>,
+    pub(super) replies: Mutex<ReplyQueue>,
+    pub(super) rep_closed: watch::Sender<bool>,
     /// At the beginning.
-    program: Program,
+    pub(super) program: Program,
     /// Once file transfer was asked for.
-    files: OnceLock<Files>,
+    pub(super) files: OnceLock<Files>,
     /// The filter has answers for the rep.
     pub(super) answers: Notify,
     /// The channel cannot go on.
     broken: Notify,
     /// The rep was told why a command was refused.
-    explained: AtomicBool,
+    pub(super) explained: AtomicBool,
 }
 
 impl Drop for Bridge<'_> {
@@ -199,7 +188,7 @@ impl Bridge<'_> {
         self.note(&ShellRecord::Closed).await
     }
 
-    async fn note(&self, record: &ShellRecord) -> Result<()> {
+    pub(super) async fn note(&self, record: &ShellRecord) -> Result<()> {
         self.record(RecordKind::Event, record.encode()).await
     }
 
@@ -215,409 +204,5 @@ impl Bridge<'_> {
         };
         self.shared.reporter.file(event).await;
         self.broken.notify_one();
-    }
-
-    /// Takes everything the rep sends, records it and queues what the target is to get.
-    async fn take_from_rep(&self, mut rep: ChannelReadHalf) -> Result<()> {
-        while let Some(message) = rep.wait().await {
-            match message {
-                ChannelMsg::Data { data } => {
-                    self.shared
-                        .from_rep
-                        .fetch_add(data.len() as u64, Ordering::Relaxed);
-                    self.record(RecordKind::FromRep, data.clone()).await?;
-                    self.queue.push(Upward::Data(data)).await;
-                }
-                ChannelMsg::Eof => {
-                    self.note(&ShellRecord::InputEnded).await?;
-                    self.queue.push(Upward::Eof).await;
-                }
-                ChannelMsg::Close => break,
-                ChannelMsg::WindowChange {
-                    col_width,
-                    row_height,
-                    pix_width,
-                    pix_height,
-                } => {
-                    self.note(&ShellRecord::Resized {
-                        columns: col_width,
-                        rows: row_height,
-                    })
-                    .await?;
-                    self.queue
-                        .push(Upward::WindowChange {
-                            columns: col_width,
-                            rows: row_height,
-                            width: pix_width,
-                            height: pix_height,
-                        })
-                        .await;
-                }
-                ChannelMsg::Signal { signal: sent } => {
-                    let name = signal::name(&sent);
-                    if name.len() <= NAME {
-                        self.note(&ShellRecord::Signal {
-                            name: name.to_owned(),
-                        })
-                        .await?;
-                        self.queue.push(Upward::Signal(sent)).await;
-                    }
-                }
-                other => self.ask(other).await?,
-            }
-        }
-        self.rep_closed.send_replace(true);
-        self.queue.finish();
-        Ok(())
-    }
-
-    /// Passes on or refuses a request that wants an answer. Messages that are not requests of a rep, and requests that
-    /// the face has answered already (agent and X11 forwarding), end here.
-    async fn ask(&self, message: ChannelMsg) -> Result<()> {
-        let permissions = self.shared.permissions;
-        let (allowed, record, upward) = match message {
-            ChannelMsg::RequestPty {
-                term,
-                col_width,
-                row_height,
-                pix_width,
-                pix_height,
-                terminal_modes,
-                ..
-            } => {
-                let allowed = (term.len() <= NAME)
-                    .then_some(())
-                    .ok_or_else(|| "a terminal".to_owned());
-                let record = ShellRecord::Terminal {
-                    kind: cut(&term, NAME).to_owned(),
-                    columns: col_width,
-                    rows: row_height,
-                };
-                let upward = Upward::Pty {
-                    term,
-                    columns: col_width,
-                    rows: row_height,
-                    width: pix_width,
-                    height: pix_height,
-                    modes: terminal_modes,
-                };
-                (allowed, Some(record), upward)
-            }
-            ChannelMsg::SetEnv {
-                variable_name: name,
-                variable_value: value,
-                ..
-            } => {
-                if !policy::env_allowed(&name, &value) {
-                    // Clients send whatever their configuration says; it is refused without a word in the log.
-                    return self.refuse().await;
-                }
-                (Ok(()), None, Upward::Env { name, value })
-            }
-            ChannelMsg::RequestShell { .. } => (
-                policy::shell(permissions),
-                Some(ShellRecord::Shell),
-                Upward::Shell,
-            ),
-            ChannelMsg::Exec { command, .. } => (
-                policy::exec(
-                    permissions,
-                    self.shared.commands.as_ref(),
-                    &self.shared.paths,
-                    &command,
-                ),
-                Some(ShellRecord::exec(&command)),
-                Upward::Exec(command),
-            ),
-            ChannelMsg::RequestSubsystem { name, .. } => {
-                let record = ShellRecord::Subsystem {
-                    name: cut(&name, NAME).to_owned(),
-                };
-                (
-                    policy::subsystem(permissions, &name),
-                    Some(record),
-                    Upward::Subsystem(name),
-                )
-            }
-            _ => return Ok(()),
-        };
-        if let Err(what) = allowed {
-            if what == policy::BY_PATHS {
-                self.explain(&what).await;
-            }
-            self.shared.reporter.refused(what).await;
-            return self.refuse().await;
-        }
-        if self.replies.lock().await.awaited() >= UNANSWERED {
-            return self.refuse().await;
-        }
-        if let Some(record) = record {
-            self.note(&record).await?;
-        }
-        if let Some(event) = event_of(&upward) {
-            self.shared.reporter.report(event).await;
-        }
-        self.replies.lock().await.forwarded();
-        self.queue.push(upward).await;
-        Ok(())
-    }
-
-    /// Tells the rep's user why a program was refused, once in a channel: the answer itself has no room for a reason.
-    /// Clients that leave at once on a refusal may not show it; the log has it.
-    async fn explain(&self, what: &str) {
-        if !self.explained.swap(true, Ordering::Relaxed) {
-            let text = format!("jump: {what} is not permitted in this session\r\n");
-            let _ = self
-                .rep
-                .extended_data(self.channel, STDERR, text.into_bytes())
-                .await;
-        }
-    }
-
-    async fn refuse(&self) -> Result<()> {
-        let mut replies = self.replies.lock().await;
-        let now = replies.refused();
-        self.send_refusals(now).await;
-        Ok(())
-    }
-
-    async fn send_refusals(&self, count: usize) {
-        for _ in 0..count {
-            let _ = self.rep.channel_failure(self.channel).await;
-            self.shared.hold.answered(self.channel.number());
-        }
-    }
-
-    /// Passes an answer of the target on, with the refusals that waited behind it.
-    async fn answer(&self, success: bool) -> Result<()> {
-        let mut replies = self.replies.lock().await;
-        let Some(refusals) = replies.answered() else {
-            return Ok(());
-        };
-        self.note(&ShellRecord::Answered { success }).await?;
-        let _ = if success {
-            self.rep.channel_success(self.channel).await
-        } else {
-            self.rep.channel_failure(self.channel).await
-        };
-        self.shared.hold.answered(self.channel.number());
-        self.send_refusals(refusals).await;
-        Ok(())
-    }
-
-    /// Gives the target what is queued, at its own pace.
-    async fn give_to_target(&self, target: &ChannelWriteHalf<client::Msg>) -> Result<()> {
-        let mut program = self.program;
-        while let Some(upward) = self.queue.pop().await {
-            match &upward {
-                Upward::Subsystem(name) if name == policy::SFTP => {
-                    let rules = Rules::new(self.shared.permissions, &self.shared.paths);
-                    self.files.get_or_init(|| Files::new(rules));
-                    program = Program::Files;
-                }
-                Upward::Shell | Upward::Exec(_) | Upward::Subsystem(_) if program == Program::None => {
-                    program = Program::Any;
-                }
-                Upward::Data(_) if program == Program::None => {
-                    let what = "data came before a shell, a command or file transfer was asked for";
-                    let error = Error::new(ErrorKind::Protocol, "talk to the rep's client", what);
-                    self.break_off(error).await;
-                    return std::future::pending().await;
-                }
-                Upward::Eof => {
-                    if let Some(Err(violation)) = self.files.get().map(Files::client_ended) {
-                        self.break_off(violation.into()).await;
-                        return std::future::pending().await;
-                    }
-                }
-                _ => {}
-            }
-            let files = self.files.get().filter(|_| program == Program::Files);
-            // If the target is gone, its own direction says so; what is queued is let go.
-            let _ = match upward {
-                Upward::Data(data) => match files {
-                    Some(files) => {
-                        if !self.filter_up(files, data, target).await {
-                            // The channel is about to be closed, and this with it.
-                            return std::future::pending().await;
-                        }
-                        Ok(())
-                    }
-                    None => target.data_bytes(data).await,
-                },
-                Upward::Eof => target.eof().await,
-                Upward::Pty {
-                    term,
-                    columns,
-                    rows,
-                    width,
-                    height,
-                    modes,
-                } => {
-                    target
-                        .request_pty(true, &term, columns, rows, width, height, &modes)
-                        .await
-                }
-                Upward::Env { name, value } => target.set_env(true, name, value).await,
-                Upward::Shell => target.request_shell(true).await,
-                Upward::Exec(command) => target.exec(true, command).await,
-                Upward::Subsystem(name) => target.request_subsystem(true, name).await,
-                Upward::WindowChange {
-                    columns,
-                    rows,
-                    width,
-                    height,
-                } => target.window_change(columns, rows, width, height).await,
-                Upward::Signal(sent) => target.signal(sent).await,
-            };
-        }
-        Ok(())
-    }
-
-    /// Records and passes on everything the target sends, until it closes the channel.
-    async fn carry_down(
-        &self,
-        mut target: ChannelReadHalf,
-        rep: &ChannelWriteHalf<server::Msg>,
-    ) -> Result<()> {
-        let mut rep_closed = self.rep_closed.subscribe();
-        loop {
-            let message = tokio::select! {
-                biased;
-                () = self.answers.notified() => {
-                    if let Some(files) = self.files.get()
-                        && !self.filter_down(files, None, rep, &mut rep_closed).await?
-                    {
-                        break;
-                    }
-                    continue;
-                }
-                message = target.wait() => message,
-            };
-            let Some(message) = message else { break };
-            match message {
-                ChannelMsg::Data { data } => {
-                    self.count_down(&data);
-                    if let Some(files) = self.files.get() {
-                        if self.filter_down(files, Some(data), rep, &mut rep_closed).await? {
-                            continue;
-                        }
-                        break;
-                    }
-                    self.record(RecordKind::FromTarget, data.clone()).await?;
-                    if self
-                        .pass_down(rep.data_bytes(data), rep, &mut rep_closed)
-                        .await
-                        .is_err()
-                    {
-                        break;
-                    }
-                }
-                ChannelMsg::ExtendedData { data, ext } => {
-                    self.count_down(&data);
-                    let kind = if ext == STDERR {
-                        RecordKind::FromTargetError
-                    } else {
-                        RecordKind::FromTarget
-                    };
-                    self.record(kind, data.clone()).await?;
-                    let sending = rep.extended_data_bytes(ext, data);
-                    if self.pass_down(sending, rep, &mut rep_closed).await.is_err() {
-                        break;
-                    }
-                }
-                ChannelMsg::Success => self.answer(true).await?,
-                ChannelMsg::Failure => self.answer(false).await?,
-                ChannelMsg::Eof => {
-                    let _ = rep.eof().await;
-                }
-                ChannelMsg::ExitStatus { exit_status } => {
-                    self.note(&ShellRecord::Exited { status: exit_status }).await?;
-                    let _ = rep.exit_status(exit_status).await;
-                }
-                ChannelMsg::ExitSignal {
-                    signal_name,
-                    core_dumped,
-                    error_message,
-                    lang_tag,
-                } => {
-                    let name = cut(signal::name(&signal_name), NAME).to_owned();
-                    self.note(&ShellRecord::Killed { signal: name }).await?;
-                    let (message, language) = (cut(&error_message, 1024), cut(&lang_tag, NAME));
-                    let _ = self
-                        .rep
-                        .exit_signal_request(
-                            self.channel,
-                            signal_name,
-                            core_dumped,
-                            message.to_owned(),
-                            language.to_owned(),
-                        )
-                        .await;
-                }
-                ChannelMsg::XonXoff { client_can_do } => {
-                    let _ = self.rep.xon_xoff_request(self.channel, client_can_do).await;
-                }
-                ChannelMsg::Close => break,
-                // Window sizes are russh's business; nothing else comes from a target.
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits until the rep's window and russh have taken some output.
-    pub(super) async fn pass_down(
-        &self,
-        sending: impl Future<Output = Result<(), russh::Error>>,
-        rep: &ChannelWriteHalf<server::Msg>,
-        rep_closed: &mut watch::Receiver<bool>,
-    ) -> Result<(), russh::Error> {
-        tokio::pin!(sending);
-        let mut stalled = None;
-        loop {
-            // Polled side by side with the sending: both take turns at the same lock.
-            let room = async {
-                tokio::time::sleep(STALL).await;
-                rep.writable_packet_size().await
-            };
-            tokio::select! {
-                biased;
-                sent = &mut sending => return sent,
-                // A rep that closed the channel gives no more window: waiting for it would hold up the others.
-                () = closed(rep_closed) => return Ok(()),
-                room = room, if stalled.is_none() => {
-                    if room == 0 {
-                        stalled = Some(self.shared.hold.stalled());
-                    }
-                }
-            }
-        }
-    }
-
-    fn count_down(&self, data: &Bytes) {
-        self.shared
-            .from_target
-            .fetch_add(data.len() as u64, Ordering::Relaxed);
-    }
-}
-
-async fn closed(watched: &mut watch::Receiver<bool>) {
-    // The sender lives as long as the bridge.
-    let _ = watched.wait_for(|closed| *closed).await;
-}
-
-/// What the audit log is told of a request that is passed on.
-fn event_of(upward: &Upward) -> Option<SessionEvent> {
-    match upward {
-        Upward::Shell => Some(SessionEvent::ShellStarted),
-        Upward::Exec(command) => Some(SessionEvent::CommandStarted {
-            command: cut(&String::from_utf8_lossy(command), COMMAND_IN_EVENT).to_owned(),
-        }),
-        Upward::Subsystem(name) if name == policy::SFTP => Some(SessionEvent::FileTransferStarted),
-        Upward::Subsystem(name) => Some(SessionEvent::CommandStarted {
-            command: format!("subsystem {}", cut(name, NAME)),
-        }),
-        _ => None,
     }
 }

@@ -9,12 +9,15 @@ mod bridge;
 mod face;
 mod farewell;
 mod files;
+mod from_rep;
+mod from_target;
 pub(crate) mod hold;
 mod host_key;
 mod policy;
 mod reply_queue;
 mod reporter;
 mod target;
+mod to_target;
 mod up_queue;
 
 use std::sync::atomic::{AtomicU64, Ordering};
