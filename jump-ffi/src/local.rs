@@ -1,12 +1,9 @@
 //! Items that a rep opens itself, in the network that the program is in: Local VNC, Local RDP.
 
 use std::ffi::c_char;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use ipnet::IpNet;
-use jump_core::jumpoint::NetworkPolicy;
-use jump_core::rep::{LocalJumps, Rep};
+use jump_core::rep::{LocalJumpOptions, LocalJumps, Rep};
 use jump_core::secret::Secret;
 use jump_core::session::{Credential, CredentialSecret};
 use jump_core::{Error, ErrorKind};
@@ -27,30 +24,7 @@ use crate::table;
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Options {
-    local_jumps: Option<Local>,
-}
-
-/// How items are served that the rep opens itself.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Local {
-    allow: Vec<IpNet>,
-    only_listed: bool,
-    recordings: Option<PathBuf>,
-}
-
-impl Local {
-    fn jumps(self) -> LocalJumps {
-        let mut policy = NetworkPolicy::new().allowing(self.allow);
-        if self.only_listed {
-            policy = policy.only_listed();
-        }
-        let local = LocalJumps::new(backends()).network_policy(policy);
-        match self.recordings {
-            Some(folder) => local.recordings(folder),
-            None => local,
-        }
-    }
+    local_jumps: Option<LocalJumpOptions>,
 }
 
 /// As `jump_rep_connect`, with options. With `local_jumps` in `options_json` this process opens the items itself that have no Jumpoint, in
@@ -75,7 +49,7 @@ pub unsafe extern "C" fn jump_rep_connect_with(
         let options: Options = parse(options, "options_json")?;
         let mut rep = Rep::builder(login.identity(), login.broker()).backends(backends());
         if let Some(local) = options.local_jumps {
-            rep = rep.local_jumps(local.jumps());
+            rep = rep.local_jumps(LocalJumps::with_options(backends(), local));
         }
         rep_out.give(RepObject::connect(context, rep)?)
     })

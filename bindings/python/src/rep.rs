@@ -1,15 +1,12 @@
 //! A connected rep.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ipnet::IpNet;
 use jump_core::control::{Edit, ItemView, RepRequest};
-use jump_core::jumpoint::NetworkPolicy;
 use jump_core::model::{Field, Hostname, ItemDetails, Remark, TargetAddress};
 use jump_core::protocol::Registry;
-use jump_core::rep::{CredentialSource, JumpOptions, LocalJumps, Rep as CoreRep};
+use jump_core::rep::{CredentialSource, JumpOptions, LocalJumpOptions, LocalJumps, Rep as CoreRep};
 use jump_core::report::{ReportFilter, ReportKind};
 use jump_core::secret::Secret as CoreSecret;
 use jump_core::session::{Credential, CredentialBinding, CredentialSecret};
@@ -52,29 +49,6 @@ pub(crate) struct Rep {
 
 /// How long the broker may take to hear how the sessions ended that were served here.
 const REPORTS: Duration = Duration::from_secs(5);
-
-/// How items are served that the rep opens itself.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Local {
-    allow: Vec<IpNet>,
-    only_listed: bool,
-    recordings: Option<PathBuf>,
-}
-
-impl Local {
-    fn jumps(self) -> LocalJumps {
-        let mut policy = NetworkPolicy::new().allowing(self.allow);
-        if self.only_listed {
-            policy = policy.only_listed();
-        }
-        let local = LocalJumps::new(backends()).network_policy(policy);
-        match self.recordings {
-            Some(folder) => local.recordings(folder),
-            None => local,
-        }
-    }
-}
 
 /// What a session is asked for with.
 #[derive(Default, Deserialize)]
@@ -126,12 +100,13 @@ impl Rep {
     #[staticmethod]
     #[pyo3(signature = (login, local))]
     fn connect(py: Python<'_>, login: &Login, local: Option<&str>) -> PyResult<Call> {
-        let local: Option<Local> = raise(py, local.map(|local| bridge::read("connect", local)).transpose())?;
+        let local: Option<LocalJumpOptions> =
+            raise(py, local.map(|local| bridge::read("connect", local)).transpose())?;
         let engine = raise(py, Engine::start())?;
         let mut builder =
             CoreRep::builder(login.0.identity.clone(), login.0.broker.clone()).backends(backends());
         if let Some(local) = local {
-            builder = builder.local_jumps(local.jumps());
+            builder = builder.local_jumps(LocalJumps::with_options(backends(), local));
         }
         let connecting = builder.connect();
         let kept = engine.clone();

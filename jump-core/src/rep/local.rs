@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ipnet::IpNet;
+use serde::Deserialize;
 use tokio::sync::{oneshot, watch};
 
 use super::Rep;
@@ -22,6 +24,29 @@ use crate::protocol::{Dialer, Registry};
 use crate::recording::RecordingFolder;
 use crate::serving::{Admitted, Outbox, Prepared, record, serve};
 use crate::session::{Credential, EndReason, Grant};
+
+/// What [`LocalJumps`] can be told as text: in C and Python it is JSON.
+///
+/// ```
+/// use jump_core::rep::LocalJumpOptions;
+///
+/// let options: LocalJumpOptions = serde_json::from_str(r#"{"allow": ["127.0.0.0/8"], "only_listed": true}"#)?;
+/// assert_eq!(options.recordings, None);
+/// // A misspelt name is an error, not a default.
+/// assert!(serde_json::from_str::<LocalJumpOptions>(r#"{"only_lists": true}"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct LocalJumpOptions {
+    /// [`NetworkPolicy::allowing`]: networks that targets may be in even if they are loopback or link-local.
+    pub allow: Vec<IpNet>,
+    /// [`NetworkPolicy::only_listed`]: those of `allow`, and no others.
+    pub only_listed: bool,
+    /// [`LocalJumps::recordings`]: the folder of recordings; `None` records nothing.
+    pub recordings: Option<PathBuf>,
+}
 
 /// How a rep serves the items that it opens itself: Local VNC, and whatever else it has a gate for.
 ///
@@ -62,6 +87,19 @@ impl LocalJumps {
     pub fn dialer(mut self, dialer: Arc<dyn Dialer>) -> Self {
         self.dialer = dialer;
         self
+    }
+
+    /// With these gates, as an embedder says it in a file or from another language.
+    #[must_use]
+    pub fn with_options(gates: Registry, options: LocalJumpOptions) -> Self {
+        let mut policy = NetworkPolicy::new().allowing(options.allow);
+        if options.only_listed {
+            policy = policy.only_listed();
+        }
+        Self {
+            recordings: options.recordings,
+            ..Self::new(gates).network_policy(policy)
+        }
     }
 
     /// Records sessions in this folder, sealed to the site's recording key: this process can write recordings, and cannot

@@ -35,6 +35,6 @@ pub use client::{Rep, RepBuilder};
 pub use enrol::{LoginIdentity, enrol, log_in};
 pub use events::{SessionEvents, SessionNews};
 pub use jump::{JumpOptions, JumpSession, OpenedSession};
-pub use local::{CredentialSource, LocalJumps};
+pub use local::{CredentialSource, LocalJumpOptions, LocalJumps};
 pub use report::Report;
 pub use stream::SessionStream;
