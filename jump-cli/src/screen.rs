@@ -1,7 +1,6 @@
 //! From an item to a screen that one can drive: one way for every protocol that has one.
 
 pub(crate) mod keys;
-pub(crate) mod picture;
 
 use std::time::Duration;
 

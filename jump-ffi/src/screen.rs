@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use jump_core::protocol::{Frame, Keysym, Picture, PointerButtons, ScreenSession};
+use jump_core::protocol::{Frame, Keysym, PointerButtons, ScreenSession};
 use jump_core::{Error, ErrorKind, Result};
 
 use crate::buffer::{Buffer, jump_buf};
@@ -125,20 +125,6 @@ pub extern "C" fn jump_frame_free(frame: *mut jump_frame) -> jump_status {
     guard_free(|| table::take::<FrameObject>(frame, "frame").map(drop))
 }
 
-fn png(picture: &Picture) -> Result<Vec<u8>> {
-    let failed = |error: png::EncodingError| {
-        Error::new(ErrorKind::Internal, "write a picture", "it has no form in PNG").with_source(error)
-    };
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, picture.width, picture.height);
-    encoder.set_color(png::ColorType::Rgba);
-    encoder.set_depth(png::BitDepth::Eight);
-    let mut writer = encoder.write_header().map_err(failed)?;
-    writer.write_image_data(&picture.rgba).map_err(failed)?;
-    writer.finish().map_err(failed)?;
-    Ok(bytes)
-}
-
 /// A copy of the picture, once the screen has been painted, as a PNG file. Takes the permission `screenshot`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn jump_screen_png(
@@ -152,7 +138,9 @@ pub unsafe extern "C" fn jump_screen_png(
         png_out.needed("png_out")?;
         let (session, screen) = screen_of(session)?;
         let picture = session.wait(screen.screenshot())?;
-        png_out.give(Buffer::new(png(&picture)?))
+        let mut png = Vec::new();
+        jump_playback::png(&picture, &mut png)?;
+        png_out.give(Buffer::new(png))
     })
 }
 

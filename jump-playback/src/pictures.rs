@@ -20,8 +20,8 @@ pub(super) fn not_written(error: ::png::EncodingError) -> Error {
 /// Writes a picture as PNG (W3C "Portable Network Graphics Specification"), 8 bits each of red, green and blue, losslessly.
 ///
 /// # Errors
-/// [`ErrorKind::Unsupported`] for a picture without pixels, which PNG does not have; [`ErrorKind::Storage`] if writing
-/// fails.
+/// [`ErrorKind::Unsupported`] for a picture without pixels, which PNG does not have, or with fewer than its size says;
+/// [`ErrorKind::Storage`] if writing fails.
 pub fn png(picture: &Picture, out: impl Write) -> Result<()> {
     let mut encoder = ::png::Encoder::new(out, picture.width, picture.height);
     encoder.set_color(::png::ColorType::Rgb);
@@ -134,4 +134,41 @@ pub fn scaled(picture: &Picture, to: Size) -> Result<Picture> {
 fn span(index: u32, to: u32, from: u32) -> (usize, usize) {
     let scale = |index: u32| (u64::from(index) * u64::from(from) / u64::from(to.max(1))) as usize;
     (scale(index), scale(index + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_png_has_the_pixels_of_its_picture() {
+        let rgba = [[1, 2, 3, 255], [4, 5, 6, 255], [7, 8, 9, 255], [0, 255, 0, 255]];
+        let picture = Picture {
+            width: 2,
+            height: 2,
+            rgba: rgba.concat(),
+        };
+        let mut bytes = Vec::new();
+        png(&picture, &mut bytes).unwrap();
+        let mut reader = ::png::Decoder::new(std::io::Cursor::new(bytes))
+            .read_info()
+            .unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
+        assert_eq!((info.width, info.height), (2, 2));
+        assert_eq!(pixels, [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 255, 0]);
+    }
+
+    #[test]
+    fn a_picture_with_too_few_pixels_is_refused() {
+        for (width, height) in [(0, 0), (2, 2)] {
+            let picture = Picture {
+                width,
+                height,
+                rgba: vec![0; 12],
+            };
+            let refused = png(&picture, Vec::new()).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Unsupported, "{width} × {height}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use super::Context;
 use crate::connect::ScreenArguments;
 use crate::error::{Failure, usage};
 use crate::output::not_written;
-use crate::screen::{picture, with_screen};
+use crate::screen::with_screen;
 use crate::state::write_private;
 
 /// How long the target may take to paint the whole screen once.
@@ -65,7 +65,8 @@ pub(crate) async fn run(context: &Context<'_>, arguments: Arguments) -> Result<(
         },
     )
     .await?;
-    let png = picture::png(&picture)?;
+    let mut png = Vec::new();
+    jump_playback::png(&picture, &mut png)?;
     let Some(file) = file else {
         let mut to = std::io::stdout().lock();
         return to.write_all(&png).and_then(|()| to.flush()).map_err(not_written);
