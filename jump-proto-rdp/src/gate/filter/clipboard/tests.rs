@@ -308,12 +308,78 @@ fn what_is_no_clipboards_message_ends_the_session() {
     ];
     for (side, content) in wrong {
         let mut clipboard = Clipboard::new(&SessionPermissions::ALL);
-        let chunk: Vec<u8> = in_chunks(&content).next().unwrap();
-        let said = send_data_request(LINE.user, LINE.channel, &chunk).unwrap();
-        let start = said.len() - chunk.len();
-        let judged = clipboard.judge(side, LINE, BytesMut::from(&said[..]), start..said.len());
-        assert!(judged.is_err(), "{content:?}");
+        assert!(judge(&mut clipboard, side, &content).is_err(), "{content:?}");
     }
+}
+
+/// What becomes of a short message.
+fn judge(clipboard: &mut Clipboard, side: Side, content: &[u8]) -> RdpResult<Verdict> {
+    let chunk: Vec<u8> = in_chunks(content).next().unwrap();
+    let said = send_data_request(LINE.user, LINE.channel, &chunk).unwrap();
+    let start = said.len() - chunk.len();
+    clipboard.judge(side, LINE, BytesMut::from(&said[..]), start..said.len())
+}
+
+#[test]
+fn files_that_may_not_pass_are_neither_announced_nor_kept_nor_given_unasked() {
+    // The general capability's flags: long names, and four of files (MS-RDPECLIP §2.2.2.1.1.1).
+    let flags = |end: &End| end.heard(Kind::Capabilities)[0].1[12];
+    let mut between = Between::new(&permitted(true, true, false, true), 1600);
+    assert_eq!((flags(&between.client), flags(&between.server)), (0x3e, 0x3e));
+    for side in [Side::Client, Side::Server] {
+        between.end(side).say(&message(Kind::Lock, 0, &[0; 4]), 1600);
+        between.end(side).say(&message(Kind::Unlock, 0, &[0; 4]), 1600);
+        between
+            .end(side)
+            .say(&message(Kind::FileResponse, 1, &secret(side, 0)), 1600);
+    }
+    between.run();
+    for kind in [Kind::Lock, Kind::Unlock] {
+        assert_eq!(
+            (between.server.heard(kind).len(), between.client.heard(kind).len()),
+            (1, 0),
+            "only the server's files can be had"
+        );
+    }
+    assert_eq!(between.client.heard(Kind::FileResponse).len(), 1);
+    assert!(between.server.heard(Kind::FileResponse).is_empty());
+    assert_eq!(between.dropped, [Refused::ClipboardFiles]);
+
+    let between = Between::new(&permitted(true, true, false, false), 1600);
+    assert_eq!((flags(&between.client), flags(&between.server)), (2, 2));
+}
+
+#[test]
+fn a_list_is_confirmed_once() {
+    let mut between = Between::new(&SessionPermissions::ALL, 1600);
+    for side in [Side::Client, Side::Server] {
+        between.end(side).say(&clipboard::heard(), 1600);
+    }
+    between.run();
+    // The client's first list was; the server has listed nothing.
+    assert_eq!(between.client.heard(Kind::FormatListResponse).len(), 1);
+    assert!(between.server.heard(Kind::FormatListResponse).is_empty());
+}
+
+#[test]
+fn a_side_that_asks_and_asks_ends_the_session() {
+    let ask = message(Kind::DataRequest, 0, &TEXT.to_le_bytes());
+    let mut clipboard = Clipboard::new(&SessionPermissions::ALL);
+    for _ in 0..MOST_REQUESTS {
+        judge(&mut clipboard, Side::Server, &ask).unwrap();
+    }
+    let more = judge(&mut clipboard, Side::Server, &ask);
+    assert!(matches!(more, Err(RdpError::Limit(_))), "{more:?}");
+
+    // Nothing is taken as long as a message of the client's own is under way: what it is asked for meanwhile waits.
+    let mut clipboard = Clipboard::new(&permitted(false, true, false, false));
+    let refused = (0..MOST_ANSWERS).find_map(|_| {
+        let judged = judge(&mut clipboard, Side::Server, &ask);
+        assert!(clipboard.client.answers.len() <= MOST_ANSWERS);
+        judged.err()
+    });
+    assert!(matches!(refused, Some(RdpError::Limit(_))), "{refused:?}");
+    assert!(clipboard.client.answers.len() > MOST_ANSWERS - 100);
 }
 
 #[derive(Clone, Copy, Debug)]
