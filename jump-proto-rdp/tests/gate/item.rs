@@ -3,6 +3,7 @@
 use jump_core::model::{Field, RdpQuality, SecureApp};
 use jump_core::recording::{Record, RecordKind};
 use jump_core::session::Credential;
+use jump_proto_rdp::wire::client_info::is_client_info;
 use jump_proto_rdp::wire::share::{self, Control};
 use jump_proto_rdp::wire::{Domain, Head, domain};
 use jump_testkit::rdp::{PASSWORD, RdpServer, ShadowSecurity, USER, XrdpBackend};
@@ -99,6 +100,26 @@ fn settings(records: &[Record], header: [u8; 4]) -> Vec<u8> {
     initial[at + 4..].to_vec()
 }
 
+/// `performanceFlags` of the login as it went to the target (MS-RDPBCGR §2.2.1.11.1.1, §2.2.1.11.1.1.1).
+fn performance(records: &[Record]) -> u32 {
+    let login = messages(records, RecordKind::FromRep)
+        .into_iter()
+        .find_map(|message| match domain(message) {
+            Ok(Domain::SendDataRequest(data)) => message.get(data.range).filter(|data| is_client_info(data)),
+            _ => None,
+        })
+        .unwrap();
+    // A security header, code page and flags; the lengths of five texts, each of which has an end that does not count.
+    let texts: usize = (0..5)
+        .map(|text| usize::from(number(login, 12 + 2 * text)) + 2)
+        .sum();
+    // The family, the address, the folder, the time zone, the session's number.
+    let address = 22 + texts + 2;
+    let folder = address + 2 + usize::from(number(login, address));
+    let flags = folder + 2 + usize::from(number(login, folder)) + 172 + 4;
+    u32::from(number(login, flags)) | u32::from(number(login, flags + 2)) << 16
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_items_program_starts_and_not_the_clients() {
     let server = RdpServer::xrdp(XrdpBackend::Xvnc).await.unwrap();
@@ -138,11 +159,13 @@ async fn an_item_names_who_logs_in_and_the_client_gives_the_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quality_is_what_the_target_sends_and_the_client_may_not_ask_for_more() {
-    for (quality, bits, remotefx) in [
-        (RdpQuality::Low, 15, false),
-        (RdpQuality::Performance, 16, false),
-        (RdpQuality::BestPerformance, 32, true),
-        (RdpQuality::Lossless, 32, false),
+    // What the desktop leaves out (0x2f, and 0x40 for the blinking cursor), or adds: 0x80 smooth letters, 0x100 composition. The
+    // client asks for both: it was told that the network is fast.
+    for (quality, bits, remotefx, look) in [
+        (RdpQuality::Low, 15, false, 0x6f),
+        (RdpQuality::Performance, 16, false, 0x6f),
+        (RdpQuality::BestPerformance, 32, true, 0x180),
+        (RdpQuality::Lossless, 32, false, 0x180),
     ] {
         let server = RdpServer::xrdp(XrdpBackend::Xorg).await.unwrap();
         let mut item = Item::new(server.address());
@@ -150,8 +173,8 @@ async fn a_quality_is_what_the_target_sends_and_the_client_may_not_ask_for_more(
         let arguments = ["/u:rep", "/p:x", "/rfx", "/gfx", "/bpp:32", "/network:lan"];
         let records = passed(item, login(USER, PASSWORD), &server, &arguments, BLUE).await;
         assert_eq!(
-            (depth(&records), offers_remotefx(&records)),
-            (bits, remotefx),
+            (depth(&records), offers_remotefx(&records), performance(&records)),
+            (bits, remotefx, look),
             "{quality:?}"
         );
         // CS_CORE's earlyCapabilityFlags (MS-RDPBCGR §2.2.1.3.2).
