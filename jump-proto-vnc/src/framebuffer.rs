@@ -111,14 +111,10 @@ impl Framebuffer {
     /// [`RfbError::Protocol`] if it is not wholly on the screen.
     #[inline]
     pub(crate) fn paint_one_colour(&mut self, part: Rectangle, colour: Rgba) -> RfbResult<()> {
-        let mut start = self.start(part)?;
-        for _ in 0..height_of(part) {
-            let row = self.pixels.get_mut(start..start + usize::from(part.width));
-            for pixel in row.unwrap_or_default() {
-                *pixel = colour;
-            }
-            start += usize::from(self.size.width);
+        if !part.is_within(self.size) {
+            return Err(OUTSIDE);
         }
+        fill(&mut self.pixels, self.size.width, part, colour);
         Ok(())
     }
 
@@ -230,6 +226,27 @@ impl From<Framebuffer> for Picture {
     }
 }
 
+/// Paints a part of a picture of this width in one colour. Pixels that the picture does not have are left out.
+#[inline]
+pub(crate) fn fill(pixels: &mut [Rgba], width: u16, part: Rectangle, colour: Rgba) {
+    let mut start = usize::from(part.y) * usize::from(width) + usize::from(part.x);
+    // Half of what text is made of: without a loop over one pixel each row takes less than half the time.
+    if part.width == 1 {
+        let column = pixels.get_mut(start..).unwrap_or_default().iter_mut();
+        for pixel in column.step_by(width.max(1).into()).take(part.height.into()) {
+            *pixel = colour;
+        }
+        return;
+    }
+    for _ in 0..height_of(part) {
+        let row = pixels.get_mut(start..start + usize::from(part.width));
+        for pixel in row.unwrap_or_default() {
+            *pixel = colour;
+        }
+        start += usize::from(width);
+    }
+}
+
 /// A part without width has no rows, though its height may be any.
 fn height_of(part: Rectangle) -> usize {
     if part.width == 0 {
@@ -278,6 +295,21 @@ mod tests {
                 let copied: Vec<_> = screen.rows(to).unwrap().collect();
                 assert_eq!(from, copied);
                 assert_eq!(screen.take_damage().areas(), [Area::from(to)]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_of_any_size_is_filled_and_nothing_else() {
+        let size = Size { width: 9, height: 7 };
+        for (x, y) in (0..9).flat_map(|x| (0..7).map(move |y| (x, y))) {
+            for part in (0..=9 - x).flat_map(|width| (0..=7 - y).map(move |height| at(x, y, width, height))) {
+                let mut screen = Framebuffer::new(size).unwrap();
+                screen.fill(part, [1, 2, 3, 255]).unwrap();
+                for (place, pixel) in (0..).zip(screen.pixels()) {
+                    let inside = at(place % 9, place / 9, 1, 1).overlaps(part);
+                    assert_eq!(*pixel != BLACK, inside, "{part:?}, {place}");
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::wire::{ClientFramer, ClientMessage};
 const MAX_KEYS: usize = 64;
 
 /// Keys and buttons that were pressed and not released yet.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Held {
     keys: Vec<Key>,
     buttons: u16,

@@ -469,6 +469,30 @@ fn a_viewer_of_any_version_is_answered_in_it() {
     assert!(matches!(chosen, Err(RfbError::Protocol(_))), "it was not offered");
 }
 
+/// What a server sends of Apple's Diffie-Hellman with an odd modulus of so many bytes.
+fn apple(bytes: u16) -> Vec<u8> {
+    let length = bytes.to_be_bytes();
+    let (modulus, public) = (vec![0xff; bytes.into()], vec![0x7f; bytes.into()]);
+    [&b"RFB 003.008\n\x01\x1e\x00\x02"[..], &length, &modulus, &public].concat()
+}
+
+#[test]
+fn a_servers_numbers_are_as_long_as_those_of_real_ones_and_no_longer() {
+    for (bytes, taken) in [
+        (127, false),
+        (128, true),
+        (512, true),
+        (513, false),
+        (1024, false),
+    ] {
+        let outcome = play(client(all(), Some("word")), &apple(bytes), usize::MAX);
+        // The encrypted user name and password, and the client's value.
+        let answered = outcome.sent.len() == 13 + 128 + usize::from(bytes);
+        let refused = matches!(outcome.end, Err(RfbError::Unsupported(_)));
+        assert_eq!((answered, refused), (taken, !taken), "{bytes} bytes");
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_end_in_an_error_or_wait(

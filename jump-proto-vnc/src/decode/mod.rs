@@ -40,6 +40,7 @@ use crate::framebuffer::Framebuffer;
 use crate::wire::PixelFormat;
 use inflate::Streams;
 use pixels::PixelReader;
+use tiles::TilePixels;
 
 /// How far a decoder came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,4 +59,6 @@ pub(crate) struct Context<'a> {
     compact: &'a PixelReader,
     tight: &'a PixelReader,
     streams: &'a mut Streams,
+    /// Room for a tile that is painted before it goes to the screen; what is in it means nothing.
+    tile: &'a mut TilePixels,
 }

@@ -3,16 +3,11 @@
 use super::{Context, Progress, layout};
 use crate::decode::pixels::PixelReader;
 use crate::framebuffer::Rgba;
-use crate::wire::{Input, Rectangle};
+use crate::wire::{Input, Rectangle, Size};
 use crate::{RfbError, RfbResult};
 
 /// How often the parts of a rectangle may paint it over: those of an encoder do not overlap.
 const TIMES: usize = 4;
-/// A rectangle of at most so many pixels is painted apart, if all of it is there: its pixels lie close together in the
-/// processor's cache, which rows of a large screen do not.
-const TILE: usize = 64 * 64;
-/// One of fewer is not worth a tile.
-const SMALL: usize = 16 * 16;
 
 #[derive(Debug)]
 pub(crate) struct Rre {
@@ -38,35 +33,41 @@ impl Rre {
     }
 
     pub(crate) fn step(&mut self, context: &mut Context<'_>, input: &mut Input<'_>) -> RfbResult<Progress> {
-        let (rectangle, pixel) = (self.rectangle, context.pixels.bytes());
-        let length = pixel + if self.small { 4 } else { 8 };
-        let parts = match &mut self.parts {
+        match (context.pixels.bytes(), self.small) {
+            (1, true) => self.read::<1, 4>(context, input),
+            (2, true) => self.read::<2, 4>(context, input),
+            (_, true) => self.read::<4, 4>(context, input),
+            (1, false) => self.read::<1, 8>(context, input),
+            (2, false) => self.read::<2, 8>(context, input),
+            (_, false) => self.read::<4, 8>(context, input),
+        }
+    }
+
+    /// With pixels and places of so many bytes: a part is read in a few steps where both are known.
+    fn read<const PIXEL: usize, const PLACE: usize>(
+        &mut self,
+        context: &mut Context<'_>,
+        input: &mut Input<'_>,
+    ) -> RfbResult<Progress> {
+        let Self { rectangle, parts, .. } = self;
+        let (rectangle, size) = (*rectangle, rectangle.size());
+        let parts = match parts {
             Some(parts) => parts,
             None => {
-                let Some(mut header) = input.take(4 + pixel).map(Input::new) else {
-                    return Ok(Progress::Needs(4 + pixel));
+                let Some(mut header) = input.take(4 + PIXEL).map(Input::new) else {
+                    return Ok(Progress::Needs(4 + PIXEL));
                 };
                 let count = header.u32().unwrap_or_default();
                 let left = layout::subrectangles(count, rectangle)?;
                 let background = context.pixels.one(header.rest());
                 let pixels = rectangle.pixels() * TIMES;
-                let parts = self.parts.insert(Parts { left, pixels });
-                if (SMALL..=TILE).contains(&rectangle.pixels()) && input.rest().len() >= left * length {
-                    let mut tile = [background; TILE];
-                    let progress =
-                        parts.paint(self.small, rectangle, context.pixels, input, |part, colour| {
-                            fill(&mut tile, rectangle.width, part, colour);
-                            Ok(())
-                        })?;
-                    context.screen.paint(rectangle, &tile)?;
-                    return Ok(progress);
-                }
+                let parts = parts.insert(Parts { left, pixels });
                 context.screen.paint_one_colour(rectangle, background)?;
                 parts
             }
         };
         let screen = &mut context.screen;
-        parts.paint(self.small, rectangle, context.pixels, input, |part, colour| {
+        parts.paint::<PIXEL, PLACE>(size, context.pixels, input, |part, colour| {
             // The sum is on the screen, as the rectangle is.
             let (x, y) = (rectangle.x + part.x, rectangle.y + part.y);
             screen.paint_one_colour(Rectangle { x, y, ..part }, colour)
@@ -75,56 +76,42 @@ impl Rre {
 }
 
 impl Parts {
-    /// Gives every part that is there to `fill`, its place counted from the rectangle's corner.
-    fn paint(
+    /// Gives every part that is there to `fill`, its place counted from the corner of the rectangle, which has this size.
+    #[inline]
+    fn paint<const PIXEL: usize, const PLACE: usize>(
         &mut self,
-        small: bool,
-        within: Rectangle,
+        within: Size,
         reader: &PixelReader,
         input: &mut Input<'_>,
         mut fill: impl FnMut(Rectangle, Rgba) -> RfbResult<()>,
     ) -> RfbResult<Progress> {
-        let length = reader.bytes() + if small { 4 } else { 8 };
         while self.left > 0 {
-            let Some(part) = input.take(length) else {
-                return Ok(Progress::Needs(length));
+            let mut ahead = *input;
+            let (Some(colour), Some(place)) = (ahead.array::<PIXEL>(), ahead.array::<PLACE>()) else {
+                return Ok(Progress::Needs(PIXEL + PLACE));
             };
-            let (colour, place) = part.split_at_checked(reader.bytes()).unwrap_or_default();
-            let part = place_of(place, small, within)?;
+            *input = ahead;
+            let part = place_of(&place);
+            if !part.is_within(within) {
+                return Err(RfbError::Protocol("a part reaches beyond its rectangle"));
+            }
             self.pixels = self
                 .pixels
                 .checked_sub(part.pixels())
                 .ok_or(RfbError::Limit("a rectangle's parts paint it too often"))?;
-            fill(part, reader.one(colour))?;
+            fill(part, reader.one(&colour))?;
             self.left -= 1;
         }
         Ok(Progress::Finished)
     }
 }
 
-/// Paints a part of a tile.
+/// Where a part is within its rectangle: four numbers of one byte or of two.
 #[inline]
-fn fill(tile: &mut [Rgba; TILE], width: u16, part: Rectangle, colour: Rgba) {
-    let (start, end) = (usize::from(part.x), usize::from(part.x) + usize::from(part.width));
-    let rows = tile.chunks_exact_mut(usize::from(width).max(1));
-    for row in rows.skip(part.y.into()).take(part.height.into()) {
-        for pixel in row.get_mut(start..end).unwrap_or_default() {
-            *pixel = colour;
-        }
+fn place_of(place: &[u8]) -> Rectangle {
+    if let &[x, y, width, height] = place {
+        let [x, y, width, height] = [x, y, width, height].map(u16::from);
+        return Rectangle { x, y, width, height };
     }
-}
-
-/// Where a part is within its rectangle.
-fn place_of(place: &[u8], small: bool, within: Rectangle) -> RfbResult<Rectangle> {
-    let mut place = Input::new(place);
-    let part = if small {
-        let [x, y, width, height] = place.array().unwrap_or_default().map(u16::from);
-        Rectangle { x, y, width, height }
-    } else {
-        place.rectangle().unwrap_or_default()
-    };
-    if !part.is_within(within.size()) {
-        return Err(RfbError::Protocol("a part reaches beyond its rectangle"));
-    }
-    Ok(part)
+    Input::new(place).rectangle().unwrap_or_default()
 }

@@ -3,8 +3,9 @@
 use super::layout;
 use super::palette::Palette;
 use super::pixels::PixelReader;
-use crate::framebuffer::{BLACK, Rgba};
-use crate::wire::{Input, Size};
+use super::tiles::TilePixels;
+use crate::framebuffer::{Framebuffer, Rgba};
+use crate::wire::{Input, Rectangle, Size};
 use crate::{RfbError, RfbResult};
 
 /// How a tile is written: what its first byte says.
@@ -57,60 +58,56 @@ const fn packed_bits(colours: usize) -> RfbResult<usize> {
 
 const TOO_LONG: RfbError = RfbError::Protocol("a run is longer than its tile");
 
-/// What a tile is painted with.
-pub(crate) enum Painted {
-    Solid(Rgba),
-    /// Its pixels are in the room that was given.
-    Pixels,
-}
-
-/// Reads one tile, if all of it is there; `pixels` has at least as many places as the tile has pixels.
+/// Paints one tile, if all of it is there; whether it was. `palette` is that of the tile before, and then of this one: if it is
+/// not all there it is read from its start again, palette included. `room` is where runs are painted first: they go over
+/// the ends of rows.
 pub(crate) fn tile(
     input: &mut Input<'_>,
     reader: &PixelReader,
-    size: Size,
+    place: Rectangle,
     reuse: bool,
     palette: &mut Palette,
-    pixels: &mut [Rgba],
-) -> RfbResult<Option<Painted>> {
-    let Some(kind) = input.u8() else { return Ok(None) };
+    room: &mut TilePixels,
+    screen: &mut Framebuffer,
+) -> RfbResult<bool> {
+    let Some(kind) = input.u8() else { return Ok(false) };
     let kind = TileKind::of(kind, reuse)?;
-    let pixels = pixels.get_mut(..size.pixels()).unwrap_or_default();
     let length = reader.bytes();
-    let mut new_palette = None;
     if let TileKind::Packed(count) | TileKind::PaletteRuns(count) = kind {
         let Some(colours) = input.take(usize::from(count) * length) else {
-            return Ok(None);
+            return Ok(false);
         };
-        // The tile before may still need its own, if this one is not all there.
-        let palette = new_palette.insert(Palette::default());
         palette.set(colours.chunks_exact(length).map(|colour| reader.one(colour)));
     }
-    let used = new_palette.as_ref().unwrap_or(palette);
+    let pixels = room.get_mut(..place.pixels()).unwrap_or_default();
     let done = match kind {
-        TileKind::Raw => match input.take(pixels.len() * length) {
-            None => false,
-            Some(raw) => {
-                reader.span(raw, pixels);
-                true
+        TileKind::Raw => {
+            let Some(raw) = input.take(place.pixels() * length) else {
+                return Ok(false);
+            };
+            let rows = raw.chunks_exact((usize::from(place.width) * length).max(1));
+            for (row, raw) in screen.rows_mut(place)?.zip(rows) {
+                reader.span(raw, row);
             }
-        },
+            return Ok(true);
+        }
         TileKind::Solid => {
-            return Ok(input.take(length).map(|pixel| Painted::Solid(reader.one(pixel))));
+            let Some(pixel) = input.take(length) else {
+                return Ok(false);
+            };
+            screen.paint_one_colour(place, reader.one(pixel))?;
+            return Ok(true);
         }
         TileKind::Packed(_) | TileKind::PackedAgain => {
-            let bits = packed_bits(used.count())?;
-            let width = usize::from(size.width);
-            let row = layout::row_of_bits(width, bits);
-            match input.take(row * usize::from(size.height)) {
-                None => false,
-                Some(packed) => {
-                    for (packed, row) in packed.chunks_exact(row).zip(pixels.chunks_exact_mut(width)) {
-                        used.paint(bits, packed, row)?;
-                    }
-                    true
-                }
+            let bits = packed_bits(palette.count())?;
+            let row = layout::row_of_bits(place.width.into(), bits);
+            let Some(packed) = input.take(row * usize::from(place.height)) else {
+                return Ok(false);
+            };
+            for (row, packed) in screen.rows_mut(place)?.zip(packed.chunks_exact(row.max(1))) {
+                palette.paint(bits, packed, row)?;
             }
+            return Ok(true);
         }
         TileKind::Runs => match length {
             1 => runs::<1>(input, reader, pixels)?,
@@ -118,15 +115,12 @@ pub(crate) fn tile(
             3 => runs::<3>(input, reader, pixels)?,
             _ => runs::<4>(input, reader, pixels)?,
         },
-        TileKind::PaletteRuns(_) | TileKind::PaletteRunsAgain => palette_runs(input, used, pixels)?,
+        TileKind::PaletteRuns(_) | TileKind::PaletteRunsAgain => palette_runs(input, palette, pixels)?,
     };
-    if !done {
-        return Ok(None);
+    if done {
+        screen.paint(place, pixels)?;
     }
-    if let Some(new_palette) = new_palette {
-        *palette = new_palette;
-    }
-    Ok(Some(Painted::Pixels))
+    Ok(done)
 }
 
 /// A run's length: bytes of 255 and one of less are added up, and 1.
@@ -238,9 +232,3 @@ pub(crate) fn measure(
     *palette = colours;
     Ok(Some(0))
 }
-
-/// Room for the pixels of the largest tile, which has 64×64.
-pub(crate) type TilePixels = [Rgba; 64 * 64];
-
-/// A tile that nobody has painted.
-pub(crate) const EMPTY: TilePixels = [BLACK; 64 * 64];

@@ -1,6 +1,14 @@
 //! Tiles of a rectangle, from left to right and from top to bottom.
 
+use crate::framebuffer::{BLACK, Rgba};
 use crate::wire::Rectangle;
+
+/// Room for the pixels of the largest tile, which has 64×64. One is there for a whole connection: making it black for each
+/// rectangle would take longer than many a rectangle.
+pub(crate) type TilePixels = [Rgba; 64 * 64];
+
+/// A tile that nobody has painted.
+pub(crate) const EMPTY: TilePixels = [BLACK; 64 * 64];
 
 /// The tiles of a rectangle; those at its right and lower edges may be smaller.
 #[derive(Clone, Debug)]

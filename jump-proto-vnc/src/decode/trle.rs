@@ -1,7 +1,7 @@
 //! TRLE: tiles of 16×16 with palettes and runs (RFC 6143 §7.7.5).
 
 use super::palette::Palette;
-use super::run_length::{EMPTY, Painted, tile};
+use super::run_length::tile;
 use super::tiles::Tiles;
 use super::{Context, Progress};
 use crate::RfbResult;
@@ -25,23 +25,19 @@ impl Trle {
     }
 
     pub(crate) fn step(&mut self, context: &mut Context<'_>, input: &mut Input<'_>) -> RfbResult<Progress> {
-        let mut pixels = EMPTY;
         while let Some(place) = self.tiles.current() {
             let mut attempt = *input;
-            let read = tile(
+            let whole = tile(
                 &mut attempt,
                 context.compact,
-                place.size(),
+                place,
                 true,
                 &mut self.palette,
-                &mut pixels,
+                context.tile,
+                context.screen,
             )?;
-            match read {
-                None => return Ok(Progress::Needs(input.rest().len() + 1)),
-                Some(Painted::Solid(colour)) => {
-                    context.screen.paint_one_colour(place, colour)?;
-                }
-                Some(Painted::Pixels) => context.screen.paint(place, &pixels)?,
+            if !whole {
+                return Ok(Progress::Needs(input.rest().len() + 1));
             }
             *input = attempt;
             self.tiles.advance();

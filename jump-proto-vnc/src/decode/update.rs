@@ -14,6 +14,7 @@ use super::pseudo::{Pseudo, UpdateEvent};
 use super::rre::Rre;
 use super::span::Span;
 use super::tight::Tight;
+use super::tiles::{EMPTY, TilePixels};
 use super::trle::Trle;
 use super::zlib::Zlib;
 use super::zrle::Zrle;
@@ -60,6 +61,7 @@ pub struct UpdateDecoder {
     colours: ColourMap,
     readers: Readers,
     streams: Streams,
+    tile: Box<TilePixels>,
     pending: Pending,
     state: State,
 }
@@ -125,6 +127,7 @@ impl UpdateDecoder {
             readers: Readers::new(format, &colours),
             colours,
             streams: Streams::default(),
+            tile: Box::new(EMPTY),
             pending: Pending::default(),
             state: State::Idle,
         })
@@ -285,6 +288,7 @@ impl UpdateDecoder {
                         compact: &self.readers.compact,
                         tight: &self.readers.tight,
                         streams: &mut self.streams,
+                        tile: &mut self.tile,
                     };
                     if let Progress::Needs(more) = body.step(header.rectangle, &mut context, input)? {
                         return Ok(Progress::Needs(more));

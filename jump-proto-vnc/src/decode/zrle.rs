@@ -2,7 +2,7 @@
 
 use super::inflate::pump;
 use super::palette::Palette;
-use super::run_length::{EMPTY, Painted, tile};
+use super::run_length::tile;
 use super::tiles::Tiles;
 use super::{Context, Progress, layout};
 use crate::wire::{Input, Rectangle};
@@ -32,6 +32,7 @@ impl Zrle {
             screen,
             compact,
             streams,
+            tile: room,
             ..
         } = context;
         let left = match &mut self.left {
@@ -45,7 +46,8 @@ impl Zrle {
             }
         };
         let tiles = &mut self.tiles;
-        let mut pixels = EMPTY;
+        // Each tile has its own.
+        let mut palette = Palette::default();
         let progress = pump(
             &mut streams.zrle,
             &mut streams.unpacked,
@@ -55,20 +57,8 @@ impl Zrle {
                 let mut unpacked = Input::new(unpacked);
                 while let Some(place) = tiles.current() {
                     let mut attempt = unpacked;
-                    let mut palette = Palette::default();
-                    match tile(
-                        &mut attempt,
-                        compact,
-                        place.size(),
-                        false,
-                        &mut palette,
-                        &mut pixels,
-                    )? {
-                        None => break,
-                        Some(Painted::Solid(colour)) => {
-                            screen.paint_one_colour(place, colour)?;
-                        }
-                        Some(Painted::Pixels) => screen.paint(place, &pixels)?,
+                    if !tile(&mut attempt, compact, place, false, &mut palette, room, screen)? {
+                        break;
                     }
                     unpacked = attempt;
                     tiles.advance();

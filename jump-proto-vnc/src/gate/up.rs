@@ -37,7 +37,10 @@ pub(super) struct Up<'a> {
     /// What was dropped last, and how often, and is not recorded yet.
     dropped: Option<(Refused, u32)>,
     reported: BTreeSet<&'static str>,
+    /// What is held once the output has passed.
     held: Held,
+    /// What is held at the target.
+    held_there: Held,
 }
 
 impl<'a> Up<'a> {
@@ -50,6 +53,7 @@ impl<'a> Up<'a> {
             dropped: None,
             reported: BTreeSet::new(),
             held: Held::default(),
+            held_there: Held::default(),
         }
     }
 
@@ -72,8 +76,10 @@ impl<'a> Up<'a> {
 
     /// Lets go of what the rep still holds at the target: nobody else would.
     pub(super) async fn release(&mut self) {
+        // What did not get as far as the target is not to be let go there either.
         self.output.clear();
-        if self.held.release(&self.framer, &mut self.output).is_err() || self.output.is_empty() {
+        let released = self.held_there.release(&self.framer, &mut self.output);
+        if released.is_err() || self.output.is_empty() {
             return;
         }
         let bytes = Bytes::copy_from_slice(&self.output);
@@ -82,12 +88,23 @@ impl<'a> Up<'a> {
         let _ = timeout(GOODBYE, self.target.send(&self.output)).await;
     }
 
-    /// Judges every whole message; what is left is the beginning of one, at most 1 MiB.
+    /// Passes on every whole message that may; what is left is the beginning of one, at most 1 MiB. What came before one
+    /// that ends the session passes, too.
     async fn pass(&mut self, buffer: &mut BytesMut) -> Result<(), EndReason> {
+        let judged = self.judge_all(buffer).await;
+        if judged.is_ok() {
+            return self.flush().await;
+        }
+        // The session is over: neither recording nor target may keep it up.
+        let _ = timeout(GOODBYE, self.flush()).await;
+        judged
+    }
+
+    async fn judge_all(&mut self, buffer: &mut BytesMut) -> Result<(), EndReason> {
         loop {
             let head = self.framer.head(buffer).map_err(|error| failed(error, READ))?;
             let Some(head) = head.filter(|head| head.length <= buffer.len()) else {
-                break;
+                return Ok(());
             };
             match self.judge(head.kind) {
                 Verdict::Drop(what) => self.drop_one(what).await?,
@@ -95,7 +112,6 @@ impl<'a> Up<'a> {
             }
             buffer.advance(head.length);
         }
-        self.flush().await
     }
 
     const fn judge(&self, kind: Kind) -> Verdict {
@@ -220,6 +236,8 @@ impl<'a> Up<'a> {
         self.shared
             .record(RecordKind::FromRep, Bytes::copy_from_slice(&self.output))
             .await?;
+        // From here on it goes out, even if this is cancelled.
+        self.held_there.clone_from(&self.held);
         self.target
             .send(&self.output)
             .await

@@ -12,8 +12,9 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::wire::Input;
 use crate::{RfbError, RfbResult};
 
-/// Keys shorter than 1024 bits are broken, and none are longer than 8192.
-const KEY_BYTES: std::ops::RangeInclusive<usize> = 128..=1024;
+/// Keys shorter than 1024 bits are broken. Older macOS has 1024 bits, macOS 26 has 4096; with each doubling the two powers
+/// take eight times as long, with 4096 bits some 80 ms, and the server chooses how long.
+const KEY_BYTES: std::ops::RangeInclusive<usize> = 128..=512;
 /// A user name or a password with its NUL.
 const FIELD: usize = 64;
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use jump_core::id::SessionPolicyId;
 use jump_core::model::{Change, Field, ItemDetails, Name, SessionPolicy, TargetAddress, Vnc, VncSecurity};
 use jump_core::protocol::{Backend, Dialer, GateContext, SessionEvent};
+use jump_core::recording::Queue;
 use jump_core::session::{Credential, EndReason, Grant, RecordingMode, SessionPermission};
 use jump_core::stream::BoxStream;
 use jump_proto_vnc::VncBackend;
@@ -91,11 +92,16 @@ impl Item {
 
     /// Starts a gate without a socket: the rep's end and the target's, each with 64 KiB of room.
     pub(crate) fn gate_in_memory(&self) -> (DuplexStream, DuplexStream, Gate) {
-        let (mut context, ends) = gate::context(self.grant(), None);
-        let (rep, near) = tokio::io::duplex(64 * 1024);
-        let (far, target) = tokio::io::duplex(64 * 1024);
-        context.dialer = Arc::new(Given(Mutex::new(Some(far))));
-        (rep, target, run(context, ends, Box::new(near)))
+        let (context, ends) = gate::context(self.grant(), None);
+        in_memory(context, ends)
+    }
+
+    /// The same with a recording that is full after 4 MiB: nobody takes anything from it.
+    pub(crate) fn gate_with_a_full_recording(&self) -> (DuplexStream, DuplexStream, Gate, Queue) {
+        let (context, mut ends) = gate::context(self.grant(), None);
+        let queue = ends.recording.take().expect("it is recorded");
+        let (rep, target, gate) = in_memory(context, ends);
+        (rep, target, gate, queue)
     }
 
     /// A viewer that the gate has let in.
@@ -131,6 +137,13 @@ impl Item {
         })
         .await
     }
+}
+
+fn in_memory(mut context: GateContext, ends: GateEnds) -> (DuplexStream, DuplexStream, Gate) {
+    let (rep, near) = tokio::io::duplex(64 * 1024);
+    let (far, target) = tokio::io::duplex(64 * 1024);
+    context.dialer = Arc::new(Given(Mutex::new(Some(far))));
+    (rep, target, run(context, ends, Box::new(near)))
 }
 
 /// The one target that there is.

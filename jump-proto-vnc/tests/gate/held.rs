@@ -1,5 +1,6 @@
 //! Keys and buttons that a rep holds down are let go at the target when the session ends, however it ends.
 
+use jump_core::ErrorKind;
 use jump_core::model::VncSecurity;
 use jump_core::session::{EndReason, SessionPermission};
 use jump_proto_vnc::recording::{ScreenDecoder, ScreenEvent};
@@ -98,6 +99,31 @@ async fn a_message_that_is_cut_by_the_end_is_sent_to_its_end_first() {
     let texts = 8 + rest.len() - SHIFT_UP.len();
     assert_eq!(texts % (8 + (1 << 20)), 0, "{texts}");
     sending.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_came_together_with_a_message_that_nobody_knows_passes_before_it_is_let_go() {
+    let (mut viewer, gate, mut target) = played(|item| item.recorded()).await;
+    let (down, up) = pressed();
+    viewer.send(&[&down[..], &[7]].concat()).await;
+    let mut passed = Vec::new();
+    soon(target.read_to_end(&mut passed)).await.unwrap();
+    assert_eq!(passed, [down, up].concat());
+    let records = gate.records.clone();
+    let (outcome, _) = gate.end().await;
+    assert!(
+        matches!(
+            outcome.reason,
+            EndReason::Failed {
+                kind: ErrorKind::Protocol,
+                ..
+            }
+        ),
+        "{:?}",
+        outcome.reason
+    );
+    assert_eq!(outcome.bytes_from_rep, pressed().0.len() as u64);
+    assert_eq!(held_in_recording(&records.lock().unwrap()), 0);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What a gate does while somebody does not read. Nothing here has a socket and time stands still, so when a time is over
 //! nothing can happen any more by itself, however slow the machine is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use jump_core::model::VncSecurity;
 use jump_core::session::{EndReason, SessionPermission};
 use jump_proto_vnc::walk::ServerMessageKind;
-use jump_proto_vnc::wire::Rectangle;
+use jump_proto_vnc::wire::{ClientFramer, ClientMessage, Input, Rectangle};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use super::harness::{Gate, Item, PLAYED, Viewer, let_in};
@@ -87,6 +88,49 @@ async fn a_session_that_is_ended_ends_although_nobody_reads() {
     from_gate.read_to_end(&mut left).await.unwrap();
     filling.await.unwrap();
     typing.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_waits_for_the_recording_when_the_session_ends_is_neither_pressed_nor_let_go() {
+    let item = Item::new(([127, 0, 0, 1], 5900).into()).minimum(VncSecurity::None);
+    let (rep, mut target, gate, _full) = item.recorded().gate_with_a_full_recording();
+    let (viewer, ()) = tokio::join!(Viewer::start(rep), let_in(&mut target));
+    let mut viewer = viewer.unwrap();
+    let received = tokio::spawn(async move {
+        let mut received = Vec::new();
+        target.read_to_end(&mut received).await.unwrap();
+        received
+    });
+    // Keys between texts, so that some of them are in whatever waits.
+    let typing = tokio::spawn(async move {
+        for keysym in (0_u32..8).cycle() {
+            let key = [&[4, 1, 0, 0][..], &keysym.to_be_bytes()].concat();
+            let mut text = vec![6, 0, 0, 0, 0, 0, 8, 0];
+            text.resize(text.len() + 2048, b'x');
+            let messages = [&key[..], &text, &[4, 0], &key[2..]].concat();
+            if viewer.stream.write_all(&messages).await.is_err() {
+                return;
+            }
+        }
+    });
+    nothing_moves().await;
+    assert!(!typing.is_finished());
+    gate.stop.stop(EndReason::AccessRevoked("no more".to_owned()));
+    gate.end().await;
+    let received = received.await.unwrap();
+    typing.await.unwrap();
+    let mut input = Input::new(&received);
+    let mut down = BTreeSet::new();
+    let mut keys = 0;
+    while let Some(frame) = ClientFramer::new().next(&mut input).unwrap() {
+        if let ClientMessage::Key { down: true, keysym } = frame.message {
+            down.insert(keysym);
+        } else if let ClientMessage::Key { down: false, keysym } = frame.message {
+            assert!(down.remove(&keysym), "{keysym} was never pressed");
+            keys += 1;
+        }
+    }
+    assert!(input.rest().is_empty() && down.is_empty() && keys > 100);
 }
 
 /// An update that says that the screen has another size.
