@@ -51,21 +51,20 @@ pub(crate) enum Subject {
     VncGate,
     /// Logging in to live RDP servers with our client and with FreeRDP's libraries.
     RdpSessions,
-    /// Recorded streams of RDP servers through our client and FreeRDP's libraries. Not one of `all`: FreeRDP's does not yet connect
-    /// to what replays them.
+    /// Recorded streams of RDP servers through our client and FreeRDP's libraries.
     RdpDecode,
-    /// What the RDP gate adds to a plain tunnel. Not one of `all`: the peer that takes what is replayed leaves too early.
+    /// What the RDP gate adds to a plain tunnel.
     RdpGate,
     /// What C and Python cost over Rust.
     Bindings,
     /// The package for Python beside asyncssh and paramiko.
     Libraries,
-    /// All of these, but `rdp-decode` and `rdp-gate`.
+    /// All of these.
     All,
 }
 
 impl Subject {
     pub(crate) fn includes(self, other: Self) -> bool {
-        self == other || self == Subject::All && !matches!(other, Subject::RdpDecode | Subject::RdpGate)
+        self == other || self == Subject::All
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use jump_core::model::{CertificatePolicy, ItemDetails, Rdp};
+use jump_core::model::{CertificatePolicy, ItemDetails, Rdp, RdpQuality};
 use jump_core::recording::RecordKind;
 use jump_core::secret::Secret;
 use jump_core::session::{Credential, CredentialSecret, Grant, RecordingMode, SessionPermissions};
@@ -41,11 +41,36 @@ impl Maker {
     }
 }
 
+/// What the server may paint with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Codecs {
+    /// Bitmaps of 16 bits a pixel.
+    Bitmaps16,
+    /// Bitmaps of 32 bits a pixel.
+    Bitmaps,
+    /// RemoteFX and the graphics pipeline, too.
+    All,
+}
+
+impl Codecs {
+    pub(crate) fn lossy(self) -> bool {
+        self == Self::All
+    }
+
+    /// What the gate's item asks the target for.
+    const fn quality(self) -> RdpQuality {
+        match self {
+            Self::Bitmaps16 => RdpQuality::PerformanceQuality,
+            Self::Bitmaps | Self::All => RdpQuality::BestPerformance,
+        }
+    }
+}
+
 /// What a gate passed on: whether the client sent it, and what it is.
 type Passed = Arc<Mutex<Vec<(bool, bytes::Bytes)>>>;
 
 /// Records a plain screen, the programs that appear on it, and so many steps of changes.
-pub(crate) fn record(maker: Maker, size: Size, lossy: bool, steps: usize) -> Result<Recording> {
+pub(crate) fn record(maker: Maker, size: Size, codecs: Codecs, steps: usize) -> Result<Recording> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -54,7 +79,7 @@ pub(crate) fn record(maker: Maker, size: Size, lossy: bool, steps: usize) -> Res
     let passed = Passed::default();
     let server = runtime.block_on(maker.start(size))?;
     let _entered = runtime.enter();
-    let session = runtime.block_on(connect(&server, size, lossy, passed.clone()))?;
+    let session = runtime.block_on(connect(&server, size, codecs, passed.clone()))?;
     let display = runtime.block_on(async {
         // What paints runs as another user than xrdp's session.
         server.run("xhost", &["+local:"]).await?;
@@ -105,7 +130,7 @@ fn watch(passed: &Passed) -> Result<()> {
 async fn connect(
     server: &RdpServer,
     size: Size,
-    lossy: bool,
+    codecs: Codecs,
     passed: Passed,
 ) -> Result<tokio::task::JoinSet<()>> {
     let credential = Credential {
@@ -113,7 +138,7 @@ async fn connect(
         secret: CredentialSecret::Password(Secret::new(PASSWORD.to_owned())),
     };
     let (near, far) = tokio::io::duplex(256 * 1024);
-    let (context, mut ends) = context(grant(server)?, Some(credential));
+    let (context, mut ends) = context(grant(server, codecs.quality())?, Some(credential));
     let mut tasks = tokio::task::JoinSet::new();
     let mut queue = ends
         .recording
@@ -147,18 +172,19 @@ async fn connect(
         .security(RdpSecurity::Tls)
         .permissions(permissions)
         .size(size.width, size.height)
-        .lossless(!lossy);
+        .lossless(!codecs.lossy());
     let session = RdpClient::connect(Box::new(near), options).await?;
     tasks.spawn(async move { while let Ok(Some(_)) = session.next_event().await {} });
     Ok(tasks)
 }
 
-fn grant(server: &RdpServer) -> Result<Grant> {
+fn grant(server: &RdpServer, quality: RdpQuality) -> Result<Grant> {
     let mut site = Site::new(server.address(), &[server.address()])?;
     site.edit_item(site.shell, |item| {
         item.recording = RecordingMode::Backpressure;
         item.details = ItemDetails::RemoteRdp(Rdp {
             port: server.address().port(),
+            quality,
             ignore_untrusted: true,
             ..Rdp::default()
         });

@@ -103,7 +103,7 @@ pub(crate) fn play(arguments: &[String]) -> ExitCode {
         ["store-build", path] => store::build(path),
         ["store-ask", path, ask, seed, count] => store::ask(path, ask, seed, count),
         ["driver", login, changes, folder, port] => driver::run(login, changes, folder, port),
-        ["rdp-target", recording, times, pace] => rdp_target::run(recording.as_ref(), times, pace),
+        ["rdp-target", recording, times] => rdp_target::run(recording.as_ref(), times),
         ["rdp-session", order @ ..] => run(single(), async { Box::pin(crate::rdp::play(order)).await }),
         ["vnc-target", recording, times] => vnc_target::run(recording.as_ref(), times),
         ["vnc-replay", recording, seconds, picture @ ..] => vnc_replay(recording, seconds, picture),
