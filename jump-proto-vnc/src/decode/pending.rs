@@ -67,7 +67,8 @@ impl Pending {
         }
     }
 
-    /// Paints a picture, or has it decoded and paints it later.
+    /// Paints a picture, or has it decoded and paints it later. The last rectangle of an update is painted at once: a helper would
+    /// have to be woken, and there is nothing to do meanwhile.
     ///
     /// # Errors
     /// What is wrong with it or with one before it.
@@ -76,10 +77,11 @@ impl Pending {
         canvas: &mut Canvas<'_>,
         part: Rectangle,
         picture: Picture,
+        last: bool,
     ) -> RfbResult<()> {
         let (most, pixels) = (self.helpers.most(), part.pixels());
         let room = self.rooms.pop().unwrap_or_default();
-        if most == 0 || pixels < LEAST_PIXELS {
+        if most == 0 || pixels < LEAST_PIXELS || last {
             let job = Helpers::none().give(move || picture.decode(room));
             self.paint(canvas, part, &job)?;
             return self.painted(canvas, part);
@@ -230,7 +232,7 @@ mod tests {
             ..Rectangle::whole(size)
         });
         for part in parts.clone() {
-            pending.picture(&mut canvas, part, jpeg(size)).unwrap();
+            pending.picture(&mut canvas, part, jpeg(size), false).unwrap();
             assert!(pending.pixels <= MAX_PICTURE_PIXELS);
             assert!(pending.pictures <= (pending.helpers.most() + 1) * PICTURES_EACH);
         }
@@ -258,5 +260,25 @@ mod tests {
                 assert_eq!(told, expected);
             }
         }
+    }
+
+    #[test]
+    fn the_last_picture_of_an_update_waits_for_nobody() {
+        let size = Size {
+            width: 2048,
+            height: 1024,
+        };
+        let mut screen = Framebuffer::new(size).unwrap();
+        let mut told = Vec::new();
+        let mut note = |event| told.push(event);
+        let mut canvas = Canvas {
+            screen: &mut screen,
+            told: &mut note,
+        };
+        let mut pending = Pending::new(Helpers::new(1));
+        let part = Rectangle::whole(size);
+        pending.picture(&mut canvas, part, jpeg(size), true).unwrap();
+        assert!(pending.held.is_empty());
+        assert!(matches!(told[..], [UpdateEvent::Painted(painted)] if painted == part));
     }
 }

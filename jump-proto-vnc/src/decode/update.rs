@@ -315,8 +315,11 @@ impl UpdateDecoder {
                                 screen: &mut self.screen,
                                 told: events,
                             };
+                            let last = left.rectangles == Some(0);
                             match body.picture() {
-                                Some(picture) => self.pending.picture(&mut canvas, header.rectangle, picture),
+                                Some(picture) => {
+                                    self.pending.picture(&mut canvas, header.rectangle, picture, last)
+                                }
                                 None => self.pending.painted(&mut canvas, header.rectangle),
                             }?;
                         }
