@@ -70,7 +70,7 @@ const CASES: [Case; 5] = [
         apart: LOSSY,
     },
     Case {
-        name: "graphics pipeline (FreeRDP shadow)",
+        name: "RemoteFX (FreeRDP shadow)",
         maker: Maker::Shadow,
         codecs: Codecs::All,
         apart: LOSSY,
