@@ -1,20 +1,22 @@
 //! Copying a file, with many requests in flight: one at a time would move one piece per round trip.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use bytes::Bytes;
 use jump_core::protocol::Progress;
 use jump_core::{Error, ErrorKind, Result};
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 
-use super::sftp::Files;
-use super::write_behind::WriteBehind;
+use super::disk::Disk;
+use super::link::broken;
+use super::sftp::{Files, RemoteFile, data, done as check_done};
 
 /// Bytes asked for or sent and not yet confirmed; also what a download may hold in memory.
 const IN_FLIGHT: u64 = 4 << 20;
+/// What is written to the local file at once, if more is there, in bytes: meanwhile nothing more is asked for.
+const AT_ONCE: usize = 1 << 20;
 
 type Report<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
@@ -42,7 +44,12 @@ fn mode(metadata: &std::fs::Metadata) -> Option<u32> {
 }
 
 /// Copies a local file to the target; gives the number of bytes.
-pub(super) async fn upload(files: &Files, local: &Path, remote: &str, progress: Report<'_>) -> Result<u64> {
+pub(super) async fn upload(
+    files: &mut Files,
+    local: &Path,
+    remote: &str,
+    progress: Report<'_>,
+) -> Result<u64> {
     let reading = |error| local_error("read the local file", error);
     let mut source = File::open(local).await.map_err(reading)?;
     let metadata = source.metadata().await.map_err(reading)?;
@@ -56,23 +63,27 @@ pub(super) async fn upload(files: &Files, local: &Path, remote: &str, progress: 
     let total = Some(metadata.len());
     let target = files.create(remote, mode(&metadata)).await?;
     let (mut offset, mut done, mut ended) = (0, 0, false);
-    let mut writes = FuturesUnordered::new();
+    // Lengths of what was sent and not yet confirmed.
+    let mut writes = HashMap::new();
     while !ended || !writes.is_empty() {
-        if !ended && offset - done < IN_FLIGHT {
-            let piece = read_piece(&mut source, files.piece).await.map_err(reading)?;
+        if let Some((id, answer)) = files.link.answer()? {
+            let length: u64 = writes.remove(&id).ok_or_else(broken)?;
+            check_done("write the target's file", &answer)?;
+            done += length;
+            progress(Progress { done, total });
+        } else if !ended && offset - done < IN_FLIGHT {
+            let piece = read_piece(&mut source, files.piece);
+            let piece = files.link.meanwhile(piece).await?.map_err(reading)?;
             let length = piece.len() as u64;
             ended = piece.len() < files.piece as usize;
             if length > 0 {
-                let (target, at) = (&target, offset);
-                writes.push(async move { files.write(target, at, piece).await.map(|()| length) });
+                writes.insert(files.send(&target, offset, piece).await?, length);
                 offset += length;
             }
-        } else if let Some(written) = writes.next().await {
-            done += written?;
-            progress(Progress { done, total });
+        } else {
+            files.link.arrived().await?;
         }
     }
-    drop(writes);
     files.close(target).await?;
     Ok(done)
 }
@@ -87,7 +98,12 @@ async fn read_piece(source: &mut File, length: u32) -> std::io::Result<Vec<u8>> 
 /// Copies a file of the target to `local`, whose folder must exist; gives the number of bytes.
 ///
 /// The only local names ever used are `local` and a random one next to it: nothing the target says names a file.
-pub(super) async fn download(files: &Files, remote: &str, local: &Path, progress: Report<'_>) -> Result<u64> {
+pub(super) async fn download(
+    files: &mut Files,
+    remote: &str,
+    local: &Path,
+    progress: Report<'_>,
+) -> Result<u64> {
     let writing = |error| local_error("write the local file", error);
     let folder = match local.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -102,12 +118,9 @@ pub(super) async fn download(files: &Files, remote: &str, local: &Path, progress
     }
     let (source, total) = files.open(remote).await?;
     let (handle, path) = temporary(folder).map_err(writing)?.into_parts();
-    let mut behind = WriteBehind::new(&handle).map_err(writing)?;
-    let mut target = File::from_std(handle);
-    let done = fetch(files, &source, total, &mut target, &mut behind, progress).await?;
-    behind.settle().await.map_err(writing)?;
-    target.sync_all().await.map_err(writing)?;
-    drop(target);
+    let mut disk = Disk::new(handle);
+    let done = fetch(files, &source, total, &mut disk, progress).await?;
+    files.link.meanwhile(disk.finish()).await?.map_err(writing)?;
     path.persist(local).map_err(|error| writing(error.error))?;
     files.close(source).await?;
     Ok(done)
@@ -127,18 +140,17 @@ fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
 
 /// Reads from the start to the end of the file, wherever the end turns out to be, and writes in order.
 async fn fetch(
-    files: &Files,
-    source: &super::sftp::RemoteFile,
+    files: &mut Files,
+    source: &RemoteFile,
     total: Option<u64>,
-    target: &mut File,
-    behind: &mut WriteBehind,
+    disk: &mut Disk,
     progress: Report<'_>,
 ) -> Result<u64> {
     let writing = |error| local_error("write the local file", error);
-    let read = |at: u64, length: u32| async move { (at, length, files.read(source, at, length).await) };
-    let mut reads = FuturesUnordered::new();
-    // Pieces that came before the ones in front of them; together with those in flight at most `IN_FLIGHT` bytes.
-    let mut early: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
+    // Where it begins and how long it is, of what was asked for.
+    let mut reads: HashMap<u32, (u64, u32)> = HashMap::new();
+    // Pieces that are not written yet, by where they begin; together with those in flight at most `IN_FLIGHT` bytes.
+    let mut early: BTreeMap<u64, Vec<Bytes>> = BTreeMap::new();
     let (mut asked, mut done, mut end) = (0_u64, 0_u64, None::<u64>);
     loop {
         let known = total.unwrap_or(0);
@@ -154,31 +166,37 @@ async fn fetch(
             } else {
                 files.piece
             };
-            reads.push(read(asked, length));
+            let id = files.ask_for(source, asked, length).await?;
+            reads.insert(id, (asked, length));
             asked += u64::from(length);
         }
-        let Some((at, length, answer)) = reads.next().await else {
-            break;
-        };
-        match answer? {
-            Some(data) => {
-                // A short answer is not the end: the rest is asked for again.
-                let got = u32::try_from(data.len()).unwrap_or(length);
-                if got < length {
-                    reads.push(read(at + u64::from(got), length - got));
+        while let Some((id, answer)) = files.link.answer()? {
+            let (at, length) = reads.remove(&id).ok_or_else(broken)?;
+            match data(answer, length)? {
+                Some(data) => {
+                    // A short answer is not the end: the rest is asked for again.
+                    let got = data.iter().map(|piece| piece.len() as u64).sum::<u64>();
+                    let left = length.saturating_sub(u32::try_from(got).unwrap_or(length));
+                    if left > 0 {
+                        let id = files.ask_for(source, at + got, left).await?;
+                        reads.insert(id, (at + got, left));
+                    }
+                    early.insert(at, data);
                 }
-                early.insert(at, data);
+                None => end = Some(end.map_or(at, |end| end.min(at))),
             }
-            None => end = Some(end.map_or(at, |end| end.min(at))),
         }
-        while let Some(data) = early.remove(&done) {
-            target.write_all(&data).await.map_err(writing)?;
-            behind.wrote(data.len() as u64).await.map_err(writing)?;
-            done += data.len() as u64;
+        let now = in_order(&mut early, done);
+        if !now.is_empty() {
+            let written = files.link.meanwhile(disk.write(now)).await?;
+            done += written.map_err(writing)?;
             progress(Progress { done, total });
+        } else if reads.is_empty() {
+            break;
+        } else {
+            files.link.arrived().await?;
         }
     }
-    target.flush().await.map_err(writing)?;
     if early.is_empty() {
         Ok(done)
     } else {
@@ -188,4 +206,18 @@ async fn fetch(
             "it changed while it was read: try again",
         ))
     }
+}
+
+/// Takes what follows on `from` without a gap, about as much as is written at once.
+fn in_order(early: &mut BTreeMap<u64, Vec<Bytes>>, mut from: u64) -> Vec<Bytes> {
+    let (mut pieces, mut bytes) = (Vec::new(), 0);
+    while bytes < AT_ONCE
+        && let Some(data) = early.remove(&from)
+    {
+        let length = data.iter().map(Bytes::len).sum::<usize>();
+        bytes += length;
+        from += length as u64;
+        pieces.extend(data);
+    }
+    pieces
 }

@@ -2,6 +2,8 @@
 
 mod channel;
 mod copy;
+mod disk;
+mod link;
 mod notes;
 mod sftp;
 mod write_behind;
@@ -150,7 +152,7 @@ impl SshSession {
         self.answer(&mut channel, what, self.permissions.moves_files())
             .await?;
         self.notes.forget(channel.id());
-        sftp::Files::start(channel.into_stream()).await
+        sftp::Files::start(channel).await
     }
 }
 
@@ -188,7 +190,7 @@ impl ShellSession for SshSession {
         remote: &str,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<u64> {
-        copy::upload(&self.files().await?, local, remote, progress).await
+        copy::upload(&mut self.files().await?, local, remote, progress).await
     }
 
     async fn download(
@@ -197,7 +199,7 @@ impl ShellSession for SshSession {
         local: &Path,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<u64> {
-        copy::download(&self.files().await?, remote, local, progress).await
+        copy::download(&mut self.files().await?, remote, local, progress).await
     }
 
     async fn close(&self) -> Result<()> {

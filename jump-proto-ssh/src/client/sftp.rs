@@ -1,146 +1,164 @@
 //! The file transfer protocol (SFTP version 3, draft-ietf-secsh-filexfer-02), as far as copying needs it.
 
-use std::time::Duration;
-
+use bytes::Bytes;
 use jump_core::{Error, ErrorKind, Result};
-use russh_sftp::client::error::Error as SftpError;
-use russh_sftp::client::{Config, RawSftpSession};
-use russh_sftp::extensions::LIMITS;
-use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
-use tokio::io::{AsyncRead, AsyncWrite};
+use russh::Channel;
+use russh::client::Msg;
 
+use super::link::{Answer, Link, broken};
 use crate::failure::cut;
+use crate::sftp::wire::{self, Fields, code, kind, open};
 
 /// What every server takes in one read or write.
 const SAFE_PIECE: u32 = 32 * 1024;
-/// What is asked for at most, even of a server that takes more: a packet has to fit in [`LARGEST_PACKET`].
+/// What is asked for at most, even of a server that takes more: with its front it has to fit in a packet.
 const LARGEST_PIECE: u32 = 255 * 1024;
-const LARGEST_PACKET: u32 = 256 * 1024;
-/// Several megabytes are in flight at once; on a slow line the last of them waits for all the others.
-const PATIENCE: Duration = Duration::from_secs(600);
 /// The longest text of a server that goes into an error.
 const REASON: usize = 256;
 
-/// A file that is open on the target.
-#[derive(Clone, Debug)]
-pub(super) struct RemoteFile(String);
+/// A file that is open on the target: the server's handle.
+#[derive(Debug)]
+pub(super) struct RemoteFile(Vec<u8>);
 
 /// The file transfer of one channel.
 pub(super) struct Files {
-    raw: RawSftpSession,
+    pub(super) link: Link,
     /// Bytes per read and per write.
     pub(super) piece: u32,
 }
 
 impl Files {
     /// Agrees on the version and learns the server's limits.
-    pub(super) async fn start(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<Self> {
-        let raw = RawSftpSession::new_with_config(
-            stream,
-            Config {
-                max_packet_len: LARGEST_PACKET,
-                request_timeout_secs: PATIENCE.as_secs(),
-                ..Config::default()
-            },
-        );
-        let started = |error| failure("start the file transfer", error);
-        let version = raw.init().await.map_err(started)?;
+    pub(super) async fn start(channel: Channel<Msg>) -> Result<Self> {
+        let mut link = Link::new(channel);
+        // Where other answers have an id this one has the version (§4).
+        let Answer::Other(kind::VERSION, extensions) = link.ask(wire::VERSION, wire::init()).await? else {
+            return Err(broken());
+        };
         let mut piece = SAFE_PIECE;
-        if version.extensions.contains_key(LIMITS) {
-            let limits = raw.limits().await.map_err(started)?;
-            let allowed = limits.max_read_len.min(limits.max_write_len);
+        if has_limits(&extensions).ok_or_else(broken)? {
+            let id = link.next_id();
+            let answer = link.ask(id, wire::ask_limits(id)).await?;
             // A server that sets no limit says 0.
-            if allowed > 0 {
+            if let Some(allowed) = limit(&answer).filter(|allowed| *allowed > 0) {
                 piece = u32::try_from(allowed).unwrap_or(LARGEST_PIECE).min(LARGEST_PIECE);
             }
         }
-        Ok(Self { raw, piece })
+        Ok(Self { link, piece })
     }
 
     /// Opens a file for reading; gives its size too, if the server knows it.
-    pub(super) async fn open(&self, path: &str) -> Result<(RemoteFile, Option<u64>)> {
-        let opened = self
-            .raw
-            .open(path, OpenFlags::READ, FileAttributes::empty())
-            .await;
-        let file = opened
-            .map_err(|error| failure("open the target's file", error))?
-            .handle;
-        let size = self
-            .raw
-            .fstat(file.as_str())
-            .await
-            .ok()
-            .and_then(|found| found.attrs.size);
-        Ok((RemoteFile(file), size))
+    pub(super) async fn open(&mut self, path: &str) -> Result<(RemoteFile, Option<u64>)> {
+        let id = self.link.next_id();
+        let opened = self.link.ask(id, wire::open(id, path, open::READ, None)).await?;
+        let file = handle("open the target's file", &opened)?;
+        let id = self.link.next_id();
+        let asked = wire::about_handle(kind::FSTAT, id, &file.0);
+        let size = match self.link.ask(id, asked).await? {
+            Answer::Other(kind::ATTRS, body) => Fields(&body).size().ok_or_else(broken)?,
+            _ => None,
+        };
+        Ok((file, size))
     }
 
     /// Creates a file, or empties it. `mode` is its Unix mode if it is new.
-    pub(super) async fn create(&self, path: &str, mode: Option<u32>) -> Result<RemoteFile> {
-        let attributes = FileAttributes {
-            permissions: mode,
-            ..FileAttributes::empty()
-        };
-        let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
-        let opened = self.raw.open(path, flags, attributes).await;
-        Ok(RemoteFile(
-            opened
-                .map_err(|error| failure("create the target's file", error))?
-                .handle,
-        ))
+    pub(super) async fn create(&mut self, path: &str, mode: Option<u32>) -> Result<RemoteFile> {
+        let flags = open::WRITE | open::CREAT | open::TRUNC;
+        let id = self.link.next_id();
+        let opened = self.link.ask(id, wire::open(id, path, flags, mode)).await?;
+        handle("create the target's file", &opened)
     }
 
-    /// Reads up to `length` bytes; fewer if the server gives fewer, `None` at the end of the file.
-    pub(super) async fn read(&self, file: &RemoteFile, offset: u64, length: u32) -> Result<Option<Vec<u8>>> {
-        match self.raw.read(file.0.as_str(), offset, length).await {
-            Ok(data) if data.data.is_empty() || data.data.len() > length as usize => Err(Error::new(
-                ErrorKind::Protocol,
-                "read the target's file",
-                "the server gave another amount than was asked for",
-            )),
-            Ok(data) => Ok(Some(data.data)),
-            Err(SftpError::Status(status)) if status.status_code == StatusCode::Eof => Ok(None),
-            Err(error) => Err(failure("read the target's file", error)),
-        }
+    /// Asks for bytes of a file; gives the number that the answer will have.
+    pub(super) async fn ask_for(&mut self, file: &RemoteFile, offset: u64, length: u32) -> Result<u32> {
+        let id = self.link.next_id();
+        self.link.send([wire::read(id, &file.0, offset, length)]).await?;
+        Ok(id)
     }
 
-    /// Writes all of `data`.
-    pub(super) async fn write(&self, file: &RemoteFile, offset: u64, data: Vec<u8>) -> Result<()> {
-        let written = self.raw.write(file.0.as_str(), offset, data).await;
-        written
-            .map(|_| ())
-            .map_err(|error| failure("write the target's file", error))
+    /// Sends bytes for a file; gives the number that the answer will have.
+    pub(super) async fn send(&mut self, file: &RemoteFile, offset: u64, data: Vec<u8>) -> Result<u32> {
+        let id = self.link.next_id();
+        let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        let front = wire::write_front(id, &file.0, offset, length);
+        self.link.send([front, Bytes::from(data)]).await?;
+        Ok(id)
     }
 
     /// Closes a file; what was written to it is complete when this succeeds.
-    pub(super) async fn close(&self, file: RemoteFile) -> Result<()> {
-        let closed = self.raw.close(file.0).await;
-        closed
-            .map(|_| ())
-            .map_err(|error| failure("close the target's file", error))
+    pub(super) async fn close(&mut self, file: RemoteFile) -> Result<()> {
+        let id = self.link.next_id();
+        let closed = self
+            .link
+            .ask(id, wire::about_handle(kind::CLOSE, id, &file.0))
+            .await?;
+        done("close the target's file", &closed)
     }
 }
 
-fn failure(operation: &'static str, error: SftpError) -> Error {
-    let (kind, message) = match error {
-        SftpError::Status(status) => {
-            let kind = match status.status_code {
-                StatusCode::NoSuchFile => ErrorKind::NotFound,
-                StatusCode::PermissionDenied => ErrorKind::Denied,
-                StatusCode::OpUnsupported => ErrorKind::Unsupported,
-                StatusCode::NoConnection | StatusCode::ConnectionLost => ErrorKind::Closed,
-                _ => ErrorKind::InvalidArgument,
-            };
-            (
-                kind,
-                format!("the target says: {}", cut(&status.error_message, REASON)),
-            )
-        }
-        SftpError::Timeout => (ErrorKind::Timeout, "the target stopped answering".to_owned()),
-        SftpError::IO(_) | SftpError::UnexpectedBehavior(_) => {
-            (ErrorKind::Closed, "the file transfer was cut off".to_owned())
-        }
-        other => (ErrorKind::Protocol, cut(&other.to_string(), REASON).to_owned()),
+/// Whether the server knows of limits; `None` if that is no list of extensions (§4).
+fn has_limits(extensions: &[u8]) -> Option<bool> {
+    let mut fields = Fields(extensions);
+    let mut found = false;
+    while fields.end().is_none() {
+        found |= fields.string()? == wire::LIMITS;
+        fields.string()?;
+    }
+    Some(found)
+}
+
+/// The most that a server takes in one read and one write (OpenSSH's PROTOCOL, §4.8), if it says so.
+fn limit(answer: &Answer) -> Option<u64> {
+    let Answer::Other(kind::EXTENDED_REPLY, body) = answer else {
+        return None;
     };
-    Error::new(kind, operation, message)
+    let mut fields = Fields(body);
+    let _longest_packet = fields.u64()?;
+    Some(fields.u64()?.min(fields.u64()?))
+}
+
+fn handle(operation: &'static str, answer: &Answer) -> Result<RemoteFile> {
+    match answer {
+        Answer::Other(kind::HANDLE, body) => {
+            let handle = Fields(body).handle().ok_or_else(broken)?;
+            Ok(RemoteFile(handle.to_vec()))
+        }
+        other => Err(done(operation, other).err().unwrap_or_else(broken)),
+    }
+}
+
+/// What came of a read: `None` at the end of the file.
+pub(super) fn data(answer: Answer, asked: u32) -> Result<Option<Vec<Bytes>>> {
+    const OPERATION: &str = "read the target's file";
+    match answer {
+        Answer::Data(data) => {
+            let length: usize = data.iter().map(Bytes::len).sum();
+            if length == 0 || length > asked as usize {
+                let message = "the server gave another amount than was asked for";
+                return Err(Error::new(ErrorKind::Protocol, OPERATION, message));
+            }
+            Ok(Some(data))
+        }
+        Answer::Other(kind::STATUS, body) if Fields(&body).u32() == Some(code::EOF) => Ok(None),
+        other => Err(done(OPERATION, &other).err().unwrap_or_else(broken)),
+    }
+}
+
+/// Whether it was done; anything but a good `SSH_FXP_STATUS` (§7) is an error.
+pub(super) fn done(operation: &'static str, answer: &Answer) -> Result<()> {
+    let Answer::Other(kind::STATUS, body) = answer else {
+        return Err(broken());
+    };
+    let mut fields = Fields(body);
+    let kind = match fields.u32().ok_or_else(broken)? {
+        code::OK => return Ok(()),
+        code::NO_SUCH_FILE => ErrorKind::NotFound,
+        code::PERMISSION_DENIED => ErrorKind::Denied,
+        code::OP_UNSUPPORTED => ErrorKind::Unsupported,
+        code::NO_CONNECTION | code::CONNECTION_LOST => ErrorKind::Closed,
+        _ => ErrorKind::InvalidArgument,
+    };
+    let said = String::from_utf8_lossy(fields.string().unwrap_or_default());
+    let message = format!("the target says: {}", cut(&said, REASON));
+    Err(Error::new(kind, operation, message))
 }

@@ -19,12 +19,12 @@ pub(super) struct WriteBehind {
 
 impl WriteBehind {
     /// For this file, which goes on to be written elsewhere.
-    pub(super) fn new(file: &File) -> io::Result<Self> {
-        Ok(Self {
-            file: Arc::new(file.try_clone()?),
+    pub(super) const fn new(file: Arc<File>) -> Self {
+        Self {
+            file,
             behind: 0,
             running: None,
-        })
+        }
     }
 
     /// Counts bytes that were written.
@@ -71,7 +71,7 @@ mod tests {
     async fn a_sync_that_fails_is_told_by_the_next_call() {
         // It takes bytes, and cannot be synced.
         let nowhere = File::options().write(true).open("/dev/null").unwrap();
-        let mut behind = WriteBehind::new(&nowhere).unwrap();
+        let mut behind = WriteBehind::new(Arc::new(nowhere));
         behind.wrote(EACH - 1).await.unwrap();
         behind.settle().await.unwrap();
         behind.wrote(1).await.unwrap();
@@ -90,7 +90,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_written_is_synced_as_it_comes() {
         let file = tempfile::tempfile().unwrap();
-        let mut behind = WriteBehind::new(&file).unwrap();
+        let mut behind = WriteBehind::new(Arc::new(file));
         for _ in 0..4 {
             behind.wrote(EACH / 2).await.unwrap();
         }

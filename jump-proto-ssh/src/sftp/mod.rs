@@ -20,7 +20,7 @@ mod request;
 mod rules;
 mod stream;
 mod tally;
-mod wire;
+pub(crate) mod wire;
 
 pub use error::{Side, Violation};
 pub use filter::{Filter, Output};

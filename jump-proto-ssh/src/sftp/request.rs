@@ -1,7 +1,7 @@
 //! What a client asks for (draft-ietf-secsh-filexfer-02 §6).
 
 use super::rules::Deed;
-use super::wire::{Fields, kind, open};
+use super::wire::{Fields, LIMITS, kind, open};
 
 /// What an answer other than `SSH_FXP_STATUS` may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl Extension {
             b"hardlink@openssh.com" => Extension::HardLink,
             b"fsync@openssh.com" => Extension::Fsync,
             b"lsetstat@openssh.com" => Extension::LSetStat,
-            b"limits@openssh.com" => Extension::Limits,
+            LIMITS => Extension::Limits,
             b"expand-path@openssh.com" => Extension::ExpandPath,
             _ => return None,
         })

@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// Packet types (§3).
-pub(super) mod kind {
+pub(crate) mod kind {
     pub(crate) const INIT: u8 = 1;
     pub(crate) const VERSION: u8 = 2;
     pub(crate) const OPEN: u8 = 3;
@@ -34,17 +34,19 @@ pub(super) mod kind {
 }
 
 /// Codes of `SSH_FXP_STATUS` (§7).
-pub(super) mod code {
+pub(crate) mod code {
     pub(crate) const OK: u32 = 0;
     pub(crate) const EOF: u32 = 1;
     pub(crate) const NO_SUCH_FILE: u32 = 2;
     pub(crate) const PERMISSION_DENIED: u32 = 3;
     pub(crate) const FAILURE: u32 = 4;
+    pub(crate) const NO_CONNECTION: u32 = 6;
+    pub(crate) const CONNECTION_LOST: u32 = 7;
     pub(crate) const OP_UNSUPPORTED: u32 = 8;
 }
 
 /// Bits of `pflags` (§6.3).
-pub(super) mod open {
+pub(crate) mod open {
     pub(crate) const READ: u32 = 0x01;
     pub(crate) const WRITE: u32 = 0x02;
     pub(crate) const APPEND: u32 = 0x04;
@@ -65,18 +67,20 @@ mod attr {
 }
 
 /// The version that is spoken (§4).
-pub(super) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 3;
 /// The longest packet, without its length field, that is taken: what OpenSSH takes, too.
-pub(super) const LONGEST: u32 = 256 * 1024;
+pub(crate) const LONGEST: u32 = 256 * 1024;
 /// The longest packet of a client that carries no file data, and of a target that answers the filter: what every server
 /// takes (§3).
 pub(super) const LONGEST_PLAIN: u32 = 34_000;
+/// The extension with the server's limits (OpenSSH's PROTOCOL, §4.8).
+pub(crate) const LIMITS: &[u8] = b"limits@openssh.com";
 /// The longest handle (§6.3).
 pub(super) const HANDLE: usize = 256;
 
 /// The fields of a packet, from the front. `None`: there is no such field.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Fields<'a> {
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
@@ -89,15 +93,15 @@ impl<'a> Fields<'a> {
         self.take::<1>().map(|[byte]| byte)
     }
 
-    pub(super) fn u32(&mut self) -> Option<u32> {
+    pub(crate) fn u32(&mut self) -> Option<u32> {
         self.take().map(u32::from_be_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Option<u64> {
+    pub(crate) fn u64(&mut self) -> Option<u64> {
         self.take().map(u64::from_be_bytes)
     }
 
-    pub(super) fn string(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn string(&mut self) -> Option<&'a [u8]> {
         let length = self.u32()?;
         let (field, rest) = self.0.split_at_checked(length as usize)?;
         self.0 = rest;
@@ -105,19 +109,26 @@ impl<'a> Fields<'a> {
     }
 
     /// A handle (§6.3).
-    pub(super) fn handle(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn handle(&mut self) -> Option<&'a [u8]> {
         self.string().filter(|handle| handle.len() <= HANDLE)
     }
 
     /// Skips attributes (§5).
     pub(super) fn attributes(&mut self) -> Option<()> {
+        self.size().map(|_| ())
+    }
+
+    /// Attributes (§5): the size among them, if it is.
+    pub(crate) fn size(&mut self) -> Option<Option<u64>> {
         let flags = self.u32()?;
         if flags & !attr::ALL != 0 {
             return None;
         }
-        if flags & attr::SIZE != 0 {
-            self.u64()?;
-        }
+        let size = if flags & attr::SIZE == 0 {
+            None
+        } else {
+            Some(self.u64()?)
+        };
         if flags & attr::UIDGID != 0 {
             self.u64()?;
         }
@@ -133,11 +144,11 @@ impl<'a> Fields<'a> {
                 self.string()?;
             }
         }
-        Some(())
+        Some(size)
     }
 
     /// Nothing may follow.
-    pub(super) fn end(self) -> Option<()> {
+    pub(crate) fn end(self) -> Option<()> {
         self.0.is_empty().then_some(())
     }
 }
@@ -169,8 +180,14 @@ impl Packet {
         self
     }
 
-    fn done(mut self) -> Bytes {
+    fn done(self) -> Bytes {
+        self.done_before(0)
+    }
+
+    /// The same of a packet that goes on with so many bytes.
+    fn done_before(mut self, more: u32) -> Bytes {
         let length = u32::try_from(self.0.len().saturating_sub(4)).unwrap_or_default();
+        let length = length.saturating_add(more);
         if let Some(field) = self.0.first_chunk_mut::<4>() {
             *field = length.to_be_bytes();
         }
@@ -179,7 +196,7 @@ impl Packet {
 }
 
 /// `SSH_FXP_INIT` (§4) of version 3.
-pub(super) fn init() -> Bytes {
+pub(crate) fn init() -> Bytes {
     Packet::new(kind::INIT).u32(VERSION).done()
 }
 
@@ -192,7 +209,7 @@ pub(super) fn version<'a>(extensions: impl Iterator<Item = (&'a [u8], &'a [u8])>
 }
 
 /// `SSH_FXP_STATUS` (§7).
-pub(super) fn status(id: u32, code: u32, message: &str) -> Bytes {
+pub(crate) fn status(id: u32, code: u32, message: &str) -> Bytes {
     Packet::new(kind::STATUS)
         .u32(id)
         .u32(code)
@@ -210,4 +227,36 @@ pub(super) fn about_path(kind: u8, id: u32, path: &[u8]) -> Bytes {
 pub(super) fn limits(id: u32, numbers: [u64; 4]) -> Bytes {
     let start = Packet::new(kind::EXTENDED_REPLY).u32(id);
     numbers.into_iter().fold(start, Packet::u64).done()
+}
+
+/// `SSH_FXP_OPEN` (§6.3); `mode` is the Unix mode of a file that is made.
+pub(crate) fn open(id: u32, path: &str, flags: u32, mode: Option<u32>) -> Bytes {
+    let start = Packet::new(kind::OPEN).u32(id).string(path.as_bytes()).u32(flags);
+    match mode {
+        Some(mode) => start.u32(attr::PERMISSIONS).u32(mode),
+        None => start.u32(0),
+    }
+    .done()
+}
+
+/// A request about one handle: `SSH_FXP_CLOSE` (§6.3), `SSH_FXP_FSTAT` (§6.8).
+pub(crate) fn about_handle(kind: u8, id: u32, handle: &[u8]) -> Bytes {
+    Packet::new(kind).u32(id).string(handle).done()
+}
+
+/// `SSH_FXP_READ` (§6.4).
+pub(crate) fn read(id: u32, handle: &[u8], offset: u64, length: u32) -> Bytes {
+    let start = Packet::new(kind::READ).u32(id).string(handle);
+    start.u64(offset).u32(length).done()
+}
+
+/// `SSH_FXP_WRITE` (§6.4) up to its data, of which there are `length` bytes.
+pub(crate) fn write_front(id: u32, handle: &[u8], offset: u64, length: u32) -> Bytes {
+    let start = Packet::new(kind::WRITE).u32(id).string(handle);
+    start.u64(offset).u32(length).done_before(length)
+}
+
+/// The question of `limits@openssh.com` (OpenSSH's PROTOCOL, §4.8).
+pub(crate) fn ask_limits(id: u32) -> Bytes {
+    Packet::new(kind::EXTENDED).u32(id).string(LIMITS).done()
 }
