@@ -49,7 +49,9 @@ async fn each_address_gets_a_message_of_its_own_and_no_name_makes_a_header() {
     close(&site, session).await;
     let delivered = || site.broker.notifications().delivered == 4;
     site.until("all are delivered", delivered).await.unwrap();
-    assert_eq!(server.count(), 4);
+    site.until("the server says so", || server.count() == 4)
+        .await
+        .unwrap();
     let first = server.got("alice started a session on web-1").await;
     assert_eq!(first["from"], "jump@example.com");
     assert_eq!(first["to"].as_array().unwrap().len(), 1);
@@ -151,7 +153,10 @@ async fn mail_goes_over_tls_that_is_verified_or_not_at_all() {
         let settled = || site.broker.notifications().waiting == 0;
         site.until("it is settled", settled).await.unwrap();
         let delivered = expected.is_none();
-        assert_eq!(server.count(), usize::from(delivered), "{tls:?} {option:?}");
+        let told = || server.count() == usize::from(delivered);
+        site.until("the server says so", told)
+            .await
+            .unwrap_or_else(|_| panic!("{tls:?} {option:?}: {}", server.count()));
         if let Some(kind) = expected {
             site.until("it is logged", || given_up(&site) == [kind])
                 .await
