@@ -244,6 +244,50 @@ async fn a_failed_download_leaves_the_local_file_as_it_was() {
     assert_eq!(names, ["local"], "no temporary file is left");
 }
 
+/// A file server that keeps the beginning of a file of 64 MiB back and gives a byte of everything else that it is asked for
+/// (draft-ietf-secsh-filexfer-02).
+const CRUMBS: &str = r#"
+import struct, sys
+def take(count):
+    data = sys.stdin.buffer.read(count)
+    if len(data) < count: sys.exit()
+    return data
+def give(kind, rest):
+    sys.stdout.buffer.write(struct.pack(">IB", 1 + len(rest), kind) + rest)
+    sys.stdout.buffer.flush()
+while True:
+    packet = take(struct.unpack(">I", take(4))[0])
+    kind, number = packet[0], packet[1:5]
+    if kind == 1: give(2, struct.pack(">I", 3))
+    elif kind == 3: give(102, number + struct.pack(">I", 1) + b"h")
+    elif kind == 8: give(105, number + struct.pack(">IQ", 1, 64 << 20))
+    elif kind == 5:
+        offset = struct.unpack(">Q", packet[10:18])[0]
+        if offset > 0: give(103, number + struct.pack(">I", 1) + b"x")
+    else: give(101, number + struct.pack(">III", 0, 0, 0))
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_keeps_the_beginning_back_and_gives_crumbs_of_the_rest_is_left() {
+    let folder = Folder::new().unwrap();
+    let script = folder.write("crumbs.py", CRUMBS).unwrap();
+    let sshd = Sshd::builder()
+        .line(format!("ForceCommand python3 {}", script.display()))
+        .start()
+        .await
+        .unwrap();
+    let (session, _running) = Setup::for_sshd(&sshd).session(right_password()).await;
+    let local = folder.write("local", "old").unwrap();
+    let ignore = |_: Progress| {};
+    let left = tokio::time::timeout(LONG, session.download("file", &local, &ignore))
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(left.kind(), ErrorKind::Protocol);
+    assert!(left.to_string().contains("too small"), "{left}");
+    assert_eq!(std::fs::read(&local).unwrap(), b"old");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_permitted_is_denied_and_what_the_target_refuses_is_unsupported() {
     let sshd = Sshd::builder()

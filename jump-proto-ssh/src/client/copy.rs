@@ -18,6 +18,10 @@ const IN_FLIGHT: u64 = 4 << 20;
 /// What is written to the local file at once, if more is there, in bytes: meanwhile nothing more is asked for.
 const AT_ONCE: usize = 1 << 20;
 
+/// Answers that may wait for one before them, which never has to come: a piece of any size takes some hundred bytes of memory besides its own.
+/// A server that keeps to the pieces it is asked for leaves 128.
+const MOST_EARLY: usize = 4096;
+
 type Report<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
 fn local_error(operation: &'static str, error: std::io::Error) -> Error {
@@ -157,6 +161,7 @@ async fn fetch(
         // Up to the size that the server told, reads are sent ahead; beyond it one at a time, until the end shows.
         while end.is_none_or(|end| asked < end)
             && asked - done < IN_FLIGHT
+            && reads.len() + early.len() < MOST_EARLY / 4
             && (asked < known || (reads.is_empty() && early.is_empty()))
         {
             let length = if asked < known {
@@ -182,6 +187,10 @@ async fn fetch(
                         reads.insert(id, (at + got, left));
                     }
                     early.insert(at, data);
+                    if early.len() > MOST_EARLY {
+                        let message = "the server gives the file in pieces that are too small";
+                        return Err(Error::new(ErrorKind::Protocol, "read the target's file", message));
+                    }
                 }
                 None => end = Some(end.map_or(at, |end| end.min(at))),
             }

@@ -17,6 +17,8 @@ use crate::sftp::wire::{LONGEST, kind};
 const PATIENCE: Duration = Duration::from_secs(600);
 /// What may come and not be looked at, in bytes: more than is ever asked for.
 const TOO_MUCH: usize = 8 << 20;
+/// Pieces that together have no more bytes are made one: each takes some hundred bytes of memory besides its own.
+const CRUMBS: usize = 4096;
 const OPERATION: &str = "talk to the target's file server";
 
 /// What the server answers.
@@ -172,8 +174,12 @@ struct Inbox {
 impl Inbox {
     fn push(&mut self, piece: Bytes) {
         self.length += piece.len();
-        if !piece.is_empty() {
-            self.pieces.push_back(piece);
+        match self.pieces.back_mut() {
+            Some(last) if last.len() + piece.len() <= CRUMBS => {
+                *last = [&last[..], &piece].concat().into();
+            }
+            _ if piece.is_empty() => {}
+            _ => self.pieces.push_back(piece),
         }
     }
 
@@ -288,6 +294,17 @@ mod tests {
             inbox.push(bytes.into());
             while let Ok(Some(_)) = inbox.next() {}
         }
+    }
+
+    #[test]
+    fn crumbs_are_put_together() {
+        let file: Vec<u8> = (0..100_000_u32).map(|place| place as u8).collect();
+        let mut inbox = Inbox::default();
+        for byte in data(1, &file) {
+            inbox.push(vec![byte].into());
+        }
+        assert!(inbox.pieces.len() <= 2 * file.len() / CRUMBS + 1);
+        assert_eq!(all(&mut inbox), [(1, Answer::Data(vec![file.into()]))]);
     }
 
     #[test]
