@@ -71,9 +71,12 @@ pub(crate) async fn play(words: &[&str]) -> Result<()> {
     let own = std::process::id();
     let before = usage::resident_kib(own)?;
     let begun = Instant::now();
+    let network = |error| Error::from_io(ErrorKind::Network, OPERATION, error);
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
         .await
-        .map_err(|error| Error::from_io(ErrorKind::Network, OPERATION, error))?;
+        .map_err(network)?;
+    // As whatever dials a target does: a client and its server wait for each other's small messages.
+    stream.set_nodelay(true).map_err(network)?;
     let session = RdpClient::connect(Box::new(stream), options).await?;
     let (connected, cpu) = (begun.elapsed(), usage::own_cpu());
     let shown = match colour {
