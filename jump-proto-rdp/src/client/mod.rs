@@ -10,6 +10,7 @@
 //! Pictures come as bitmaps, RemoteFX or by the graphics pipeline (MS-RDPEGFX) without H.264. A server that sends its clients
 //! elsewhere is followed only before the session begins, and only if that was asked for.
 
+mod bitmaps;
 pub(crate) mod budget;
 mod clipboard;
 mod config;
@@ -25,6 +26,7 @@ mod monitors;
 mod names;
 mod next;
 mod options;
+mod painting;
 mod picture;
 mod receive;
 mod reconnect;
@@ -52,6 +54,7 @@ use jump_core::stream::BoxStream;
 use jump_core::{Error, ErrorKind, Result};
 use tokio::sync::Mutex;
 
+use self::bitmaps::Bitmaps;
 use self::budget::Budget;
 use self::clipboard::{Backend, Clipboard};
 use self::drive::Drive;
@@ -231,6 +234,7 @@ fn start(
         buffer: BytesMut::new(),
         stage,
         image: DecodedImage::new(PixelFormat::RgbA32, size.width, size.height),
+        bitmaps: Some(Bitmaps::default()),
         factory: result.activation_factory,
         activating: None,
         clipboard: Clipboard {
@@ -243,6 +247,7 @@ fn start(
             streams: false,
         },
         dynamic,
+        message_channel: result.message_channel_id,
         budget: Budget::of(size.pixels()),
         resizes: ResizePace::new(),
         redraw,

@@ -11,11 +11,10 @@ const BLACK: [u8; BYTES_PER_PIXEL] = [0, 0, 0, 255];
 /// Alpha of a pixel read as little-endian.
 const OPAQUE: u32 = 0xff00_0000;
 
-/// RGBA8888, row by row without gaps, every pixel opaque. What is decoded lies elsewhere, so that decoding needs no lock, and
-/// so that what a codec leaves in the alpha channel is seen by nobody.
+/// RGBA8888, row by row without gaps, every pixel opaque: what a codec leaves in the alpha channel is seen by nobody.
 #[derive(Debug)]
 pub(super) struct Picture {
-    size: Size,
+    pub(super) size: Size,
     pixels: Vec<u8>,
 }
 
@@ -56,6 +55,28 @@ impl Picture {
         }
         self.size = size;
         Ok(())
+    }
+
+    /// Paints a part that is on the screen, by rows from its highest, which may be longer than it.
+    pub(super) fn paint_rows<'a, const BYTES: usize>(
+        &mut self,
+        part: Area,
+        new: impl Iterator<Item = &'a [u8]>,
+        rgba: impl Fn([u8; BYTES]) -> [u8; BYTES_PER_PIXEL],
+    ) {
+        let stride = usize::from(self.size.width) * BYTES_PER_PIXEL;
+        let start = part.x as usize * BYTES_PER_PIXEL;
+        let end = start + part.width as usize * BYTES_PER_PIXEL;
+        let rows = self.pixels.chunks_exact_mut(stride.max(1)).skip(part.y as usize);
+        for (row, new) in rows.zip(new).take(part.height as usize) {
+            let Some(row) = row.get_mut(start..end) else {
+                return;
+            };
+            let (pixels, _) = row.as_chunks_mut::<BYTES_PER_PIXEL>();
+            for (pixel, new) in pixels.iter_mut().zip(new.as_chunks::<BYTES>().0) {
+                *pixel = rgba(*new);
+            }
+        }
     }
 
     /// Copies a part of a picture of the same size.

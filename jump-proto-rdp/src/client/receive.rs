@@ -10,16 +10,18 @@ use ironrdp_connector::connection_activation::{
     ConnectionActivationFactory, ConnectionActivationSequence, ConnectionActivationState,
 };
 use ironrdp_core::{MonotonicInstant, WriteBuf, decode};
+use ironrdp_egfx::client::GraphicsPipelineClient;
 use ironrdp_graphics::image_processing::PixelFormat;
 use ironrdp_pdu::Action;
 use ironrdp_pdu::mcs::McsMessage;
 use ironrdp_pdu::x224::X224;
 use ironrdp_session::image::DecodedImage;
 use ironrdp_session::{ActiveStage, ActiveStageOutput, GracefulDisconnectReason};
-use jump_core::screen::{self, ClientState as _, Coverage, End, MAX_WAITING, ResizePace};
+use jump_core::screen::{ClientState as _, End, MAX_WAITING, ResizePace};
 use jump_core::{Error, ErrorKind, Result};
 use tokio::io::AsyncRead;
 
+use super::bitmaps::{Bitmaps, Kind};
 use super::budget::Budget;
 use super::clipboard::Clipboard;
 use super::cursor;
@@ -27,7 +29,7 @@ use super::drive::{self, Drive};
 use super::input::Channel;
 use super::monitors::{self, MonitorsEnd};
 use super::next::Next;
-use super::picture::area;
+use super::painting;
 use super::reconnect::ReconnectEnd;
 use super::settings::About;
 use super::shared::{Resizing, Shared, Wish};
@@ -46,13 +48,18 @@ pub(super) struct Receiver<R> {
     /// Never more than one message and a piece.
     pub(super) buffer: BytesMut,
     pub(super) stage: ActiveStage,
+    /// What IronRDP paints into. Its memory is not touched before.
     pub(super) image: DecodedImage,
+    /// Until the server sends something else that is painted.
+    pub(super) bitmaps: Option<Bitmaps>,
     pub(super) factory: ConnectionActivationFactory,
     /// The server is about to use other settings.
     pub(super) activating: Option<ConnectionActivationSequence>,
     pub(super) clipboard: Clipboard,
     /// The id of the channel that carries the dynamic ones.
     pub(super) dynamic: Option<u16>,
+    /// The id of the channel on which a server measures (MS-RDPBCGR §2.2.14).
+    pub(super) message_channel: Option<u16>,
     pub(super) budget: Budget,
     pub(super) resizes: ResizePace,
     /// Which requests to paint everything again the server takes.
@@ -148,40 +155,58 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
                 return Err(Error::new(ErrorKind::Protocol, OPERATION, message));
             }
             let message = self.buffer.split_to(found.length);
-            if let Some(end) = self.take(found.action, &message).await? {
+            if let Some(end) = self.take(found.action, message).await? {
                 return Ok(Some(end));
             }
         }
     }
 
-    async fn take(&mut self, action: Action, message: &[u8]) -> Result<Option<End>> {
-        match action {
-            Action::FastPath => self.budget.fast_path(message)?,
-            Action::X224 => {
-                if let Some(chunk) = self.chunk(message) {
-                    self.budget
-                        .chunk(chunk.user_data.as_ref(), self.dynamic == Some(chunk.channel_id))?;
-                } else if self.change_settings(message).await? {
+    async fn take(&mut self, action: Action, message: BytesMut) -> Result<Option<End>> {
+        let ours = match action {
+            Action::FastPath => {
+                self.budget.fast_path(&message)?;
+                // Nothing can be painted before the size is known.
+                if self.activating.is_some() {
                     return Ok(None);
                 }
+                match self.bitmaps.as_mut().map(|bitmaps| bitmaps.sort(&message)) {
+                    Some(Kind::Kept) => return Ok(None),
+                    Some(Kind::Bitmaps) if self.paint(&message).await? => return Ok(None),
+                    kind => kind == Some(Kind::NotPainted),
+                }
             }
+            Action::X224 => {
+                if let Some(chunk) = self.chunk(&message) {
+                    self.budget
+                        .chunk(chunk.user_data.as_ref(), self.dynamic == Some(chunk.channel_id))?;
+                    // What measures counts bytes of the fast path, too, and is IronRDP's.
+                    Some(chunk.channel_id) != self.message_channel
+                        && self.stage.get_dvc::<GraphicsPipelineClient>().is_none()
+                } else {
+                    let about = About::of(&message);
+                    if self.change_settings(about, &message).await? {
+                        return Ok(None);
+                    }
+                    about != About::Graphics
+                }
+            }
+        };
+        if !ours && let Some(end) = self.hand_over().await? {
+            return Ok(Some(end));
         }
-        // Nothing can be painted before the size is known.
-        if self.activating.is_some() && action == Action::FastPath {
-            return Ok(None);
-        }
+        self.process(action, &message).await
+    }
+
+    /// Lets IronRDP take a message.
+    pub(super) async fn process(&mut self, action: Action, message: &[u8]) -> Result<Option<End>> {
         let at = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let at = Some(MonotonicInstant::from_millis(at));
-        // A decoder that panics is a server's fault as much as ours, and ends this session only.
         let processed = catch_unwind(AssertUnwindSafe(|| {
             self.stage.process(&mut self.image, action, message, at)
         }));
         let outputs = match processed {
             Ok(outputs) => outputs.map_err(|error| error::session(&error, OPERATION))?,
-            Err(_) => {
-                let message = "the decoder failed at what the server sent";
-                return Err(Error::new(ErrorKind::Protocol, OPERATION, message));
-            }
+            Err(_) => return Err(painting::failed()),
         };
         self.show().await?;
         let end = self.note_all(outputs)?;
@@ -198,50 +223,6 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
             }
             _ => None,
         }
-    }
-
-    /// Copies what was decoded into the picture that callers see. Waits while somebody looks at it.
-    async fn show(&mut self) -> Result<()> {
-        let regions = self.stage.take_damage_regions();
-        let size = Size::of_screen(self.image.width(), self.image.height(), OPERATION)?;
-        let resized = size != self.shared.lock().size;
-        if regions.is_empty() && !resized {
-            return Ok(());
-        }
-        if resized {
-            self.resizes.took(1).await;
-        }
-        let areas: Vec<_> = regions.iter().map(|region| area(region, size)).collect();
-        let mut picture = self.shared.picture.write().await;
-        if resized {
-            picture.resize(size)?;
-        }
-        for part in &areas {
-            picture.paint(self.image.data(), *part);
-        }
-        drop(picture);
-        let mut state = self.shared.lock();
-        if resized {
-            state.size = size;
-            state.sizes += 1;
-            state.events.resized(size);
-            state.events.damaged(screen::Size::from(size).whole());
-            if state.unpainted.is_some() {
-                state.unpainted = Some(Coverage::new(size));
-            }
-        }
-        for part in areas {
-            state.events.damaged(part);
-            if let Some(unpainted) = &mut state.unpainted {
-                unpainted.paint(part);
-                if unpainted.is_whole() {
-                    state.unpainted = None;
-                }
-            }
-        }
-        drop(state);
-        self.shared.news.send_replace(());
-        Ok(())
     }
 
     fn note_all(&mut self, outputs: Vec<ActiveStageOutput>) -> Result<Option<End>> {
@@ -345,14 +326,14 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
     }
 
     /// Takes a message that is about the server's settings, and says whether it was.
-    async fn change_settings(&mut self, message: &[u8]) -> Result<bool> {
+    async fn change_settings(&mut self, about: About, message: &[u8]) -> Result<bool> {
         let waits = self.activating.as_ref().map(|sequence| {
             matches!(
                 sequence.connection_activation_state(),
                 ConnectionActivationState::CapabilitiesExchange
             )
         });
-        match (About::of(message), waits) {
+        match (about, waits) {
             // The server has thought better of the settings that it was about to use.
             (About::Deactivation, Some(_)) => self.activating = Some(self.factory.create()),
             (About::Settings, None | Some(false)) => {
@@ -415,6 +396,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
                 };
                 self.budget = Budget::of(size.pixels());
                 self.image = DecodedImage::new(PixelFormat::RgbA32, size.width, size.height);
+                self.bitmaps = Some(Bitmaps::default());
                 self.shared.lock().input.channel = Channel {
                     user,
                     io,

@@ -9,5 +9,6 @@
 
 mod between;
 mod changed;
+mod mixed;
 mod recorded;
 mod settings;

@@ -16,7 +16,7 @@ use jump_proto_rdp::{RdpBackend, gate};
 use jump_testkit::gate::context;
 use jump_testkit::rdp::{PASSWORD, RdpServer, ShadowSecurity, USER};
 use jump_testkit::world::Site;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, DuplexStream, ReadBuf};
 
 /// A server's stream, and a grant with which a client takes it.
 pub(crate) struct Recorded {
@@ -150,6 +150,15 @@ impl Recorded {
         tokio::time::timeout(Duration::from_secs(60), playing)
             .await
             .expect("it ends when the stream does")
+    }
+
+    /// Lets a client take these bytes, and then nothing more. Whoever holds what comes second keeps the stream open.
+    pub(crate) async fn session(&self, bytes: &[u8]) -> (Box<dyn ScreenSession>, DuplexStream) {
+        let (near, silent) = tokio::io::duplex(16);
+        let (silence, _) = tokio::io::split(near);
+        let stream = tokio::io::join(Cursor::new(bytes.to_vec()).chain(silence), tokio::io::sink());
+        let session = connect(Box::new(stream), self.grant.clone()).await;
+        (session.unwrap(), silent)
     }
 
     /// Where the handshake ends, or a little later.

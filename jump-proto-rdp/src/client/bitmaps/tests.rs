@@ -1,0 +1,432 @@
+//! The same messages for this painter and for IronRDP alone.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a step that fails is a test that fails"
+)]
+
+use ironrdp_core::{Encode, encode_vec};
+use ironrdp_graphics::image_processing::PixelFormat;
+use ironrdp_graphics::rdp6::{BitmapStreamEncoder, RgbChannels};
+use ironrdp_pdu::Action;
+use ironrdp_pdu::fast_path::EncryptionFlags;
+use ironrdp_pdu::geometry::ExclusiveRectangle;
+use ironrdp_session::image::DecodedImage;
+use ironrdp_session::{ActiveStage, ActiveStageBuilder};
+use ironrdp_svc::StaticChannelSet;
+use jump_core::screen::Painted as _;
+use proptest::prelude::*;
+
+use super::*;
+
+const SIZE: Size = Size {
+    width: 37,
+    height: 23,
+};
+
+fn stage() -> (ActiveStage, DecodedImage) {
+    let stage = ActiveStageBuilder {
+        static_channels: StaticChannelSet::new(),
+        user_channel_id: 1002,
+        io_channel_id: 1003,
+        message_channel_id: None,
+        share_id: 1,
+        compression_type: None,
+        enable_server_pointer: true,
+        pointer_software_rendering: false,
+    }
+    .build();
+    (
+        stage,
+        DecodedImage::new(PixelFormat::RgbA32, SIZE.width, SIZE.height),
+    )
+}
+
+/// What callers would see, as the receiver does it: this painter's picture until it is handed over, IronRDP's then.
+struct Client {
+    bitmaps: Option<Bitmaps>,
+    picture: Picture,
+    stage: ActiveStage,
+    image: DecodedImage,
+    /// Parts of this painter.
+    told: Vec<Area>,
+}
+
+impl Client {
+    fn new() -> Self {
+        let (stage, image) = stage();
+        Self {
+            bitmaps: Some(Bitmaps::default()),
+            picture: Picture::new(SIZE).unwrap(),
+            stage,
+            image,
+            told: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, message: &[u8]) {
+        if let Some(bitmaps) = &mut self.bitmaps {
+            match bitmaps.sort(message) {
+                Kind::Kept => return,
+                Kind::Bitmaps => {
+                    if let Some(told) = bitmaps.paint(message, &mut self.picture) {
+                        self.told.extend(told);
+                        return;
+                    }
+                    self.hand_over();
+                }
+                Kind::NotPainted => {}
+                Kind::Others => self.hand_over(),
+            }
+        }
+        let _ = self
+            .stage
+            .process(&mut self.image, Action::FastPath, message, None);
+        if self.bitmaps.is_some() {
+            assert_eq!(self.stage.take_damage_regions(), []);
+        }
+    }
+
+    fn hand_over(&mut self) {
+        let bitmaps = self.bitmaps.take().unwrap();
+        let (right, bottom) = (SIZE.width, SIZE.height);
+        let whole = ExclusiveRectangle {
+            left: 0,
+            top: 0,
+            right,
+            bottom,
+        };
+        let pixels = self.picture.bytes().to_vec();
+        self.stage
+            .composite_rgba32(&mut self.image, [(whole, pixels)])
+            .unwrap();
+        for message in bitmaps.kept() {
+            let _ = self
+                .stage
+                .process(&mut self.image, Action::FastPath, message, None);
+        }
+    }
+
+    fn seen(&self) -> Vec<u8> {
+        match self.bitmaps {
+            Some(_) => self.picture.bytes().to_vec(),
+            None => opaque(&self.image),
+        }
+    }
+}
+
+fn opaque(image: &DecodedImage) -> Vec<u8> {
+    let mut pixels = image.data().to_vec();
+    for pixel in pixels.as_chunks_mut::<4>().0 {
+        pixel[3] = 255;
+    }
+    pixels
+}
+
+/// How a bitmap comes.
+#[derive(Clone, Copy, Debug)]
+enum Codec {
+    /// Uncompressed, of a depth in bits.
+    Raw(u16),
+    /// MS-RDPBCGR §2.2.9.1.1.3.1.2.4, of a depth in bits.
+    Interleaved(u16),
+    /// MS-RDPEGDI §2.2.2.5.1.
+    Planar { rle: bool },
+    /// Bytes that mean nothing.
+    Garbage(u16),
+}
+
+#[derive(Clone, Debug)]
+struct Bitmap {
+    codec: Codec,
+    left: u16,
+    top: u16,
+    width: u16,
+    height: u16,
+    /// Columns that are sent and not shown.
+    more: u16,
+    seed: u8,
+}
+
+impl Bitmap {
+    /// Bytes that differ from row to row and have runs.
+    fn bytes(&self, length: usize) -> Vec<u8> {
+        (0..length)
+            .map(|at| ((at / 5) as u8).wrapping_mul(self.seed | 1))
+            .collect()
+    }
+
+    /// `TS_BITMAP_DATA`.
+    fn encode(&self) -> Vec<u8> {
+        let (width, height) = (usize::from(self.width + self.more), usize::from(self.height));
+        let pixels = width * height;
+        let (depth, flags, data) = match self.codec {
+            Codec::Raw(depth) => {
+                let row = (width * usize::from(depth.div_ceil(8))).next_multiple_of(4);
+                (depth, 0, self.bytes(row * height))
+            }
+            Codec::Interleaved(depth) => {
+                let bytes = usize::from(depth.div_ceil(8));
+                let raw = self.bytes(pixels * bytes);
+                let mut data = Vec::new();
+                // Regular orders of a colour image: three bits of a code and five of a length (§2.2.9.1.1.3.1.2.4).
+                for run in raw.chunks(31 * bytes) {
+                    data.push(0x80 | (run.len() / bytes) as u8);
+                    data.extend_from_slice(run);
+                }
+                (depth, 0x401, data)
+            }
+            Codec::Planar { rle } => {
+                let raw = self.bytes(pixels * 3);
+                let mut data = vec![0; pixels * 8 + 64];
+                let length = BitmapStreamEncoder::new(width, height)
+                    .encode_bitmap::<RgbChannels>(&raw, &mut data, rle)
+                    .unwrap();
+                data.truncate(length);
+                (32, 0x401, data)
+            }
+            Codec::Garbage(depth) => (depth, 0x401, self.bytes(40)),
+        };
+        let mut encoded = Vec::new();
+        let (right, bottom) = (self.left + self.width - 1, self.top + self.height - 1);
+        let fields = [
+            self.left,
+            self.top,
+            right,
+            bottom,
+            width as u16,
+            self.height,
+            depth,
+            flags,
+            data.len() as u16,
+        ];
+        encoded.extend(fields.iter().flat_map(|field| field.to_le_bytes()));
+        encoded.extend(data);
+        encoded
+    }
+}
+
+/// What a server sends.
+#[derive(Clone, Debug)]
+enum Sent {
+    /// An update, cut into fragments at these places.
+    Bitmaps { bitmaps: Vec<Bitmap>, cuts: Vec<usize> },
+    /// Two updates in a message.
+    Pair(Bitmap, Bitmap),
+    /// The pointer is hidden (MS-RDPBCGR §2.2.9.1.2.1.5).
+    Pointer,
+    /// The first fragment only.
+    Begun(Bitmap),
+}
+
+fn update(bitmaps: &[Bitmap]) -> Vec<u8> {
+    let mut update = vec![1, 0];
+    update.extend((bitmaps.len() as u16).to_le_bytes());
+    update.extend(bitmaps.iter().flat_map(Bitmap::encode));
+    update
+}
+
+fn message(updates: &[(UpdateCode, Fragmentation, &[u8])]) -> Vec<u8> {
+    let updates: Vec<u8> = updates
+        .iter()
+        .flat_map(|(update_code, fragmentation, data)| {
+            let update = FastPathUpdatePdu {
+                fragmentation: *fragmentation,
+                update_code: *update_code,
+                compression_flags: None,
+                compression_type: None,
+                data,
+            };
+            encode_vec(&update).unwrap()
+        })
+        .collect();
+    let header = FastPathHeader::new(EncryptionFlags::empty(), updates.len());
+    assert!(header.size() + updates.len() < 1 << 15, "it is one message");
+    [encode_vec(&header).unwrap(), updates].concat()
+}
+
+impl Sent {
+    fn messages(&self) -> Vec<Vec<u8>> {
+        let bitmap = UpdateCode::Bitmap;
+        match self {
+            Self::Bitmaps { bitmaps, cuts } => {
+                let update = update(bitmaps);
+                let mut places: Vec<usize> = cuts.iter().map(|cut| cut % update.len()).collect();
+                places.sort_unstable();
+                let starts = std::iter::once(0).chain(places.iter().copied());
+                let ends = places.iter().copied().chain([update.len()]);
+                let last = places.len();
+                starts
+                    .zip(ends)
+                    .enumerate()
+                    .map(|(number, (start, end))| {
+                        let fragmentation = match number {
+                            0 if last == 0 => Fragmentation::Single,
+                            0 => Fragmentation::First,
+                            number if number == last => Fragmentation::Last,
+                            _ => Fragmentation::Next,
+                        };
+                        message(&[(bitmap, fragmentation, &update[start..end])])
+                    })
+                    .collect()
+            }
+            Self::Pair(one, other) => {
+                let (one, other) = (update(&[one.clone()]), update(&[other.clone()]));
+                let single = Fragmentation::Single;
+                vec![message(&[(bitmap, single, &one), (bitmap, single, &other)])]
+            }
+            Self::Pointer => vec![message(&[(
+                UpdateCode::HiddenPointer,
+                Fragmentation::Single,
+                &[],
+            )])],
+            Self::Begun(bitmap) => {
+                let update = update(&[bitmap.clone()]);
+                vec![message(&[(UpdateCode::Bitmap, Fragmentation::First, &update)])]
+            }
+        }
+    }
+}
+
+fn codec() -> impl Strategy<Value = Codec> {
+    prop_oneof![
+        prop::sample::select(vec![15u16, 16, 24, 32]).prop_map(Codec::Raw),
+        prop::sample::select(vec![15u16, 16, 24]).prop_map(Codec::Interleaved),
+        any::<bool>().prop_map(|rle| Codec::Planar { rle }),
+    ]
+}
+
+/// Bitmaps on the screen.
+fn bitmap(codec: impl Strategy<Value = Codec>) -> impl Strategy<Value = Bitmap> {
+    (codec, 0..SIZE.width, 0..SIZE.height, 0u16..4, any::<u8>()).prop_flat_map(
+        |(codec, left, top, more, seed)| {
+            (1..=SIZE.width - left, 1..=SIZE.height - top).prop_map(move |(width, height)| Bitmap {
+                codec,
+                left,
+                top,
+                width,
+                height,
+                more,
+                seed,
+            })
+        },
+    )
+}
+
+/// What is painted here.
+fn ours() -> impl Strategy<Value = Sent> {
+    prop_oneof![
+        4 => (prop::collection::vec(bitmap(codec()), 1..3), prop::collection::vec(0usize..4000, 0..4))
+            .prop_map(|(bitmaps, cuts)| Sent::Bitmaps { bitmaps, cuts }),
+        1 => (bitmap(codec()), bitmap(codec())).prop_map(|(one, other)| Sent::Pair(one, other)),
+        1 => Just(Sent::Pointer),
+    ]
+}
+
+/// What is not: another codec, what is beyond the screen or cannot be decoded, or an update that never ends.
+fn others() -> impl Strategy<Value = Sent> {
+    let indexed = prop_oneof![
+        Just(Codec::Raw(8)),
+        Just(Codec::Interleaved(8)),
+        prop::sample::select(vec![15u16, 16, 24, 32]).prop_map(Codec::Garbage),
+    ];
+    let beyond = bitmap(codec()).prop_map(|bitmap| Bitmap {
+        left: SIZE.width - bitmap.width + 1,
+        ..bitmap
+    });
+    let single = |bitmap| Sent::Bitmaps {
+        bitmaps: vec![bitmap],
+        cuts: Vec::new(),
+    };
+    prop_oneof![
+        bitmap(indexed).prop_map(single),
+        beyond.prop_map(single),
+        bitmap(codec()).prop_map(Sent::Begun),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn bitmaps_look_as_ironrdp_paints_them(sent in prop::collection::vec(ours(), 1..12)) {
+        let mut client = Client::new();
+        let (mut stage, mut image) = stage();
+        let mut areas = 0;
+        for sent in &sent {
+            for message in sent.messages() {
+                client.take(&message);
+                let outputs = stage.process(&mut image, Action::FastPath, &message, None);
+                prop_assert!(outputs.is_ok());
+            }
+            areas += match sent {
+                Sent::Bitmaps { bitmaps, .. } => bitmaps.len(),
+                Sent::Pair(..) => 2,
+                _ => 0,
+            };
+        }
+        prop_assert!(client.bitmaps.is_some(), "all of it is painted without IronRDP");
+        prop_assert!(client.seen() == opaque(&image));
+        prop_assert_eq!(client.told.len(), areas);
+    }
+
+    #[test]
+    fn what_is_handed_over_looks_as_if_ironrdp_had_painted_all(
+        before in prop::collection::vec(ours(), 0..6),
+        between in others(),
+        after in prop::collection::vec(prop_oneof![ours(), others()], 0..6),
+    ) {
+        let mut client = Client::new();
+        let (mut stage, mut image) = stage();
+        for sent in before.iter().chain([&between]).chain(&after) {
+            for message in sent.messages() {
+                client.take(&message);
+                let _ = stage.process(&mut image, Action::FastPath, &message, None);
+            }
+        }
+        prop_assert!(client.seen() == opaque(&image));
+    }
+}
+
+#[test]
+fn s27_an_update_that_never_ends_is_not_kept_for_ever() {
+    let mut bitmaps = Bitmaps::default();
+    let first = message(&[(UpdateCode::Bitmap, Fragmentation::First, &[])]);
+    assert_eq!(bitmaps.sort(&first), Kind::Kept);
+    // Empty fragments, which no bound on an update counts.
+    let next = message(&[(UpdateCode::Bitmap, Fragmentation::Next, &[])]);
+    let kept = (0..3_000_000).take_while(|_| bitmaps.sort(&next) == Kind::Kept);
+    assert!(kept.count() < 2_000_000);
+    assert!(bitmaps.kept.len() <= MAX_KEPT);
+    assert_eq!(bitmaps.kept().next(), Some(&first[..]));
+}
+
+#[test]
+fn a_fragment_of_a_large_update_leaves_no_large_buffer() {
+    let mut bitmaps = Bitmaps::default();
+    let mut picture = Picture::new(SIZE).unwrap();
+    let one = Bitmap {
+        codec: Codec::Raw(32),
+        left: 0,
+        top: 0,
+        width: 1,
+        height: 1,
+        more: 3000,
+        seed: 3,
+    };
+    let update = update(&vec![one; 200]);
+    let pieces: Vec<&[u8]> = update.chunks(16_000).collect();
+    for (number, piece) in pieces.iter().enumerate() {
+        let fragmentation = match number {
+            0 => Fragmentation::First,
+            number if number + 1 == pieces.len() => Fragmentation::Last,
+            _ => Fragmentation::Next,
+        };
+        let message = message(&[(UpdateCode::Bitmap, fragmentation, piece)]);
+        if bitmaps.sort(&message) == Kind::Bitmaps {
+            assert_eq!(bitmaps.paint(&message, &mut picture).unwrap().len(), 200);
+        }
+    }
+    assert!(update.len() > 2 << 20, "{} bytes", update.len());
+    assert!(bitmaps.kept.capacity() <= MAX_SPARE);
+    assert!(bitmaps.update.capacity() <= MAX_SPARE);
+}

@@ -1,0 +1,115 @@
+//! From what a decoder gives to the picture that callers see.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ironrdp_pdu::Action;
+use ironrdp_pdu::geometry::ExclusiveRectangle;
+use jump_core::protocol::Area;
+use jump_core::screen::{self, Coverage, End, Painted as _};
+use jump_core::{Error, ErrorKind, Result};
+use tokio::io::AsyncRead;
+
+use super::picture::area;
+use super::receive::{OPERATION, Receiver};
+use super::size::Size;
+use crate::error;
+
+/// A decoder that panics is a server's fault as much as ours, and ends this session only.
+pub(super) fn failed() -> Error {
+    let message = "the decoder failed at what the server sent";
+    Error::new(ErrorKind::Protocol, OPERATION, message)
+}
+
+impl<R: AsyncRead + Unpin> Receiver<R> {
+    /// Paints bitmaps, and says whether that could be done.
+    pub(super) async fn paint(&mut self, message: &[u8]) -> Result<bool> {
+        let Some(bitmaps) = &mut self.bitmaps else {
+            return Ok(false);
+        };
+        let mut picture = self.shared.picture.write().await;
+        let painted = catch_unwind(AssertUnwindSafe(|| bitmaps.paint(message, &mut picture)));
+        drop(picture);
+        let Some(parts) = painted.map_err(|_| failed())? else {
+            return Ok(false);
+        };
+        self.tell(&parts);
+        Ok(true)
+    }
+
+    /// Lets IronRDP paint from here on, over what was painted without it, and gives it what is kept.
+    pub(super) async fn hand_over(&mut self) -> Result<Option<End>> {
+        let Some(bitmaps) = self.bitmaps.take() else {
+            return Ok(None);
+        };
+        if bitmaps.painted {
+            let picture = self.shared.picture.read().await;
+            let whole = ExclusiveRectangle {
+                left: 0,
+                top: 0,
+                right: picture.size.width,
+                bottom: picture.size.height,
+            };
+            let pixels = picture.bytes().to_vec();
+            drop(picture);
+            self.stage
+                .composite_rgba32(&mut self.image, [(whole, pixels)])
+                .map_err(|error| error::session(&error, OPERATION))?;
+        }
+        for message in bitmaps.kept() {
+            if let Some(end) = self.process(Action::FastPath, message).await? {
+                return Ok(Some(end));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Copies what was decoded into the picture that callers see. Waits while somebody looks at it.
+    pub(super) async fn show(&mut self) -> Result<()> {
+        let regions = self.stage.take_damage_regions();
+        let size = Size::of_screen(self.image.width(), self.image.height(), OPERATION)?;
+        let resized = size != self.shared.lock().size;
+        if regions.is_empty() && !resized {
+            return Ok(());
+        }
+        if resized {
+            self.resizes.took(1).await;
+        }
+        let areas: Vec<_> = regions.iter().map(|region| area(region, size)).collect();
+        let mut picture = self.shared.picture.write().await;
+        if resized {
+            picture.resize(size)?;
+        }
+        for part in &areas {
+            picture.paint(self.image.data(), *part);
+        }
+        drop(picture);
+        if resized {
+            let mut state = self.shared.lock();
+            state.size = size;
+            state.sizes += 1;
+            state.events.resized(size);
+            state.events.damaged(screen::Size::from(size).whole());
+            if state.unpainted.is_some() {
+                state.unpainted = Some(Coverage::new(size));
+            }
+        }
+        self.tell(&areas);
+        Ok(())
+    }
+
+    /// Tells callers what was painted.
+    fn tell(&self, parts: &[Area]) {
+        let mut state = self.shared.lock();
+        for part in parts {
+            state.events.damaged(*part);
+            if let Some(unpainted) = &mut state.unpainted {
+                unpainted.paint(*part);
+                if unpainted.is_whole() {
+                    state.unpainted = None;
+                }
+            }
+        }
+        drop(state);
+        self.shared.news.send_replace(());
+    }
+}
