@@ -36,6 +36,7 @@ use super::shared::{Resizing, Shared, Wish};
 use super::size::Size;
 use super::sound::SoundSink;
 use crate::error;
+use crate::wire::security::begins_to_measure;
 
 pub(super) const OPERATION: &str = "receive the target's screen";
 /// The receiver, whose answers a server may be waiting for, waits only from here on.
@@ -179,9 +180,10 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
                 if let Some(chunk) = self.chunk(&message) {
                     self.budget
                         .chunk(chunk.user_data.as_ref(), self.dynamic == Some(chunk.channel_id))?;
-                    // What measures counts bytes of the fast path, too, and is IronRDP's.
-                    Some(chunk.channel_id) != self.message_channel
-                        && self.stage.get_dvc::<GraphicsPipelineClient>().is_none()
+                    // IronRDP counts bytes of the fast path for it.
+                    let measures = Some(chunk.channel_id) == self.message_channel
+                        && begins_to_measure(chunk.user_data.as_ref());
+                    !measures && self.stage.get_dvc::<GraphicsPipelineClient>().is_none()
                 } else {
                     let about = About::of(&message);
                     if self.change_settings(about, &message).await? {

@@ -47,6 +47,13 @@ pub fn server_message(data: &[u8]) -> RdpResult<ServerMessage> {
     }
 }
 
+/// Whether a server begins, with this message on the message channel, to measure how many bytes arrive (MS-RDPBCGR §2.2.14.1.2).
+pub(crate) fn begins_to_measure(data: &[u8]) -> bool {
+    /// `requestType` over TCP within a session; IronRDP answers no other.
+    const START: u16 = 0x14;
+    matches!((le16(data, 0), le16(data, 8)), (Ok(flags), Ok(START)) if flags & SEC_AUTODETECT_REQ != 0)
+}
+
 /// Whether a client's message on the message channel is one that is known: it answers a measurement.
 ///
 /// # Errors

@@ -14,6 +14,15 @@ const SIDE: u32 = 40;
 /// Bright red in the palette that a server need not send (MS-RDPBCGR §2.2.9.1.1.3.1.1).
 const RED: u8 = 249;
 
+const TILES: u32 = (WIDTH / SIDE) * (HEIGHT / SIDE);
+/// `FASTPATH_UPDATETYPE_BITMAP` and `FASTPATH_UPDATETYPE_PTR_NULL` (MS-RDPBCGR §2.2.9.1.2.1).
+const BITMAP: u8 = 1;
+const POINTER_HIDDEN: u8 = 5;
+/// `FASTPATH_FRAGMENT_SINGLE`, `LAST` and `FIRST` (ibidem).
+const SINGLE: u8 = 0;
+const LAST: u8 = 1;
+const FIRST: u8 = 2;
+
 /// What is sent, and how all of it looks.
 struct Screen {
     stream: Vec<u8>,
@@ -21,6 +30,19 @@ struct Screen {
 }
 
 impl Screen {
+    /// After the handshake, and painted whole.
+    fn new(recorded: &Recorded) -> Self {
+        let mut screen = Self {
+            stream: handshake(recorded).to_vec(),
+            pixels: vec![0; (WIDTH * HEIGHT * 4) as usize],
+        };
+        for number in 0..TILES {
+            let tile = screen.tile(number, 20);
+            screen.send(&tile);
+        }
+        screen
+    }
+
     fn fill(&mut self, part: Area, color: [u8; 3]) {
         for y in part.y..part.y + part.height {
             for x in part.x..part.x + part.width {
@@ -47,7 +69,7 @@ impl Screen {
     }
 
     fn send(&mut self, update: &[u8]) {
-        self.stream.extend(fast_path(0, 1, update));
+        self.stream.extend(fast_path(&[(SINGLE, BITMAP, update)]));
     }
 }
 
@@ -63,15 +85,17 @@ fn update(part: Area, depth: u16, data: &[u8]) -> Vec<u8> {
     update
 }
 
-/// A message of the fast path with one update (MS-RDPBCGR §2.2.9.1.2.1).
-fn fast_path(fragmentation: u8, code: u8, data: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(data.len() + 6).unwrap();
-    assert!(length < 0x8000);
-    let mut message = vec![0];
-    message.extend((length | 0x8000).to_be_bytes());
-    message.push(fragmentation << 4 | code);
-    message.extend((data.len() as u16).to_le_bytes());
-    message.extend_from_slice(data);
+/// A message of the fast path: of each update whether it is a fragment, what it is, and its data (MS-RDPBCGR §2.2.9.1.2.1).
+fn fast_path(updates: &[(u8, u8, &[u8])]) -> Vec<u8> {
+    let mut message = vec![0, 0, 0];
+    for (fragmentation, code, data) in updates {
+        message.push(fragmentation << 4 | code);
+        message.extend((data.len() as u16).to_le_bytes());
+        message.extend_from_slice(data);
+    }
+    let length = u16::try_from(message.len()).unwrap();
+    assert!(length < 0x8000, "it is one message");
+    message[1..3].copy_from_slice(&(length | 0x8000).to_be_bytes());
     message
 }
 
@@ -115,64 +139,108 @@ async fn shows(session: &dyn ScreenSession, pixels: &[u8]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_comes_between_bitmaps_the_picture_is_one() {
-    const POINTER_HIDDEN: u8 = 5;
     let recorded = Recorded::new().await;
-    let tiles = (WIDTH / SIDE) * (HEIGHT / SIDE);
+    let part = Area {
+        x: 100,
+        y: 60,
+        width: 88,
+        height: 44,
+    };
     for between in [
         "nothing",
-        "palette",
-        "slow path",
-        "broken fragments",
-        "beyond the screen",
+        "a palette's colours",
+        "the slow path",
+        "fragments of which the first is sent anew",
+        "a last fragment and something else in a message",
+        "what is beyond the screen",
     ] {
-        let mut screen = Screen {
-            stream: handshake(&recorded).to_vec(),
-            pixels: vec![0; (WIDTH * HEIGHT * 4) as usize],
-        };
-        for number in 0..tiles {
-            let tile = screen.tile(number, 20);
-            screen.send(&tile);
-        }
-        screen.stream.extend(fast_path(0, POINTER_HIDDEN, &[]));
-        let part = Area {
-            x: 100,
-            y: 60,
-            width: 88,
-            height: 44,
-        };
+        let mut screen = Screen::new(&recorded);
+        let hidden = (SINGLE, POINTER_HIDDEN, &[][..]);
+        screen.stream.extend(fast_path(&[hidden]));
         match between {
-            "palette" => {
+            "a palette's colours" => {
                 screen.fill(part, [255, 0, 0]);
                 screen.send(&update(part, 8, &[RED; 88 * 44]));
             }
-            "slow path" => {
+            "the slow path" => {
                 screen.fill(part, [1, 2, 3]);
                 let update = update(part, 24, &[3, 2, 1].repeat(88 * 44));
                 screen.stream.extend(slow_path(&update));
             }
-            "broken fragments" => {
+            "fragments of which the first is sent anew" => {
                 let tile = screen.tile(7, 90);
                 let (begin, end) = tile.split_at(1000);
-                screen.stream.extend(fast_path(2, 1, begin));
-                screen.stream.extend(fast_path(0, POINTER_HIDDEN, &[]));
-                screen.stream.extend(fast_path(2, 1, begin));
-                screen.stream.extend(fast_path(1, 1, end));
+                for updates in [
+                    (FIRST, BITMAP, begin),
+                    hidden,
+                    (FIRST, BITMAP, begin),
+                    (LAST, BITMAP, end),
+                ] {
+                    screen.stream.extend(fast_path(&[updates]));
+                }
             }
-            "beyond the screen" => {
+            "a last fragment and something else in a message" => {
+                let tile = screen.tile(7, 90);
+                let (begin, end) = tile.split_at(1000);
+                screen.stream.extend(fast_path(&[(FIRST, BITMAP, begin)]));
+                screen.stream.extend(fast_path(&[(LAST, BITMAP, end), hidden]));
+            }
+            "what is beyond the screen" => {
                 let beyond = Area { x: 600, ..part };
                 screen.send(&update(beyond, 32, &[9; 88 * 44 * 4]));
             }
             _ => {}
         }
-        for number in (0..tiles).step_by(5) {
+        for number in (0..TILES).step_by(5) {
             let tile = screen.tile(number, 200);
             let (begin, end) = tile.split_at(tile.len() / 2);
-            screen.stream.extend(fast_path(2, 1, begin));
-            screen.stream.extend(fast_path(1, 1, end));
+            screen.stream.extend(fast_path(&[(FIRST, BITMAP, begin)]));
+            screen.stream.extend(fast_path(&[(LAST, BITMAP, end)]));
         }
         println!("{between}");
-        let (session, _open) = recorded.session(&screen.stream).await;
+        let (session, _) = recorded.session(&screen.stream).await;
         shows(&*session, &screen.pixels).await;
         session.close().await.unwrap();
     }
+}
+
+/// The id of the message channel, which a server gives in its settings (MS-RDPBCGR §2.2.1.4.5).
+fn message_channel(recorded: &Recorded) -> u16 {
+    let block = [4, 0x0c, 6, 0];
+    let at = recorded.bytes.windows(4).position(|window| window == block);
+    let at = at.expect("the server has a message channel") + 4;
+    u16::from_le_bytes([recorded.bytes[at], recorded.bytes[at + 1]])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_measures_hears_of_every_byte_of_bitmaps() {
+    let recorded = Recorded::new().await;
+    let channel = message_channel(&recorded);
+    let mut screen = Screen::new(&recorded);
+    // Bandwidth Measure Start and Stop over TCP within a session (MS-RDPBCGR §2.2.14.1.2, §2.2.14.1.4).
+    let ask = |kind: [u8; 2]| {
+        let request = [0, 0x10, 0, 0, 6, 0, 9, 0, kind[0], kind[1]];
+        send_data_indication(1002, channel, &request).unwrap()
+    };
+    screen.stream.extend(ask([0x14, 0]));
+    let before = screen.stream.len();
+    for number in 0..TILES {
+        let tile = screen.tile(number, 77);
+        screen.send(&tile);
+    }
+    let sent = screen.stream.len() - before;
+    screen.stream.extend(ask([0x29, 4]));
+    let (session, mut said) = recorded.session(&screen.stream).await;
+    shows(&*session, &screen.pixels).await;
+    // Bandwidth Measure Results (§2.2.14.2.2), with a time and the number of bytes.
+    let results = [0, 0x20, 0, 0, 14, 1, 9, 0, 0x0b, 0];
+    let place = |said: &Vec<u8>| said.windows(10).position(|window| window == results);
+    let heard = said.wait_for(|said| place(said).is_some_and(|at| said.len() >= at + 18));
+    let heard = tokio::time::timeout(Duration::from_secs(60), heard).await;
+    let heard = heard.expect("it answers").unwrap();
+    let at = place(&heard).unwrap() + 14;
+    let counted = u32::from_le_bytes(heard[at..at + 4].try_into().unwrap());
+    assert!(counted as usize >= sent, "{counted} of {sent} bytes");
+    drop(heard);
+    session.close().await.unwrap();
 }

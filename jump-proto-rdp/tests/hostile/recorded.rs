@@ -16,7 +16,8 @@ use jump_proto_rdp::{RdpBackend, gate};
 use jump_testkit::gate::context;
 use jump_testkit::rdp::{PASSWORD, RdpServer, ShadowSecurity, USER};
 use jump_testkit::world::Site;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf};
+use tokio::sync::watch;
 
 /// A server's stream, and a grant with which a client takes it.
 pub(crate) struct Recorded {
@@ -152,13 +153,24 @@ impl Recorded {
             .expect("it ends when the stream does")
     }
 
-    /// Lets a client take these bytes, and then nothing more. Whoever holds what comes second keeps the stream open.
-    pub(crate) async fn session(&self, bytes: &[u8]) -> (Box<dyn ScreenSession>, DuplexStream) {
-        let (near, silent) = tokio::io::duplex(16);
-        let (silence, _) = tokio::io::split(near);
-        let stream = tokio::io::join(Cursor::new(bytes.to_vec()).chain(silence), tokio::io::sink());
-        let session = connect(Box::new(stream), self.grant.clone()).await;
-        (session.unwrap(), silent)
+    /// Lets a client take these bytes, and then nothing more. What it says comes second.
+    pub(crate) async fn session(&self, bytes: &[u8]) -> (Box<dyn ScreenSession>, watch::Receiver<Vec<u8>>) {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let (mut hear, mut say) = tokio::io::split(far);
+        let (heard, said) = watch::channel(Vec::new());
+        let bytes = bytes.to_vec();
+        tokio::spawn(async move {
+            let hearing = async {
+                let mut buffer = [0; 4096];
+                while let Ok(count @ 1..) = hear.read(&mut buffer).await {
+                    heard.send_modify(|heard| heard.extend_from_slice(&buffer[..count]));
+                }
+            };
+            // A client may close before it has taken all.
+            tokio::join!(hearing, async { say.write_all(&bytes).await.ok() })
+        });
+        let session = connect(Box::new(near), self.grant.clone()).await;
+        (session.unwrap(), said)
     }
 
     /// Where the handshake ends, or a little later.
