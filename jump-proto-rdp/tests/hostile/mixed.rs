@@ -65,7 +65,25 @@ impl Screen {
         let color = [number as u8, shade, (number >> 3) as u8];
         self.fill(part, color);
         let [red, green, blue] = color;
-        update(part, 32, &[blue, green, red, 0].repeat((SIDE * SIDE) as usize))
+        let pixels = [blue, green, red, 0].repeat((SIDE * SIDE) as usize);
+        update(&[(part, 32, &pixels)])
+    }
+
+    /// Two opposite corners, in one update: what is between them stays.
+    fn corners(&mut self, color: [u8; 3]) -> Vec<u8> {
+        let corner = |x, y| Area {
+            x,
+            y,
+            width: 4,
+            height: 4,
+        };
+        let corners = [corner(0, 0), corner(WIDTH - 4, HEIGHT - 4)];
+        let [red, green, blue] = color;
+        let pixels = [blue, green, red].repeat(16);
+        update(&corners.map(|part| {
+            self.fill(part, color);
+            (part, 24, &pixels[..])
+        }))
     }
 
     fn send(&mut self, update: &[u8]) {
@@ -73,15 +91,19 @@ impl Screen {
     }
 }
 
-/// A bitmap update of one uncompressed bitmap (MS-RDPBCGR §2.2.9.1.1.3.1.2).
-fn update(part: Area, depth: u16, data: &[u8]) -> Vec<u8> {
-    let (left, top) = (part.x as u16, part.y as u16);
-    let (width, height) = (part.width as u16, part.height as u16);
-    let (right, bottom) = (left + width - 1, top + height - 1);
-    let length = u16::try_from(data.len()).unwrap();
-    let fields = [1, 1, left, top, right, bottom, width, height, depth, 0, length];
-    let mut update: Vec<u8> = fields.iter().flat_map(|field| field.to_le_bytes()).collect();
-    update.extend_from_slice(data);
+/// A bitmap update of uncompressed bitmaps: where, of how many bits a pixel, and these (MS-RDPBCGR §2.2.9.1.1.3.1.2).
+fn update(bitmaps: &[(Area, u16, &[u8])]) -> Vec<u8> {
+    let mut update = vec![1, 0];
+    update.extend((bitmaps.len() as u16).to_le_bytes());
+    for (part, depth, data) in bitmaps {
+        let (left, top) = (part.x as u16, part.y as u16);
+        let (width, height) = (part.width as u16, part.height as u16);
+        let (right, bottom) = (left + width - 1, top + height - 1);
+        let length = u16::try_from(data.len()).unwrap();
+        let fields = [left, top, right, bottom, width, height, *depth, 0, length];
+        update.extend(fields.iter().flat_map(|field| field.to_le_bytes()));
+        update.extend_from_slice(data);
+    }
     update
 }
 
@@ -160,12 +182,11 @@ async fn whatever_comes_between_bitmaps_the_picture_is_one() {
         match between {
             "a palette's colours" => {
                 screen.fill(part, [255, 0, 0]);
-                screen.send(&update(part, 8, &[RED; 88 * 44]));
+                screen.send(&update(&[(part, 8, &[RED; 88 * 44])]));
             }
             "the slow path" => {
-                screen.fill(part, [1, 2, 3]);
-                let update = update(part, 24, &[3, 2, 1].repeat(88 * 44));
-                screen.stream.extend(slow_path(&update));
+                let corners = screen.corners([1, 2, 3]);
+                screen.stream.extend(slow_path(&corners));
             }
             "fragments of which the first is sent anew" => {
                 let tile = screen.tile(7, 90);
@@ -187,7 +208,7 @@ async fn whatever_comes_between_bitmaps_the_picture_is_one() {
             }
             "what is beyond the screen" => {
                 let beyond = Area { x: 600, ..part };
-                screen.send(&update(beyond, 32, &[9; 88 * 44 * 4]));
+                screen.send(&update(&[(beyond, 32, &[9; 88 * 44 * 4])]));
             }
             _ => {}
         }
@@ -197,6 +218,8 @@ async fn whatever_comes_between_bitmaps_the_picture_is_one() {
             screen.stream.extend(fast_path(&[(FIRST, BITMAP, begin)]));
             screen.stream.extend(fast_path(&[(LAST, BITMAP, end)]));
         }
+        let corners = screen.corners([4, 5, 6]);
+        screen.send(&corners);
         println!("{between}");
         let (session, _) = recorded.session(&screen.stream).await;
         shows(&*session, &screen.pixels).await;
