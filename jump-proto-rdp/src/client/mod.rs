@@ -1,8 +1,8 @@
 //! A viewer without a window: connects to an RDP server, or to a gate, and gives a [`ScreenSession`].
 //!
-//! IronRDP speaks the protocol; one task owns the stream, decodes, and copies what changed into a picture that callers share
-//! without copying. Of everything that happens it keeps only the newest, so that a slow reader costs no memory. What callers
-//! send waits in a queue of 64 KiB; who sends more waits, too.
+//! IronRDP speaks the protocol; one task owns the stream and decodes into a picture that callers share without copying. Of
+//! everything that happens it keeps only the newest, so that a slow reader costs no memory. What callers send waits in a queue
+//! of 64 KiB; who sends more waits, too.
 //!
 //! Painting waits while a frame is held, and a frame that is asked for waits while painting does: let one go before asking for
 //! the next, or for a screenshot.
