@@ -1,4 +1,4 @@
-//! Bitmap updates of the fast path (MS-RDPBCGR §2.2.9.1.2.1.2), painted straight into the picture that callers share.
+//! Bitmap updates (MS-RDPBCGR §2.2.9.1.1.3.1.2, §2.2.9.1.2.1.2), painted straight into the picture that callers share.
 //!
 //! IronRDP decodes them, too, into a picture of its own that every other codec paints into. A server that sends bitmaps alone
 //! needs that one neither filled nor copied. What cannot be painted here is left to IronRDP, with all that came before it.
@@ -7,20 +7,23 @@ use ironrdp_core::{ReadCursor, decode, decode_cursor};
 use ironrdp_graphics::color_conversion::{rdp_15bit_to_rgb, rdp_16bit_to_rgb};
 use ironrdp_graphics::rdp6::BitmapStreamDecoder;
 use ironrdp_graphics::rle::{self, RlePixelFormat};
+use ironrdp_pdu::Action;
 use ironrdp_pdu::bitmap::{BitmapData, BitmapUpdateData, Compression};
 use ironrdp_pdu::fast_path::{FastPathHeader, FastPathUpdatePdu, Fragmentation, UpdateCode};
 use jump_core::protocol::Area;
 
 use super::picture::{Picture, area};
 use super::size::Size;
+use crate::wire::share::{self, Control, number};
+use crate::wire::{Domain, domain};
 
 /// The most bytes of messages whose update is not whole yet; more are IronRDP's, which keeps no heads of empty fragments.
 const MAX_KEPT: usize = 9 << 20;
 /// What a buffer may keep between updates.
 const MAX_SPARE: usize = 1 << 20;
 
-/// What a message of the fast path is to this painter.
-#[derive(Debug, PartialEq, Eq)]
+/// What a message with graphics is to this painter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A fragment, kept until the last one is there.
     Kept,
@@ -48,26 +51,26 @@ pub(super) struct Bitmaps {
 
 impl Bitmaps {
     /// Takes a message in. After [`Kind::Bitmaps`] it is to be given to [`paint`](Self::paint), too.
-    pub(super) fn sort(&mut self, message: &[u8]) -> Kind {
+    pub(super) fn sort(&mut self, action: Action, message: &[u8]) -> Kind {
+        if action == Action::X224 {
+            let slow = slow_updates(message).unwrap_or_default();
+            return common(slow.iter().map(|(kind, _)| *kind)).unwrap_or(Kind::Others);
+        }
         let Some(updates) = updates(message) else {
             return Kind::Others;
         };
         let alone = updates.len() == 1;
-        let kind = updates.iter().fold(None, |kind, update| {
-            let this = match (update.update_code, update.fragmentation) {
+        let kinds = updates
+            .iter()
+            .map(|update| match (update.update_code, update.fragmentation) {
                 (UpdateCode::Bitmap, Fragmentation::Single) if self.kept.is_empty() => Kind::Bitmaps,
                 (UpdateCode::Bitmap, Fragmentation::First) if alone && self.kept.is_empty() => Kind::Kept,
                 (UpdateCode::Bitmap, Fragmentation::Next) if !self.kept.is_empty() && alone => Kind::Kept,
                 (UpdateCode::Bitmap, Fragmentation::Last) if !self.kept.is_empty() && alone => Kind::Bitmaps,
                 (code, Fragmentation::Single) if self.kept.is_empty() && !paints(code) => Kind::NotPainted,
                 _ => Kind::Others,
-            };
-            match kind {
-                Some(kind) if kind != this => Some(Kind::Others),
-                _ => Some(this),
-            }
-        });
-        match kind.unwrap_or(Kind::NotPainted) {
+            });
+        match common(kinds).unwrap_or(Kind::NotPainted) {
             Kind::Kept if self.kept.len() + message.len() > MAX_KEPT => Kind::Others,
             Kind::Kept => {
                 self.kept.extend_from_slice(message);
@@ -79,8 +82,19 @@ impl Bitmaps {
 
     /// Paints what a message holds, or ends, and says where; `None` if it is IronRDP's after all. Some of it may be painted
     /// then, and will be once more.
-    pub(super) fn paint(&mut self, message: &[u8], picture: &mut Picture) -> Option<Vec<Area>> {
+    pub(super) fn paint(
+        &mut self,
+        action: Action,
+        message: &[u8],
+        picture: &mut Picture,
+    ) -> Option<Vec<Area>> {
         let mut painted = Vec::new();
+        if action == Action::X224 {
+            for (_, update) in slow_updates(message)? {
+                self.update(update, picture, &mut painted)?;
+            }
+            return Some(painted);
+        }
         if self.kept.is_empty() {
             for update in updates(message)? {
                 self.update(update.data, picture, &mut painted)?;
@@ -216,6 +230,37 @@ fn updates(message: &[u8]) -> Option<Vec<FastPathUpdatePdu<'_>>> {
         updates.push(update);
     }
     header.flags.is_empty().then_some(updates)
+}
+
+/// The updates of a message on the channel of input and output (MS-RDPBCGR §2.2.9.1.1.3, §2.2.9.1.1.4), and what they are;
+/// `None` if they cannot be read, or are compressed.
+fn slow_updates(message: &[u8]) -> Option<Vec<(Kind, &[u8])>> {
+    /// `updateType` (§2.2.9.1.1.3.1): orders, bitmaps, a palette, nothing.
+    const BITMAP: u8 = 1;
+    const NOT_PAINTED: [u8; 3] = [0, 2, 3];
+    let Ok(Domain::SendDataIndication(data)) = domain(message) else {
+        return None;
+    };
+    let content = message.get(data.range)?;
+    let parts = share::parts(content).ok()?;
+    let updates = parts.into_iter().map(|part| {
+        let data = content.get(part.range)?.get(share::DATA..)?;
+        let kind = match (part.control, data) {
+            (Control::Data(number::POINTER), _) => Kind::NotPainted,
+            (Control::Data(number::UPDATE), [BITMAP, 0, ..]) => Kind::Bitmaps,
+            (Control::Data(number::UPDATE), [kind, 0, ..]) if NOT_PAINTED.contains(kind) => Kind::NotPainted,
+            _ => Kind::Others,
+        };
+        Some((kind, data))
+    });
+    updates.collect()
+}
+
+/// What all of these are.
+fn common(mut kinds: impl Iterator<Item = Kind>) -> Option<Kind> {
+    let first = kinds.next()?;
+    let same = kinds.all(|kind| kind == first);
+    Some(if same { first } else { Kind::Others })
 }
 
 /// Splits what is kept into messages again.

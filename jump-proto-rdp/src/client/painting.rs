@@ -9,6 +9,7 @@ use jump_core::screen::{self, Coverage, End, Painted as _};
 use jump_core::{Error, ErrorKind, Result};
 use tokio::io::AsyncRead;
 
+use super::bitmaps::Kind;
 use super::picture::area;
 use super::receive::{OPERATION, Receiver};
 use super::size::Size;
@@ -21,19 +22,23 @@ pub(super) fn failed() -> Error {
 }
 
 impl<R: AsyncRead + Unpin> Receiver<R> {
-    /// Paints bitmaps, and says whether that could be done.
-    pub(super) async fn paint(&mut self, message: &[u8]) -> Result<bool> {
+    /// Paints what a message with graphics holds, if it is bitmaps, and says what it is.
+    pub(super) async fn paint(&mut self, action: Action, message: &[u8]) -> Result<Kind> {
         let Some(bitmaps) = &mut self.bitmaps else {
-            return Ok(false);
+            return Ok(Kind::NotPainted);
         };
+        let kind = bitmaps.sort(action, message);
+        if kind != Kind::Bitmaps {
+            return Ok(kind);
+        }
         let mut picture = self.shared.picture.write().await;
-        let painted = catch_unwind(AssertUnwindSafe(|| bitmaps.paint(message, &mut picture)));
+        let painted = catch_unwind(AssertUnwindSafe(|| bitmaps.paint(action, message, &mut picture)));
         drop(picture);
         let Some(parts) = painted.map_err(|_| failed())? else {
-            return Ok(false);
+            return Ok(Kind::Others);
         };
         self.tell(&parts);
-        Ok(true)
+        Ok(Kind::Bitmaps)
     }
 
     /// Lets IronRDP paint from here on, over what was painted without it, and gives it what is kept.

@@ -163,38 +163,46 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
     }
 
     async fn take(&mut self, action: Action, message: BytesMut) -> Result<Option<End>> {
-        let ours = match action {
+        let kind = match action {
             Action::FastPath => {
                 self.budget.fast_path(&message)?;
                 // Nothing can be painted before the size is known.
                 if self.activating.is_some() {
                     return Ok(None);
                 }
-                match self.bitmaps.as_mut().map(|bitmaps| bitmaps.sort(&message)) {
-                    Some(Kind::Kept) => return Ok(None),
-                    Some(Kind::Bitmaps) if self.paint(&message).await? => return Ok(None),
-                    kind => kind == Some(Kind::NotPainted),
-                }
+                self.paint(action, &message).await?
             }
             Action::X224 => {
                 if let Some(chunk) = self.chunk(&message) {
                     self.budget
                         .chunk(chunk.user_data.as_ref(), self.dynamic == Some(chunk.channel_id))?;
-                    // IronRDP counts bytes of the fast path for it.
+                    // IronRDP counts bytes of graphics for it.
                     let measures = Some(chunk.channel_id) == self.message_channel
                         && begins_to_measure(chunk.user_data.as_ref());
-                    !measures && self.stage.get_dvc::<GraphicsPipelineClient>().is_none()
+                    match measures || self.stage.get_dvc::<GraphicsPipelineClient>().is_some() {
+                        true => Kind::Others,
+                        false => Kind::NotPainted,
+                    }
                 } else {
                     let about = About::of(&message);
                     if self.change_settings(about, &message).await? {
                         return Ok(None);
                     }
-                    about != About::Graphics
+                    match about {
+                        About::Graphics => self.paint(action, &message).await?,
+                        _ => Kind::NotPainted,
+                    }
                 }
             }
         };
-        if !ours && let Some(end) = self.hand_over().await? {
-            return Ok(Some(end));
+        match kind {
+            Kind::Kept | Kind::Bitmaps => return Ok(None),
+            Kind::NotPainted => {}
+            Kind::Others => {
+                if let Some(end) = self.hand_over().await? {
+                    return Ok(Some(end));
+                }
+            }
         }
         self.process(action, &message).await
     }

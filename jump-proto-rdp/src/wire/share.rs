@@ -124,7 +124,7 @@ pub fn parts(data: &[u8]) -> RdpResult<Vec<Part>> {
 }
 
 /// Where the data of a share data PDU begins.
-const DATA: usize = 18;
+pub(crate) const DATA: usize = 18;
 /// `INFOTYPE_LOGON_EXTENDED_INFO` (MS-RDPBCGR §2.2.10.1.1).
 const LOGON_EXTENDED: u32 = 3;
 /// `LOGON_EX_AUTORECONNECTCOOKIE` (MS-RDPBCGR §2.2.10.1.1.4).

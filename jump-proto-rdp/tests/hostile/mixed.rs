@@ -172,6 +172,7 @@ async fn whatever_comes_between_bitmaps_the_picture_is_one() {
         "nothing",
         "a palette's colours",
         "the slow path",
+        "a palette's colours on the slow path",
         "fragments of which the first is sent anew",
         "a last fragment and something else in a message",
         "what is beyond the screen",
@@ -187,6 +188,11 @@ async fn whatever_comes_between_bitmaps_the_picture_is_one() {
             "the slow path" => {
                 let corners = screen.corners([1, 2, 3]);
                 screen.stream.extend(slow_path(&corners));
+            }
+            "a palette's colours on the slow path" => {
+                screen.fill(part, [255, 0, 0]);
+                let update = update(&[(part, 8, &[RED; 88 * 44])]);
+                screen.stream.extend(slow_path(&update));
             }
             "fragments of which the first is sent anew" => {
                 let tile = screen.tile(7, 90);

@@ -66,11 +66,12 @@ impl Client {
     }
 
     fn take(&mut self, message: &[u8]) {
+        let action = action(message);
         if let Some(bitmaps) = &mut self.bitmaps {
-            match bitmaps.sort(message) {
+            match bitmaps.sort(action, message) {
                 Kind::Kept => return,
                 Kind::Bitmaps => {
-                    if let Some(told) = bitmaps.paint(message, &mut self.picture) {
+                    if let Some(told) = bitmaps.paint(action, message, &mut self.picture) {
                         self.told.extend(told);
                         return;
                     }
@@ -80,9 +81,7 @@ impl Client {
                 Kind::Others => self.hand_over(),
             }
         }
-        let _ = self
-            .stage
-            .process(&mut self.image, Action::FastPath, message, None);
+        let _ = self.stage.process(&mut self.image, action, message, None);
         if self.bitmaps.is_some() {
             assert_eq!(self.stage.take_damage_regions(), []);
         }
@@ -114,6 +113,10 @@ impl Client {
             None => opaque(&self.image),
         }
     }
+}
+
+fn action(message: &[u8]) -> Action {
+    ironrdp_pdu::find_size(message).unwrap().unwrap().action
 }
 
 fn opaque(image: &DecodedImage) -> Vec<u8> {
@@ -212,6 +215,8 @@ impl Bitmap {
 enum Sent {
     /// An update, cut into fragments at these places.
     Bitmaps { bitmaps: Vec<Bitmap>, cuts: Vec<usize> },
+    /// On the channel of input and output.
+    Slow(Bitmap),
     /// Two updates in a message.
     Pair(Bitmap, Bitmap),
     /// The pointer is hidden (MS-RDPBCGR §2.2.9.1.2.1.5).
@@ -246,6 +251,16 @@ fn message(updates: &[(UpdateCode, Fragmentation, &[u8])]) -> Vec<u8> {
     [encode_vec(&header).unwrap(), updates].concat()
 }
 
+/// A Share Data PDU with an update (MS-RDPBCGR §2.2.8.1.1.1.2).
+fn slow(update: &[u8]) -> Vec<u8> {
+    let mut content = ((update.len() + 18) as u16).to_le_bytes().to_vec();
+    content.extend([0x17, 0, 0xea, 3, 1, 0, 0, 0, 0, 1]);
+    content.extend((update.len() as u16 + 4).to_le_bytes());
+    content.extend([number::UPDATE, 0, 0, 0]);
+    content.extend_from_slice(update);
+    crate::wire::send_data_indication(1002, 1003, &content).unwrap()
+}
+
 impl Sent {
     fn messages(&self) -> Vec<Vec<u8>> {
         let bitmap = UpdateCode::Bitmap;
@@ -271,6 +286,7 @@ impl Sent {
                     })
                     .collect()
             }
+            Self::Slow(bitmap) => vec![slow(&update(&[bitmap.clone()]))],
             Self::Pair(one, other) => {
                 let (one, other) = (update(&[one.clone()]), update(&[other.clone()]));
                 let single = Fragmentation::Single;
@@ -319,6 +335,7 @@ fn ours() -> impl Strategy<Value = Sent> {
     prop_oneof![
         4 => (prop::collection::vec(bitmap(codec()), 1..3), prop::collection::vec(0usize..4000, 0..4))
             .prop_map(|(bitmaps, cuts)| Sent::Bitmaps { bitmaps, cuts }),
+        2 => bitmap(codec()).prop_map(Sent::Slow),
         1 => (bitmap(codec()), bitmap(codec())).prop_map(|(one, other)| Sent::Pair(one, other)),
         1 => Just(Sent::Pointer),
     ]
@@ -340,7 +357,8 @@ fn others() -> impl Strategy<Value = Sent> {
         cuts: Vec::new(),
     };
     prop_oneof![
-        bitmap(indexed).prop_map(single),
+        bitmap(indexed.clone()).prop_map(single),
+        bitmap(indexed).prop_map(Sent::Slow),
         beyond.prop_map(single),
         bitmap(codec()).prop_map(Sent::Begun),
     ]
@@ -355,11 +373,12 @@ proptest! {
         for sent in &sent {
             for message in sent.messages() {
                 client.take(&message);
-                let outputs = stage.process(&mut image, Action::FastPath, &message, None);
+                let outputs = stage.process(&mut image, action(&message), &message, None);
                 prop_assert!(outputs.is_ok());
             }
             areas += match sent {
                 Sent::Bitmaps { bitmaps, .. } => bitmaps.len(),
+                Sent::Slow(_) => 1,
                 Sent::Pair(..) => 2,
                 _ => 0,
             };
@@ -380,7 +399,7 @@ proptest! {
         for sent in before.iter().chain([&between]).chain(&after) {
             for message in sent.messages() {
                 client.take(&message);
-                let _ = stage.process(&mut image, Action::FastPath, &message, None);
+                let _ = stage.process(&mut image, action(&message), &message, None);
             }
         }
         prop_assert!(client.seen() == opaque(&image));
@@ -391,10 +410,10 @@ proptest! {
 fn s27_an_update_that_never_ends_is_not_kept_for_ever() {
     let mut bitmaps = Bitmaps::default();
     let first = message(&[(UpdateCode::Bitmap, Fragmentation::First, &[])]);
-    assert_eq!(bitmaps.sort(&first), Kind::Kept);
+    assert_eq!(bitmaps.sort(Action::FastPath, &first), Kind::Kept);
     // Empty fragments, which no bound on an update counts.
     let next = message(&[(UpdateCode::Bitmap, Fragmentation::Next, &[])]);
-    let kept = (0..3_000_000).take_while(|_| bitmaps.sort(&next) == Kind::Kept);
+    let kept = (0..3_000_000).take_while(|_| bitmaps.sort(Action::FastPath, &next) == Kind::Kept);
     assert!(kept.count() < 2_000_000);
     assert!(bitmaps.kept.len() <= MAX_KEPT);
     assert_eq!(bitmaps.kept().next(), Some(&first[..]));
@@ -422,8 +441,14 @@ fn a_fragment_of_a_large_update_leaves_no_large_buffer() {
             _ => Fragmentation::Next,
         };
         let message = message(&[(UpdateCode::Bitmap, fragmentation, piece)]);
-        if bitmaps.sort(&message) == Kind::Bitmaps {
-            assert_eq!(bitmaps.paint(&message, &mut picture).unwrap().len(), 200);
+        if bitmaps.sort(Action::FastPath, &message) == Kind::Bitmaps {
+            assert_eq!(
+                bitmaps
+                    .paint(Action::FastPath, &message, &mut picture)
+                    .unwrap()
+                    .len(),
+                200
+            );
         }
     }
     assert!(update.len() > 2 << 20, "{} bytes", update.len());
