@@ -244,7 +244,31 @@ fn slow_updates(message: &[u8]) -> Option<Vec<(Kind, &[u8])>> {
     let content = message.get(data.range)?;
     let parts = share::parts(content).ok()?;
     let updates = parts.into_iter().map(|part| {
-        let data = content.get(part.range)?.get(share::DATA..)?;
+        let (head, data) = content.get(part.range)?.split_first_chunk::<{ share::DATA }>()?;
+        // Version 1, a stream that there is, nothing compressed (§2.2.8.1.1.1.1, §2.2.8.1.1.1.2): IronRDP takes nothing else.
+        let [
+            _,
+            _,
+            0x17,
+            0,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            0 | 1 | 2 | 4,
+            _,
+            _,
+            _,
+            0,
+            _,
+            _,
+        ] = head
+        else {
+            return None;
+        };
         let kind = match (part.control, data) {
             (Control::Data(number::POINTER), _) => Kind::NotPainted,
             (Control::Data(number::UPDATE), [BITMAP, 0, ..]) => Kind::Bitmaps,

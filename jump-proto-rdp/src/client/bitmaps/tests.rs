@@ -6,7 +6,7 @@
     reason = "a step that fails is a test that fails"
 )]
 
-use ironrdp_core::{Encode, encode_vec};
+use ironrdp_core::{Encode as _, encode_vec};
 use ironrdp_graphics::image_processing::PixelFormat;
 use ironrdp_graphics::rdp6::{BitmapStreamEncoder, RgbChannels};
 use ironrdp_pdu::Action;
@@ -65,15 +65,16 @@ impl Client {
         }
     }
 
-    fn take(&mut self, message: &[u8]) {
+    /// Says whether the session goes on.
+    fn take(&mut self, message: &[u8]) -> bool {
         let action = action(message);
         if let Some(bitmaps) = &mut self.bitmaps {
             match bitmaps.sort(action, message) {
-                Kind::Kept => return,
+                Kind::Kept => return true,
                 Kind::Bitmaps => {
                     if let Some(told) = bitmaps.paint(action, message, &mut self.picture) {
                         self.told.extend(told);
-                        return;
+                        return true;
                     }
                     self.hand_over();
                 }
@@ -81,10 +82,11 @@ impl Client {
                 Kind::Others => self.hand_over(),
             }
         }
-        let _ = self.stage.process(&mut self.image, action, message, None);
+        let processed = self.stage.process(&mut self.image, action, message, None);
         if self.bitmaps.is_some() {
             assert_eq!(self.stage.take_damage_regions(), []);
         }
+        processed.is_ok()
     }
 
     fn hand_over(&mut self) {
@@ -286,9 +288,12 @@ impl Sent {
                     })
                     .collect()
             }
-            Self::Slow(bitmap) => vec![slow(&update(&[bitmap.clone()]))],
+            Self::Slow(bitmap) => vec![slow(&update(std::slice::from_ref(bitmap)))],
             Self::Pair(one, other) => {
-                let (one, other) = (update(&[one.clone()]), update(&[other.clone()]));
+                let (one, other) = (
+                    update(std::slice::from_ref(one)),
+                    update(std::slice::from_ref(other)),
+                );
                 let single = Fragmentation::Single;
                 vec![message(&[(bitmap, single, &one), (bitmap, single, &other)])]
             }
@@ -298,7 +303,7 @@ impl Sent {
                 &[],
             )])],
             Self::Begun(bitmap) => {
-                let update = update(&[bitmap.clone()]);
+                let update = update(std::slice::from_ref(bitmap));
                 vec![message(&[(UpdateCode::Bitmap, Fragmentation::First, &update)])]
             }
         }
@@ -372,7 +377,7 @@ proptest! {
         let mut areas = 0;
         for sent in &sent {
             for message in sent.messages() {
-                client.take(&message);
+                prop_assert!(client.take(&message));
                 let outputs = stage.process(&mut image, action(&message), &message, None);
                 prop_assert!(outputs.is_ok());
             }
@@ -398,8 +403,37 @@ proptest! {
         let (mut stage, mut image) = stage();
         for sent in before.iter().chain([&between]).chain(&after) {
             for message in sent.messages() {
-                client.take(&message);
+                let _ = client.take(&message);
                 let _ = stage.process(&mut image, action(&message), &message, None);
+            }
+        }
+        prop_assert!(client.seen() == opaque(&image));
+    }
+
+    #[test]
+    fn s27_damaged_bitmaps_are_painted_or_refused_as_ironrdp_does(
+        sent in prop::collection::vec(prop_oneof![ours(), others()], 1..6),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 1u8..), 1..5),
+    ) {
+        let mut messages: Vec<Vec<u8>> = sent.iter().flat_map(Sent::messages).collect();
+        for (message, byte, change) in damage {
+            let message = message.index(messages.len());
+            let message = &mut messages[message];
+            // Behind what says where the message ends and what channel it is on, which is looked at before.
+            let head = match action(message) {
+                Action::FastPath => 3,
+                Action::X224 => 15,
+            };
+            let byte = head + byte.index(message.len() - head);
+            message[byte] ^= change;
+        }
+        let mut client = Client::new();
+        let (mut stage, mut image) = stage();
+        for message in &messages {
+            let goes_on = stage.process(&mut image, action(message), message, None).is_ok();
+            prop_assert_eq!(client.take(message), goes_on);
+            if !goes_on {
+                break;
             }
         }
         prop_assert!(client.seen() == opaque(&image));
