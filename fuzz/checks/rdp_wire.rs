@@ -77,6 +77,13 @@ pub(crate) fn check(input: &[u8]) {
             if let Ok(parts) = share::parts(bytes) {
                 let all: usize = parts.iter().map(|part| part.range.len()).sum();
                 assert_eq!(all, bytes.len(), "nothing is left out");
+                for part in parts {
+                    let pdu = &bytes[part.range];
+                    if let Some((_, data)) = share::graphics(pdu) {
+                        assert!(pdu.ends_with(data));
+                        assert_eq!(part.control, share::Control::Data(pdu[14]));
+                    }
+                }
             }
         }
         5 => {

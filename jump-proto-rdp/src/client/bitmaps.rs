@@ -14,7 +14,7 @@ use jump_core::protocol::Area;
 
 use super::picture::{Picture, area};
 use super::size::Size;
-use crate::wire::share::{self, Control, number};
+use crate::wire::share::{self, Graphics};
 use crate::wire::{Domain, domain};
 
 /// The most bytes of messages whose update is not whole yet; more are IronRDP's, which keeps no heads of empty fragments.
@@ -235,45 +235,18 @@ fn updates(message: &[u8]) -> Option<Vec<FastPathUpdatePdu<'_>>> {
 /// The updates of a message on the channel of input and output (MS-RDPBCGR §2.2.9.1.1.3, §2.2.9.1.1.4), and what they are;
 /// `None` if they cannot be read, or are compressed.
 fn slow_updates(message: &[u8]) -> Option<Vec<(Kind, &[u8])>> {
-    /// `updateType` (§2.2.9.1.1.3.1): orders, bitmaps, a palette, nothing.
-    const BITMAP: u8 = 1;
-    const NOT_PAINTED: [u8; 3] = [0, 2, 3];
     let Ok(Domain::SendDataIndication(data)) = domain(message) else {
         return None;
     };
     let content = message.get(data.range)?;
     let parts = share::parts(content).ok()?;
     let updates = parts.into_iter().map(|part| {
-        let (head, data) = content.get(part.range)?.split_first_chunk::<{ share::DATA }>()?;
-        // Version 1, a stream that there is, nothing compressed (§2.2.8.1.1.1.1, §2.2.8.1.1.1.2): IronRDP takes nothing else.
-        let [
-            _,
-            _,
-            0x17,
-            0,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            0 | 1 | 2 | 4,
-            _,
-            _,
-            _,
-            0,
-            _,
-            _,
-        ] = head
-        else {
-            return None;
-        };
-        let kind = match (part.control, data) {
-            (Control::Data(number::POINTER), _) => Kind::NotPainted,
-            (Control::Data(number::UPDATE), [BITMAP, 0, ..]) => Kind::Bitmaps,
-            (Control::Data(number::UPDATE), [kind, 0, ..]) if NOT_PAINTED.contains(kind) => Kind::NotPainted,
-            _ => Kind::Others,
+        let (about, data) = share::graphics(content.get(part.range)?)?;
+        let kind = match about {
+            Graphics::Bitmaps => Kind::Bitmaps,
+            Graphics::Orders | Graphics::Palette | Graphics::Synchronize | Graphics::Pointer => {
+                Kind::NotPainted
+            }
         };
         Some((kind, data))
     });

@@ -123,8 +123,62 @@ pub fn parts(data: &[u8]) -> RdpResult<Vec<Part>> {
     Ok(found)
 }
 
+/// What a PDU with graphics is about (MS-RDPBCGR §2.2.9.1.1.3.1, `updateType`, and §2.2.9.1.1.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Graphics {
+    /// Drawing orders (MS-RDPEGDI §2.2.2.2).
+    Orders,
+    /// Bitmaps (§2.2.9.1.1.3.1.2).
+    Bitmaps,
+    /// The colours of a palette (§2.2.9.1.1.3.1.1).
+    Palette,
+    /// Nothing (§2.2.9.1.1.3.1.3).
+    Synchronize,
+    /// The pointer's place or shape (§2.2.9.1.1.4).
+    Pointer,
+}
+
+/// What a PDU, with its share control header, is about, and its data behind the headers; `None` if it is without graphics, of an
+/// unknown kind, version or stream (§2.2.8.1.1.1.1, §2.2.8.1.1.1.2), or compressed.
+#[must_use]
+pub fn graphics(pdu: &[u8]) -> Option<(Graphics, &[u8])> {
+    let (head, data) = pdu.split_first_chunk::<DATA>()?;
+    let [
+        _,
+        _,
+        0x17,
+        0,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        0 | 1 | 2 | 4,
+        _,
+        _,
+        kind,
+        0,
+        _,
+        _,
+    ] = head
+    else {
+        return None;
+    };
+    let about = match (*kind, data) {
+        (number::POINTER, _) => Graphics::Pointer,
+        (number::UPDATE, [0, 0, ..]) => Graphics::Orders,
+        (number::UPDATE, [1, 0, ..]) => Graphics::Bitmaps,
+        (number::UPDATE, [2, 0, ..]) => Graphics::Palette,
+        (number::UPDATE, [3, 0, ..]) => Graphics::Synchronize,
+        _ => return None,
+    };
+    Some((about, data))
+}
+
 /// Where the data of a share data PDU begins.
-pub(crate) const DATA: usize = 18;
+const DATA: usize = 18;
 /// `INFOTYPE_LOGON_EXTENDED_INFO` (MS-RDPBCGR §2.2.10.1.1).
 const LOGON_EXTENDED: u32 = 3;
 /// `LOGON_EX_AUTORECONNECTCOOKIE` (MS-RDPBCGR §2.2.10.1.1.4).

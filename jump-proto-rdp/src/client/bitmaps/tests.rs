@@ -19,6 +19,7 @@ use jump_core::screen::Painted as _;
 use proptest::prelude::*;
 
 use super::*;
+use crate::wire::share::number;
 
 const SIZE: Size = Size {
     width: 37,
