@@ -1,7 +1,7 @@
 //! Bitmap updates (MS-RDPBCGR §2.2.9.1.1.3.1.2, §2.2.9.1.2.1.2), painted straight into the picture that callers share.
 //!
 //! IronRDP decodes them, too, into a picture of its own that every other codec paints into. A server that sends bitmaps alone
-//! needs that one neither filled nor copied. What cannot be painted here is left to IronRDP, with all that came before it.
+//! needs that one neither filled nor copied. What cannot be painted here is left to IronRDP, over the picture as it is then.
 
 use ironrdp_core::{ReadCursor, decode, decode_cursor};
 use ironrdp_graphics::color_conversion::{rdp_15bit_to_rgb, rdp_16bit_to_rgb};
@@ -14,15 +14,19 @@ use jump_core::protocol::Area;
 
 use super::picture::{Picture, area};
 use super::size::Size;
-use crate::wire::share::{self, Graphics};
+use crate::wire::share::{self, Control, Graphics, number};
 use crate::wire::{Domain, domain};
 
 /// The most bytes of messages whose update is not whole yet; more are IronRDP's, which keeps no heads of empty fragments.
 const MAX_KEPT: usize = 9 << 20;
 /// What a buffer may keep between updates.
 const MAX_SPARE: usize = 1 << 20;
+/// So many columns may be sent beyond those that are shown: widths are rounded up, or are those of tiles.
+const MAX_BEYOND: u32 = 64;
+/// How often one update may fill the screen. Nobody sees the picture while it is painted, so what takes longer is IronRDP's.
+const MAX_SCREENS: u64 = 4;
 
-/// What a message with graphics is to this painter.
+/// What a message is to this painter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A fragment, kept until the last one is there.
@@ -38,7 +42,7 @@ pub(super) enum Kind {
 /// Paints bitmaps, and keeps the fragments of the update that is under way.
 #[derive(Default)]
 pub(super) struct Bitmaps {
-    /// Whether anything was painted.
+    /// Whether the picture has something that IronRDP's has not.
     pub(super) painted: bool,
     /// Whole messages, one after the other.
     kept: Vec<u8>,
@@ -50,6 +54,14 @@ pub(super) struct Bitmaps {
 }
 
 impl Bitmaps {
+    /// Where settings change, callers go on seeing the picture and IronRDP begins with a black one.
+    pub(super) fn over_picture() -> Self {
+        Self {
+            painted: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes a message in. After [`Kind::Bitmaps`] it is to be given to [`paint`](Self::paint), too.
     pub(super) fn sort(&mut self, action: Action, message: &[u8]) -> Kind {
         if action == Action::X224 {
@@ -123,9 +135,17 @@ impl Bitmaps {
     }
 
     fn update(&mut self, update: &[u8], picture: &mut Picture, painted: &mut Vec<Area>) -> Option<()> {
-        for bitmap in decode::<BitmapUpdateData<'_>>(update).ok()?.rectangles {
+        let bitmaps = decode::<BitmapUpdateData<'_>>(update).ok()?.rectangles;
+        let pixels = |bitmap: &BitmapData<'_>| u64::from(bitmap.width) * u64::from(bitmap.height);
+        let most = MAX_SCREENS * u64::from(picture.size.pixels()).max(MAX_SPARE as u64);
+        if bitmaps.iter().map(pixels).sum::<u64>() > most {
+            return None;
+        }
+        for bitmap in bitmaps {
             painted.push(self.bitmap(&bitmap, picture)?);
         }
+        self.pixels.clear();
+        self.pixels.shrink_to(MAX_SPARE);
         self.painted = true;
         Some(())
     }
@@ -208,23 +228,24 @@ fn rows(pixels: &[u8], stride: usize, height: usize) -> Option<impl Iterator<Ite
     whole.then(|| pixels.chunks_exact(stride).rev())
 }
 
-/// Where a bitmap goes; `None` if that is not on the screen, or the bitmap is narrower or of another height.
+/// Where a bitmap goes; `None` if that is not on the screen, or the bitmap is narrower, much wider or of another height.
 fn destination(bitmap: &BitmapData<'_>, size: Size) -> Option<Area> {
     let to = &bitmap.rectangle;
     let fits = to.left <= to.right && to.top <= to.bottom && to.right < size.width && to.bottom < size.height;
     let part = area(to, size);
-    let filled = u32::from(bitmap.width) >= part.width && u32::from(bitmap.height) == part.height;
+    let beyond = u32::from(bitmap.width).checked_sub(part.width);
+    let filled = beyond.is_some_and(|beyond| beyond <= MAX_BEYOND) && u32::from(bitmap.height) == part.height;
     (fits && filled).then_some(part)
 }
 
-/// The updates of a message; `None` if they cannot be read, or are compressed or encrypted.
+/// The updates of a message; `None` if they cannot be read, or say that they are compressed or encrypted.
 fn updates(message: &[u8]) -> Option<Vec<FastPathUpdatePdu<'_>>> {
     let mut cursor = ReadCursor::new(message);
     let header = decode_cursor::<FastPathHeader>(&mut cursor).ok()?;
     let mut updates = Vec::with_capacity(1);
     while !cursor.is_empty() {
         let update = decode_cursor::<FastPathUpdatePdu<'_>>(&mut cursor).ok()?;
-        if update.compression_flags.is_some_and(|flags| !flags.is_empty()) {
+        if update.compression_flags.is_some() {
             return None;
         }
         updates.push(update);
@@ -232,15 +253,17 @@ fn updates(message: &[u8]) -> Option<Vec<FastPathUpdatePdu<'_>>> {
     header.flags.is_empty().then_some(updates)
 }
 
-/// The updates of a message on the channel of input and output (MS-RDPBCGR §2.2.9.1.1.3, §2.2.9.1.1.4), and what they are;
-/// `None` if they cannot be read, or are compressed.
+/// What is in a message that is on no static channel, and what it is (MS-RDPBCGR §2.2.8.1.1.1); `None` if IronRDP may find
+/// something to paint in it that is not found here.
 fn slow_updates(message: &[u8]) -> Option<Vec<(Kind, &[u8])>> {
-    let Ok(Domain::SendDataIndication(data)) = domain(message) else {
-        return None;
+    let Domain::SendDataIndication(data) = domain(message).ok()? else {
+        return Some(vec![(Kind::NotPainted, &[][..])]);
     };
     let content = message.get(data.range)?;
-    let parts = share::parts(content).ok()?;
-    let updates = parts.into_iter().map(|part| {
+    let updates = share::parts(content).ok()?.into_iter().map(|part| {
+        if part.control != Control::Data(number::UPDATE) {
+            return Some((Kind::NotPainted, &[][..]));
+        }
         let (about, data) = share::graphics(content.get(part.range)?)?;
         let kind = match about {
             Graphics::Bitmaps => Kind::Bitmaps,

@@ -235,6 +235,7 @@ fn start(
         stage,
         image: DecodedImage::new(PixelFormat::RgbA32, size.width, size.height),
         bitmaps: Some(Bitmaps::default()),
+        measured: false,
         factory: result.activation_factory,
         activating: None,
         clipboard: Clipboard {

@@ -4,13 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ironrdp_pdu::Action;
 use ironrdp_pdu::geometry::ExclusiveRectangle;
-use jump_core::protocol::Area;
+use jump_core::protocol::{Area, BYTES_PER_PIXEL};
 use jump_core::screen::{self, Coverage, End, Painted as _};
 use jump_core::{Error, ErrorKind, Result};
 use tokio::io::AsyncRead;
 
 use super::bitmaps::Kind;
-use super::picture::area;
+use super::picture::{Picture, area};
 use super::receive::{OPERATION, Receiver};
 use super::size::Size;
 use crate::error;
@@ -21,8 +21,26 @@ pub(super) fn failed() -> Error {
     Error::new(ErrorKind::Protocol, OPERATION, message)
 }
 
+/// A picture in bands, so that it is not in memory once more.
+pub(super) fn bands(picture: &Picture) -> impl Iterator<Item = (ExclusiveRectangle, Vec<u8>)> {
+    const ROWS: u16 = 64;
+    let Size { width, height } = picture.size;
+    let bytes = usize::from(width) * usize::from(ROWS) * BYTES_PER_PIXEL;
+    let tops = (0..height).step_by(ROWS.into());
+    let bands = picture.bytes().chunks(bytes.max(1));
+    bands.zip(tops).map(move |(pixels, top)| {
+        let band = ExclusiveRectangle {
+            left: 0,
+            top,
+            right: width,
+            bottom: top.saturating_add(ROWS).min(height),
+        };
+        (band, pixels.to_vec())
+    })
+}
+
 impl<R: AsyncRead + Unpin> Receiver<R> {
-    /// Paints what a message with graphics holds, if it is bitmaps, and says what it is.
+    /// Paints what a message holds, if it is bitmaps, and says what it is.
     pub(super) async fn paint(&mut self, action: Action, message: &[u8]) -> Result<Kind> {
         let Some(bitmaps) = &mut self.bitmaps else {
             return Ok(Kind::NotPainted);
@@ -48,16 +66,8 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
         };
         if bitmaps.painted {
             let picture = self.shared.picture.read().await;
-            let whole = ExclusiveRectangle {
-                left: 0,
-                top: 0,
-                right: picture.size.width,
-                bottom: picture.size.height,
-            };
-            let pixels = picture.bytes().to_vec();
-            drop(picture);
             self.stage
-                .composite_rgba32(&mut self.image, [(whole, pixels)])
+                .composite_rgba32(&mut self.image, bands(&picture))
                 .map_err(|error| error::session(&error, OPERATION))?;
         }
         for message in bitmaps.kept() {

@@ -51,8 +51,10 @@ pub(super) struct Receiver<R> {
     pub(super) stage: ActiveStage,
     /// What IronRDP paints into. Its memory is not touched before.
     pub(super) image: DecodedImage,
-    /// Until the server sends something else that is painted.
+    /// Until something comes that only IronRDP paints or counts.
     pub(super) bitmaps: Option<Bitmaps>,
+    /// The server has begun to measure how many bytes arrive.
+    pub(super) measured: bool,
     pub(super) factory: ConnectionActivationFactory,
     /// The server is about to use other settings.
     pub(super) activating: Option<ConnectionActivationSequence>,
@@ -177,21 +179,16 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
                     self.budget
                         .chunk(chunk.user_data.as_ref(), self.dynamic == Some(chunk.channel_id))?;
                     // IronRDP counts bytes of graphics for it.
-                    let measures = Some(chunk.channel_id) == self.message_channel
+                    self.measured |= Some(chunk.channel_id) == self.message_channel
                         && begins_to_measure(chunk.user_data.as_ref());
-                    match measures || self.stage.get_dvc::<GraphicsPipelineClient>().is_some() {
+                    match self.measured || self.stage.get_dvc::<GraphicsPipelineClient>().is_some() {
                         true => Kind::Others,
                         false => Kind::NotPainted,
                     }
+                } else if self.change_settings(&message).await? {
+                    return Ok(None);
                 } else {
-                    let about = About::of(&message);
-                    if self.change_settings(about, &message).await? {
-                        return Ok(None);
-                    }
-                    match about {
-                        About::Graphics => self.paint(action, &message).await?,
-                        _ => Kind::NotPainted,
-                    }
+                    self.paint(action, &message).await?
                 }
             }
         };
@@ -336,14 +333,14 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
     }
 
     /// Takes a message that is about the server's settings, and says whether it was.
-    async fn change_settings(&mut self, about: About, message: &[u8]) -> Result<bool> {
+    async fn change_settings(&mut self, message: &[u8]) -> Result<bool> {
         let waits = self.activating.as_ref().map(|sequence| {
             matches!(
                 sequence.connection_activation_state(),
                 ConnectionActivationState::CapabilitiesExchange
             )
         });
-        match (about, waits) {
+        match (About::of(message), waits) {
             // The server has thought better of the settings that it was about to use.
             (About::Deactivation, Some(_)) => self.activating = Some(self.factory.create()),
             (About::Settings, None | Some(false)) => {
@@ -406,7 +403,7 @@ impl<R: AsyncRead + Unpin> Receiver<R> {
                 };
                 self.budget = Budget::of(size.pixels());
                 self.image = DecodedImage::new(PixelFormat::RgbA32, size.width, size.height);
-                self.bitmaps = Some(Bitmaps::default());
+                self.bitmaps = (!self.measured).then(Bitmaps::over_picture);
                 self.shared.lock().input.channel = Channel {
                     user,
                     io,

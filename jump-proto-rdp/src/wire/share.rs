@@ -126,7 +126,7 @@ pub fn parts(data: &[u8]) -> RdpResult<Vec<Part>> {
 /// What a PDU with graphics is about (MS-RDPBCGR §2.2.9.1.1.3.1, `updateType`, and §2.2.9.1.1.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Graphics {
-    /// Drawing orders (MS-RDPEGDI §2.2.2.2).
+    /// Drawing orders (MS-RDPEGDI §2.2.2.1).
     Orders,
     /// Bitmaps (§2.2.9.1.1.3.1.2).
     Bitmaps,

@@ -33,7 +33,7 @@ impl Screen {
     /// After the handshake, and painted whole.
     fn new(recorded: &Recorded) -> Self {
         let mut screen = Self {
-            stream: handshake(recorded).to_vec(),
+            stream: handshake(recorded),
             pixels: vec![0; (WIDTH * HEIGHT * 4) as usize],
         };
         for number in 0..TILES {
@@ -121,32 +121,58 @@ fn fast_path(updates: &[(u8, u8, &[u8])]) -> Vec<u8> {
     message
 }
 
-/// The same update as a Share Data PDU (MS-RDPBCGR §2.2.8.1.1.1.2).
-fn slow_path(update: &[u8]) -> Vec<u8> {
-    let length = (update.len() + 18) as u16;
-    let mut content = Vec::new();
-    content.extend(length.to_le_bytes());
-    content.extend([0x17, 0, 0xea, 3, 0xea, 3, 1, 0, 0, 1]);
-    content.extend((update.len() as u16 + 4).to_le_bytes());
-    content.extend([number::UPDATE, 0, 0, 0]);
-    content.extend_from_slice(update);
+/// A Share Data PDU (MS-RDPBCGR §2.2.8.1.1.1.2).
+fn share_data(kind: u8, data: &[u8]) -> Vec<u8> {
+    let mut pdu = ((data.len() + 18) as u16).to_le_bytes().to_vec();
+    pdu.extend([0x17, 0, 0xea, 3, 0xea, 3, 1, 0, 0, 1]);
+    pdu.extend((data.len() as u16 + 4).to_le_bytes());
+    pdu.extend([kind, 0, 0, 0]);
+    pdu.extend_from_slice(data);
+    pdu
+}
+
+/// The same update on the channel of input and output, alone or before something else.
+fn slow_path(update: &[u8], more: &[u8]) -> Vec<u8> {
+    let content = [&share_data(number::UPDATE, update), more].concat();
     send_data_indication(1002, 1003, &content).unwrap()
 }
 
-/// The server's stream up to where it may paint.
-fn handshake(recorded: &Recorded) -> &[u8] {
+fn messages(recorded: &Recorded) -> Vec<&[u8]> {
     let places = recorded.messages();
-    let end = places.windows(2).find(|pair| {
-        let message = &recorded.bytes[pair[0]..pair[1]];
+    places
+        .windows(2)
+        .map(|pair| &recorded.bytes[pair[0]..pair[1]])
+        .collect()
+}
+
+/// The first message that says this on the channel of input and output.
+fn first(messages: &[&[u8]], wanted: Control) -> usize {
+    let says = |message: &&[u8]| {
         let Ok(Domain::SendDataIndication(data)) = domain(message) else {
             return false;
         };
         let parts = share::parts(&message[data.range]).unwrap_or_default();
-        parts
-            .iter()
-            .any(|part| part.control == Control::Data(number::FONT_MAP))
-    });
-    &recorded.bytes[..end.unwrap()[1]]
+        parts.iter().any(|part| part.control == wanted)
+    };
+    messages.iter().position(says).unwrap()
+}
+
+/// The server's stream up to where it may paint.
+fn handshake(recorded: &Recorded) -> Vec<u8> {
+    let messages = messages(recorded);
+    messages[..=first(&messages, Control::Data(number::FONT_MAP))].concat()
+}
+
+/// A server's change of settings, to what they are (MS-RDPBCGR §1.3.1.3).
+fn change_of_settings(recorded: &Recorded) -> Vec<u8> {
+    let messages = messages(recorded);
+    let begins = first(&messages, Control::DemandActive);
+    let ends = first(&messages, Control::Data(number::FONT_MAP));
+    // Deactivate All PDU (§2.2.3.1): header, share and an empty descriptor.
+    let content = [13, 0, 0x16, 0, 0xea, 3, 0xea, 3, 1, 0, 1, 0, 0];
+    let mut change = send_data_indication(1002, 1003, &content).unwrap();
+    change.extend(messages[begins..=ends].concat());
+    change
 }
 
 async fn shows(session: &dyn ScreenSession, pixels: &[u8]) {
@@ -173,6 +199,9 @@ async fn whatever_comes_between_bitmaps_the_picture_is_one() {
         "a palette's colours",
         "the slow path",
         "a palette's colours on the slow path",
+        "the slow path with something else in a message",
+        "the slow path in a message of another priority",
+        "a change of settings",
         "fragments of which the first is sent anew",
         "a last fragment and something else in a message",
         "what is beyond the screen",
@@ -187,12 +216,30 @@ async fn whatever_comes_between_bitmaps_the_picture_is_one() {
             }
             "the slow path" => {
                 let corners = screen.corners([1, 2, 3]);
-                screen.stream.extend(slow_path(&corners));
+                screen.stream.extend(slow_path(&corners, &[]));
             }
             "a palette's colours on the slow path" => {
                 screen.fill(part, [255, 0, 0]);
                 let update = update(&[(part, 8, &[RED; 88 * 44])]);
-                screen.stream.extend(slow_path(&update));
+                screen.stream.extend(slow_path(&update, &[]));
+            }
+            "the slow path with something else in a message" => {
+                let corners = screen.corners([1, 2, 3]);
+                let lights = share_data(number::KEYBOARD_INDICATORS, &[0; 4]);
+                screen.stream.extend(slow_path(&corners, &lights));
+            }
+            "the slow path in a message of another priority" => {
+                let corners = screen.corners([1, 2, 3]);
+                let mut message = slow_path(&corners, &[]);
+                // `dataPriority` and `segmentation` (T.125 §7), behind the head, the initiator and the channel.
+                assert_eq!(message[12], 0x70);
+                message[12] = 0x40;
+                screen.stream.extend(message);
+            }
+            "a change of settings" => {
+                screen.stream.extend(change_of_settings(&recorded));
+                screen.fill(part, [255, 0, 0]);
+                screen.send(&update(&[(part, 8, &[RED; 88 * 44])]));
             }
             "fragments of which the first is sent anew" => {
                 let tile = screen.tile(7, 90);
@@ -252,12 +299,16 @@ async fn a_server_that_measures_hears_of_every_byte_of_bitmaps() {
         send_data_indication(1002, channel, &request).unwrap()
     };
     screen.stream.extend(ask([0x14, 0]));
-    let before = screen.stream.len();
-    for number in 0..TILES {
-        let tile = screen.tile(number, 77);
-        screen.send(&tile);
+    let mut sent = 0;
+    for shade in [77, 78] {
+        let before = screen.stream.len();
+        for number in 0..TILES {
+            let tile = screen.tile(number, shade);
+            screen.send(&tile);
+        }
+        sent += screen.stream.len() - before;
+        screen.stream.extend(change_of_settings(&recorded));
     }
-    let sent = screen.stream.len() - before;
     screen.stream.extend(ask([0x29, 4]));
     let (session, mut said) = recorded.session(&screen.stream).await;
     shows(&*session, &screen.pixels).await;

@@ -11,15 +11,14 @@ use ironrdp_graphics::image_processing::PixelFormat;
 use ironrdp_graphics::rdp6::{BitmapStreamEncoder, RgbChannels};
 use ironrdp_pdu::Action;
 use ironrdp_pdu::fast_path::EncryptionFlags;
-use ironrdp_pdu::geometry::ExclusiveRectangle;
 use ironrdp_session::image::DecodedImage;
 use ironrdp_session::{ActiveStage, ActiveStageBuilder};
 use ironrdp_svc::StaticChannelSet;
 use jump_core::screen::Painted as _;
 use proptest::prelude::*;
 
+use super::super::painting::bands;
 use super::*;
-use crate::wire::share::number;
 
 const SIZE: Size = Size {
     width: 37,
@@ -92,17 +91,11 @@ impl Client {
 
     fn hand_over(&mut self) {
         let bitmaps = self.bitmaps.take().unwrap();
-        let (right, bottom) = (SIZE.width, SIZE.height);
-        let whole = ExclusiveRectangle {
-            left: 0,
-            top: 0,
-            right,
-            bottom,
-        };
-        let pixels = self.picture.bytes().to_vec();
-        self.stage
-            .composite_rgba32(&mut self.image, [(whole, pixels)])
-            .unwrap();
+        if bitmaps.painted {
+            self.stage
+                .composite_rgba32(&mut self.image, bands(&self.picture))
+                .unwrap();
+        }
         for message in bitmaps.kept() {
             let _ = self
                 .stage
@@ -156,6 +149,15 @@ struct Bitmap {
 }
 
 impl Bitmap {
+    fn area(&self) -> Area {
+        Area {
+            x: self.left.into(),
+            y: self.top.into(),
+            width: self.width.into(),
+            height: self.height.into(),
+        }
+    }
+
     /// Bytes that differ from row to row and have runs.
     fn bytes(&self, length: usize) -> Vec<u8> {
         (0..length)
@@ -375,23 +377,23 @@ proptest! {
     fn bitmaps_look_as_ironrdp_paints_them(sent in prop::collection::vec(ours(), 1..12)) {
         let mut client = Client::new();
         let (mut stage, mut image) = stage();
-        let mut areas = 0;
+        let mut wanted = Vec::new();
         for sent in &sent {
             for message in sent.messages() {
                 prop_assert!(client.take(&message));
                 let outputs = stage.process(&mut image, action(&message), &message, None);
                 prop_assert!(outputs.is_ok());
             }
-            areas += match sent {
-                Sent::Bitmaps { bitmaps, .. } => bitmaps.len(),
-                Sent::Slow(_) => 1,
-                Sent::Pair(..) => 2,
-                _ => 0,
-            };
+            match sent {
+                Sent::Bitmaps { bitmaps, .. } => wanted.extend(bitmaps.iter().map(Bitmap::area)),
+                Sent::Slow(bitmap) => wanted.push(bitmap.area()),
+                Sent::Pair(one, other) => wanted.extend([one.area(), other.area()]),
+                Sent::Pointer | Sent::Begun(_) => {}
+            }
         }
         prop_assert!(client.bitmaps.is_some(), "all of it is painted without IronRDP");
         prop_assert!(client.seen() == opaque(&image));
-        prop_assert_eq!(client.told.len(), areas);
+        prop_assert_eq!(client.told, wanted);
     }
 
     #[test]
@@ -402,11 +404,27 @@ proptest! {
     ) {
         let mut client = Client::new();
         let (mut stage, mut image) = stage();
-        for sent in before.iter().chain([&between]).chain(&after) {
+        let mut take = |sent: &Sent| {
             for message in sent.messages() {
                 let _ = client.take(&message);
                 let _ = stage.process(&mut image, action(&message), &message, None);
             }
+            client.bitmaps.is_none()
+        };
+        let handed_over = before.iter().any(&mut take);
+        prop_assert!(!handed_over);
+        let handed_over = take(&between);
+        let codec = match &between {
+            Sent::Bitmaps { bitmaps, .. } => Some(bitmaps[0].codec),
+            Sent::Slow(bitmap) => Some(bitmap.codec),
+            _ => None,
+        };
+        // Of few pixels what means nothing may be a bitmap.
+        if !matches!(codec, Some(Codec::Garbage(_))) {
+            prop_assert_eq!(handed_over, !matches!(between, Sent::Begun(_)));
+        }
+        for sent in &after {
+            take(sent);
         }
         prop_assert!(client.seen() == opaque(&image));
     }
@@ -454,39 +472,108 @@ fn s27_an_update_that_never_ends_is_not_kept_for_ever() {
     assert_eq!(bitmaps.kept().next(), Some(&first[..]));
 }
 
-#[test]
-fn a_fragment_of_a_large_update_leaves_no_large_buffer() {
-    let mut bitmaps = Bitmaps::default();
-    let mut picture = Picture::new(SIZE).unwrap();
-    let one = Bitmap {
-        codec: Codec::Raw(32),
-        left: 0,
-        top: 0,
-        width: 1,
-        height: 1,
-        more: 3000,
-        seed: 3,
-    };
-    let update = update(&vec![one; 200]);
+/// The messages of an update that is too large for one.
+fn fragments(update: &[u8]) -> Vec<Vec<u8>> {
     let pieces: Vec<&[u8]> = update.chunks(16_000).collect();
-    for (number, piece) in pieces.iter().enumerate() {
+    let last = pieces.len() - 1;
+    let fragments = pieces.iter().enumerate().map(|(number, piece)| {
         let fragmentation = match number {
+            number if number == last => Fragmentation::Last,
             0 => Fragmentation::First,
-            number if number + 1 == pieces.len() => Fragmentation::Last,
             _ => Fragmentation::Next,
         };
-        let message = message(&[(UpdateCode::Bitmap, fragmentation, piece)]);
-        if bitmaps.sort(Action::FastPath, &message) == Kind::Bitmaps {
-            assert_eq!(
-                bitmaps
-                    .paint(Action::FastPath, &message, &mut picture)
-                    .unwrap()
-                    .len(),
-                200
-            );
+        message(&[(UpdateCode::Bitmap, fragmentation, piece)])
+    });
+    fragments.collect()
+}
+
+const ONE: Bitmap = Bitmap {
+    codec: Codec::Raw(32),
+    left: 0,
+    top: 0,
+    width: 1,
+    height: 1,
+    more: 64,
+    seed: 3,
+};
+
+#[test]
+fn large_updates_and_bitmaps_leave_no_large_buffers() {
+    let mut bitmaps = Bitmaps::default();
+    let mut picture = Picture::new(Size {
+        width: 1000,
+        height: 1000,
+    })
+    .unwrap();
+    let large = Bitmap {
+        codec: Codec::Interleaved(24),
+        width: 1000,
+        height: 20,
+        ..ONE
+    };
+    for (bitmap, count) in [(ONE, 10_000), (large, 50)] {
+        let update = update(&vec![bitmap; count]);
+        assert!(update.len() > 2 << 20, "{} bytes", update.len());
+        let messages = fragments(&update);
+        let (last, first) = messages.split_last().unwrap();
+        for message in first {
+            assert_eq!(bitmaps.sort(Action::FastPath, message), Kind::Kept);
+        }
+        assert_eq!(bitmaps.sort(Action::FastPath, last), Kind::Bitmaps);
+        let painted = bitmaps.paint(Action::FastPath, last, &mut picture);
+        assert_eq!(painted.unwrap().len(), count);
+        for buffer in [&bitmaps.kept, &bitmaps.update, &bitmaps.pixels] {
+            assert!(buffer.capacity() <= MAX_SPARE);
         }
     }
-    assert!(update.len() > 2 << 20, "{} bytes", update.len());
-    assert!(bitmaps.kept.capacity() <= MAX_SPARE);
-    assert!(bitmaps.update.capacity() <= MAX_SPARE);
+    // One order of 24 bits, of which the rest is black.
+    let mut tall = update(&[Bitmap {
+        codec: Codec::Garbage(24),
+        width: 1000,
+        height: 1000,
+        more: 0,
+        ..ONE
+    }]);
+    tall.truncate(22);
+    tall[20..22].copy_from_slice(&4u16.to_le_bytes());
+    tall.extend([0x81, 1, 2, 3]);
+    let tall = message(&[(UpdateCode::Bitmap, Fragmentation::Single, &tall)]);
+    assert!(bitmaps.paint(Action::FastPath, &tall, &mut picture).is_some());
+    assert!(bitmaps.pixels.capacity() <= MAX_SPARE);
+}
+
+#[test]
+fn s27_what_takes_long_is_not_painted_while_nobody_sees_the_picture() {
+    let mut bitmaps = Bitmaps::default();
+    let size = Size {
+        width: 1024,
+        height: 1024,
+    };
+    let mut picture = Picture::new(size).unwrap();
+    let whole = Bitmap {
+        codec: Codec::Garbage(24),
+        width: size.width,
+        height: size.height,
+        more: 0,
+        ..ONE
+    };
+    let mut paint = |bitmaps: &mut Bitmaps, count: usize, bitmap: &Bitmap| {
+        let one = update(std::slice::from_ref(bitmap));
+        let mut head = one[4..20].to_vec();
+        head.extend([4, 0, 0x81, 1, 2, 3]);
+        let mut update = vec![1, 0];
+        update.extend((count as u16).to_le_bytes());
+        update.extend(head.repeat(count));
+        let message = message(&[(UpdateCode::Bitmap, Fragmentation::Single, &update)]);
+        bitmaps.paint(Action::FastPath, &message, &mut picture).is_some()
+    };
+    assert!(paint(&mut bitmaps, 4, &whole));
+    assert!(!paint(&mut bitmaps, 5, &whole));
+    let wide = |more| Bitmap {
+        width: 1,
+        more,
+        ..whole.clone()
+    };
+    assert!(paint(&mut bitmaps, 1, &wide(64)));
+    assert!(!paint(&mut bitmaps, 1, &wide(65)));
 }
