@@ -288,6 +288,130 @@ async fn a_server_that_keeps_the_beginning_back_and_gives_crumbs_of_the_rest_is_
     assert_eq!(std::fs::read(&local).unwrap(), b"old");
 }
 
+/// A file server whose files have 64 KiB and do what their names say (draft-ietf-secsh-filexfer-02; `limits@openssh.com` of one byte).
+const ODD: &str = r#"
+import struct, sys
+SIZE = 65536
+def take(count):
+    data = sys.stdin.buffer.read(count)
+    if len(data) < count: sys.exit()
+    return data
+def give(kind, rest):
+    sys.stdout.buffer.write(struct.pack(">IB", 1 + len(rest), kind) + rest)
+    sys.stdout.buffer.flush()
+def text(value): return struct.pack(">I", len(value)) + value
+def status(number, code): give(101, number + struct.pack(">I", code) + text(b"as its name says") + text(b""))
+def content(offset, length): return bytes((place * 7 + place // 251) % 256 for place in range(offset, offset + length))
+name, asked, waiting = "", 0, []
+while True:
+    packet = take(struct.unpack(">I", take(4))[0])
+    kind, number = packet[0], packet[1:5]
+    if kind == 1: give(2, struct.pack(">I", 3) + text(b"limits@openssh.com") + text(b"1"))
+    elif kind == 200: give(201, number + struct.pack(">QQQQ", 300000, 1, 1, 0))
+    elif kind == 3:
+        name, asked, waiting = packet[9:9 + struct.unpack(">I", packet[5:9])[0]].decode(), 0, []
+        give(102, number + text(b"h"))
+    elif kind == 8:
+        asked += 1
+        give(105, number + struct.pack(">IQ", 1, 1000 if name == "shrinks" and asked > 1 else SIZE))
+    elif kind == 5:
+        offset, length = struct.unpack(">QI", packet[10:22])
+        end = 1000 if name in ("shrinks", "short") else SIZE
+        if name == "limits" and length < 32768 and offset < SIZE: status(number, 4)
+        elif offset >= end: status(number, 1)
+        elif name == "backwards":
+            waiting.append(number + text(content(offset, length)))
+            if offset + length == SIZE:
+                for answer in reversed(waiting): give(103, answer)
+        elif name == "crumbs": give(103, number + text(content(offset, min(length, 1 + offset % 999))))
+        else: give(103, number + text(content(offset, min(length, end - offset))))
+    elif kind == 4: status(number, 4 if name == "close" else 0)
+    else: status(number, 0)
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_download_is_whole_or_the_local_file_stays_whatever_the_server_does() {
+    let folder = Folder::new().unwrap();
+    let script = folder.write("odd.py", ODD).unwrap();
+    let sshd = Sshd::builder()
+        .line(format!("ForceCommand python3 {}", script.display()))
+        .start()
+        .await
+        .unwrap();
+    let (session, _running) = Setup::for_sshd(&sshd).session(right_password()).await;
+    let whole: Vec<u8> = (0..65536_usize)
+        .map(|place| (place * 7 + place / 251) as u8)
+        .collect();
+    let ignore = |_: Progress| {};
+    for (name, wanted) in [
+        ("plain", Ok(65536)),
+        // A server may answer in any order, with less than it was asked for, and want small pieces.
+        ("backwards", Ok(65536)),
+        ("crumbs", Ok(65536)),
+        ("limits", Ok(65536)),
+        // As files of sysfs, which say 4096 and are shorter.
+        ("short", Ok(1000)),
+        ("shrinks", Err(ErrorKind::Protocol)),
+        ("close", Err(ErrorKind::InvalidArgument)),
+    ] {
+        let local = folder.write("local", "old").unwrap();
+        let copied = tokio::time::timeout(LONG, session.download(name, &local, &ignore)).await;
+        let copied = copied.unwrap().map_err(|error| error.kind());
+        assert_eq!(copied, wanted, "{name}");
+        let there = std::fs::read(&local).unwrap();
+        match wanted {
+            Ok(length) => assert!(there == whole[..length as usize], "{name}"),
+            Err(_) => assert_eq!(there, b"old", "{name}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_file_is_not_replaced_by_a_download() {
+    let sshd = Sshd::start().await.unwrap();
+    let (session, _running) = Setup::for_sshd(&sshd).session(right_password()).await;
+    let folder = Folder::new().unwrap();
+    let pipe = folder.join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let ignore = |_: Progress| {};
+    let refused = session.download("/etc/passwd", &pipe, &ignore).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+    assert!(!std::fs::metadata(&pipe).unwrap().is_file());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_gives_up_while_a_channel_opens_leaves_none_open() {
+    let sshd = Sshd::start().await.unwrap();
+    let (session, _running) = Setup::for_sshd(&sshd).session(right_password()).await;
+    for polls in (1..=8).cycle().take(800) {
+        let mut starting = session.exec(b"cat", None);
+        let mut left = polls;
+        // Given up before it is done, at another point each time.
+        std::future::poll_fn(|context| {
+            left -= 1;
+            match starting.as_mut().poll(context) {
+                std::task::Poll::Pending if left > 0 => std::task::Poll::Pending,
+                _ => std::task::Poll::Ready(()),
+            }
+        })
+        .await;
+    }
+    // What was opened too late is being closed: there is room for one as soon as that is done. sshd and the gate have it for 64.
+    let done = async {
+        loop {
+            match session.exec(b"echo here", None).await {
+                Ok(mut command) => break command.reader.next().await,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::ResourceLimit, "{error}"),
+            }
+        }
+    };
+    let said = tokio::time::timeout(LONG, done)
+        .await
+        .expect("there is room again");
+    assert_eq!(said.unwrap(), Some(ShellEvent::Output("here\n".into())));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_permitted_is_denied_and_what_the_target_refuses_is_unsupported() {
     let sshd = Sshd::builder()

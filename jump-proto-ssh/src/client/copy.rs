@@ -18,6 +18,8 @@ const IN_FLIGHT: u64 = 4 << 20;
 /// What is written to the local file at once, if more is there, in bytes: meanwhile nothing more is asked for.
 const AT_ONCE: usize = 1 << 20;
 
+/// Writes that may be without an answer: of small pieces `IN_FLIGHT` would be very many.
+const MOST_WRITES: usize = 1024;
 /// Answers that may wait for one before them, which never has to come: a piece of any size takes some hundred bytes of memory besides its own.
 /// A server that keeps to the pieces it is asked for leaves 128.
 const MOST_EARLY: usize = 4096;
@@ -75,7 +77,7 @@ pub(super) async fn upload(
             check_done("write the target's file", &answer)?;
             done += length;
             progress(Progress { done, total });
-        } else if !ended && offset - done < IN_FLIGHT {
+        } else if !ended && offset - done < IN_FLIGHT && writes.len() < MOST_WRITES {
             let piece = read_piece(&mut source, files.piece);
             let piece = files.link.meanwhile(piece).await?.map_err(reading)?;
             let length = piece.len() as u64;
@@ -113,20 +115,28 @@ pub(super) async fn download(
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    let refused = |message: &str| {
+        let kind = ErrorKind::InvalidArgument;
+        Err(Error::new(kind, "write the local file", message))
+    };
     if local.file_name().is_none() || local.is_dir() {
-        return Err(Error::new(
-            ErrorKind::InvalidArgument,
-            "write the local file",
-            "give the name of a file, not of a folder",
-        ));
+        return refused("give the name of a file, not of a folder");
+    }
+    // Renamed over, a device or a pipe would be gone. What cannot be looked at is found out below.
+    if local.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return refused("what is there is no regular file");
     }
     let (source, total) = files.open(remote).await?;
     let (handle, path) = temporary(folder).map_err(writing)?.into_parts();
     let mut disk = Disk::new(handle);
     let done = fetch(files, &source, total, &mut disk, progress).await?;
+    // Of a file that got shorter the end came early. Some are always shorter than they say, and stay so.
+    if total.is_some_and(|total| done < total) && files.size(&source).await? != total {
+        return Err(changed());
+    }
     files.link.meanwhile(disk.finish()).await?.map_err(writing)?;
-    path.persist(local).map_err(|error| writing(error.error))?;
     files.close(source).await?;
+    path.persist(local).map_err(|error| writing(error.error))?;
     Ok(done)
 }
 
@@ -209,12 +219,16 @@ async fn fetch(
     if early.is_empty() {
         Ok(done)
     } else {
-        Err(Error::new(
-            ErrorKind::Protocol,
-            "read the target's file",
-            "it changed while it was read: try again",
-        ))
+        Err(changed())
     }
+}
+
+fn changed() -> Error {
+    Error::new(
+        ErrorKind::Protocol,
+        "read the target's file",
+        "it changed while it was read: try again",
+    )
 }
 
 /// Takes what follows on `from` without a gap, about as much as is written at once.

@@ -9,9 +9,10 @@ use bytes::{Buf, Bytes};
 use jump_core::{Error, ErrorKind, Result};
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::sftp::wire::{LONGEST, kind};
+use super::sftp::done;
+use crate::sftp::wire::{Fields, LONGEST, code, kind};
 
 /// Several megabytes are in flight at once; on a slow line the last of them waits for all the others.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -36,6 +37,10 @@ pub(super) fn broken() -> Error {
     Error::new(ErrorKind::Protocol, OPERATION, message)
 }
 
+fn silent() -> Error {
+    Error::new(ErrorKind::Timeout, OPERATION, "the target stopped answering")
+}
+
 fn cut_off() -> Error {
     Error::new(ErrorKind::Closed, OPERATION, "the file transfer was cut off")
 }
@@ -56,6 +61,7 @@ impl Link {
             incoming: Incoming {
                 reading,
                 inbox: Inbox::default(),
+                since: Instant::now(),
             },
             writing: Some(writing),
             last: 0,
@@ -77,7 +83,9 @@ impl Link {
             }
             Ok(())
         };
-        let sent: Result<(), russh::Error> = self.incoming.meanwhile(sending).await?;
+        let sent = self.incoming.meanwhile(timeout(PATIENCE, sending)).await?;
+        let sent: Result<(), russh::Error> = sent.map_err(|_| silent())?;
+        self.incoming.since = Instant::now();
         sent.map_err(|_| cut_off())
     }
 
@@ -93,7 +101,11 @@ impl Link {
 
     /// The next answer and the number of its request, if it has come whole.
     pub(super) fn answer(&mut self) -> Result<Option<(u32, Answer)>> {
-        self.incoming.inbox.next()
+        let answer = self.incoming.inbox.next()?;
+        if answer.is_some() {
+            self.incoming.since = Instant::now();
+        }
+        Ok(answer)
     }
 
     /// Sends a request while no other is under way, and waits for its answer.
@@ -127,6 +139,8 @@ impl Drop for Link {
 struct Incoming {
     reading: ChannelReadHalf,
     inbox: Inbox,
+    /// When the last request was sent, or the last answer was there whole: a byte now and then is no answer.
+    since: Instant,
 }
 
 impl Incoming {
@@ -143,9 +157,8 @@ impl Incoming {
     }
 
     async fn arrived(&mut self) -> Result<()> {
-        let silent = |_| Error::new(ErrorKind::Timeout, OPERATION, "the target stopped answering");
-        let message = timeout(PATIENCE, self.reading.wait()).await.map_err(silent)?;
-        self.take(message)
+        let message = timeout_at(self.since + PATIENCE, self.reading.wait()).await;
+        self.take(message.map_err(|_| silent())?)
     }
 
     fn take(&mut self, message: Option<ChannelMsg>) -> Result<()> {
@@ -157,7 +170,7 @@ impl Incoming {
                 }
                 Ok(())
             }
-            Some(ChannelMsg::Eof | ChannelMsg::Close) | None => Err(cut_off()),
+            Some(ChannelMsg::Eof | ChannelMsg::Close) | None => Err(self.inbox.last_words()),
             Some(_) => Ok(()),
         }
     }
@@ -208,6 +221,19 @@ impl Inbox {
             taken.push(part);
         }
         taken
+    }
+
+    /// Why nothing more comes, if the server said so before it left and nobody has looked at it.
+    fn last_words(&mut self) -> Error {
+        while let Ok(Some((_, answer))) = self.next() {
+            if let Answer::Other(kind::STATUS, body) = &answer
+                && Fields(body).u32() != Some(code::EOF)
+                && let Err(error) = done(OPERATION, &answer)
+            {
+                return error;
+            }
+        }
+        cut_off()
     }
 
     fn next(&mut self) -> Result<Option<(u32, Answer)>> {
@@ -289,11 +315,39 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_of_a_server_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn no_bytes_of_a_server_are_too_strange(
+            packets in prop::collection::vec(prop::collection::vec(any::<u8>(), 5..60), 1..6),
+            kinds in prop::collection::vec(prop_oneof![Just(kind::DATA), any::<u8>()], 6),
+        ) {
             let mut inbox = Inbox::default();
-            inbox.push(bytes.into());
-            while let Ok(Some(_)) = inbox.next() {}
+            let (mut whole, mut broke) = (0, false);
+            for (packet, kind) in packets.iter().zip(kinds) {
+                let length = u32::try_from(packet.len()).unwrap();
+                inbox.push([&length.to_be_bytes()[..], &[kind], &packet[1..]].concat().into());
+                match inbox.next() {
+                    Ok(Some(_)) => whole += 1,
+                    Ok(None) => prop_assert!(false, "a whole packet is an answer"),
+                    Err(error) => {
+                        prop_assert_eq!(error.kind(), ErrorKind::Protocol);
+                        broke = true;
+                        break;
+                    }
+                }
+            }
+            prop_assert!(broke || (whole == packets.len() && inbox.length == 0));
         }
+    }
+
+    #[test]
+    fn what_a_server_says_before_it_leaves_is_the_reason() {
+        let mut inbox = Inbox::default();
+        assert_eq!(inbox.last_words().kind(), ErrorKind::Closed);
+        for status in [wire::status(1, code::OK, ""), wire::status(2, code::EOF, "")] {
+            inbox.push(status.to_vec().into());
+        }
+        inbox.push(wire::status(3, 4, "no space left").to_vec().into());
+        let error = inbox.last_words();
+        assert!(error.to_string().contains("no space left"), "{error}");
     }
 
     #[test]

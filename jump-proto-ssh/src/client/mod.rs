@@ -6,6 +6,7 @@ mod disk;
 mod link;
 mod notes;
 mod sftp;
+mod starting;
 mod write_behind;
 
 use std::path::Path;
@@ -17,14 +18,19 @@ use jump_core::protocol::{ConnectOptions, Progress, Session, ShellChannel, Shell
 use jump_core::session::SessionPermissions;
 use jump_core::stream::BoxStream;
 use jump_core::{Error, ErrorKind, Result};
-use russh::{Channel, ChannelMsg, Disconnect, client};
+use russh::{Disconnect, client};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use self::channel::Open;
 use self::notes::{ClientHandler, Notes};
+use self::starting::{Starting, silent};
 use crate::config;
 use crate::failure::from_russh;
 use crate::leg::{Leg, Scissors};
 
+/// How long a target may take to open a channel, and to start a program on it.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How long the other side may take to close after we said goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// The user name we give; whoever is at the other end knows the rep from the tunnel.
@@ -65,7 +71,7 @@ pub(crate) async fn connect(stream: BoxStream, options: &ConnectOptions) -> Resu
             )
         })??;
     Ok(Session::Shell(Box::new(SshSession {
-        handle,
+        handle: Arc::new(handle),
         notes,
         permissions: options.grant.permissions(),
         scissors,
@@ -74,7 +80,7 @@ pub(crate) async fn connect(stream: BoxStream, options: &ConnectOptions) -> Resu
 
 /// An SSH connection to a gate.
 struct SshSession {
-    handle: client::Handle<ClientHandler>,
+    handle: Arc<client::Handle<ClientHandler>>,
     notes: Arc<Notes>,
     permissions: SessionPermissions,
     scissors: Scissors,
@@ -89,68 +95,45 @@ impl std::fmt::Debug for SshSession {
 }
 
 impl SshSession {
-    async fn open(&self) -> Result<Channel<client::Msg>> {
-        let opened = self.handle.channel_open_session().await;
-        let channel = opened.map_err(|error| match error {
+    /// Opens a channel. If this is dropped, what is opened after all is closed.
+    async fn open(&self) -> Result<Starting> {
+        let what = "open a channel";
+        let (handle, notes) = (self.handle.clone(), self.notes.clone());
+        let (give, opened) = oneshot::channel();
+        tokio::spawn(async move {
+            let opened = handle.channel_open_session().await;
+            // Nobody may be waiting any more.
+            let _ = give.send(opened.map(|channel| Starting::new(channel, notes)));
+        });
+        let opened = timeout(PATIENCE, opened).await.map_err(|_| silent(what))?;
+        let opened = opened.map_err(|_| self.notes.lost(what))?;
+        opened.map_err(|error| match error {
             russh::Error::ChannelOpenFailure(why) => {
                 // How many channels a target allows at once is its own matter, and sshd gives no better reason.
                 let message = format!("the other end refused it: {}", why.description());
-                Error::new(ErrorKind::ResourceLimit, "open a channel", message)
+                Error::new(ErrorKind::ResourceLimit, what, message)
             }
-            other => self.notes.failure("open a channel", other),
-        })?;
-        self.notes.register(channel.id());
-        Ok(channel)
+            other => self.notes.failure(what, other),
+        })
     }
 
-    /// Waits for the answer to the request just made.
-    async fn answer(
-        &self,
-        channel: &mut Channel<client::Msg>,
-        what: &'static str,
-        permitted: bool,
-    ) -> Result<()> {
-        loop {
-            match channel.wait().await {
-                Some(ChannelMsg::Success) => return Ok(()),
-                Some(ChannelMsg::Failure) => {
-                    self.notes.forget(channel.id());
-                    let _ = channel.close().await;
-                    return Err(if permitted {
-                        Error::new(ErrorKind::Unsupported, what, "the target refused it")
-                    } else {
-                        Error::new(ErrorKind::Denied, what, "the grant does not permit it")
-                    });
-                }
-                Some(ChannelMsg::Close) => {
-                    self.notes.forget(channel.id());
-                    let _ = channel.close().await;
-                    let message = "the other end closed the channel and gave no answer";
-                    return Err(Error::new(ErrorKind::Closed, what, message));
-                }
-                Some(_) => {}
-                None => return Err(self.notes.lost(what)),
-            }
-        }
-    }
-
-    async fn terminal(&self, channel: &mut Channel<client::Msg>, terminal: &Terminal) -> Result<()> {
-        let asked = channel
+    async fn terminal(&self, starting: &mut Starting, terminal: &Terminal) -> Result<()> {
+        let what = "open a terminal";
+        let asked = starting
+            .channel()?
             .request_pty(true, &terminal.kind, terminal.columns, terminal.rows, 0, 0, &[])
             .await;
-        asked.map_err(|error| self.notes.failure("open a terminal", error))?;
-        self.answer(channel, "open a terminal", true).await
+        asked.map_err(|error| self.notes.failure(what, error))?;
+        starting.answer(what, true).await
     }
 
     async fn files(&self) -> Result<sftp::Files> {
         let what = "open the file transfer";
-        let mut channel = self.open().await?;
-        channel
-            .request_subsystem(true, "sftp")
-            .await
-            .map_err(|error| self.notes.failure(what, error))?;
-        self.answer(&mut channel, what, self.permissions.moves_files())
-            .await?;
+        let mut starting = self.open().await?;
+        let asked = starting.channel()?.request_subsystem(true, "sftp").await;
+        asked.map_err(|error| self.notes.failure(what, error))?;
+        starting.answer(what, self.permissions.moves_files()).await?;
+        let channel = starting.started()?;
         self.notes.forget(channel.id());
         sftp::Files::start(channel).await
     }
@@ -159,29 +142,25 @@ impl SshSession {
 #[async_trait]
 impl ShellSession for SshSession {
     async fn shell(&self, terminal: &Terminal) -> Result<ShellChannel> {
-        let mut channel = self.open().await?;
-        self.terminal(&mut channel, terminal).await?;
-        channel
-            .request_shell(true)
-            .await
-            .map_err(|error| self.notes.failure("open a shell", error))?;
-        self.answer(&mut channel, "open a shell", self.permissions.shell)
-            .await?;
-        Ok(Open::split(channel, &self.notes))
+        let what = "open a shell";
+        let mut starting = self.open().await?;
+        self.terminal(&mut starting, terminal).await?;
+        let asked = starting.channel()?.request_shell(true).await;
+        asked.map_err(|error| self.notes.failure(what, error))?;
+        starting.answer(what, self.permissions.shell).await?;
+        Ok(Open::split(starting.started()?, &self.notes))
     }
 
     async fn exec(&self, command: &[u8], terminal: Option<&Terminal>) -> Result<ShellChannel> {
-        let mut channel = self.open().await?;
+        let what = "run a command";
+        let mut starting = self.open().await?;
         if let Some(terminal) = terminal {
-            self.terminal(&mut channel, terminal).await?;
+            self.terminal(&mut starting, terminal).await?;
         }
-        channel
-            .exec(true, command)
-            .await
-            .map_err(|error| self.notes.failure("run a command", error))?;
-        self.answer(&mut channel, "run a command", self.permissions.exec)
-            .await?;
-        Ok(Open::split(channel, &self.notes))
+        let asked = starting.channel()?.exec(true, command).await;
+        asked.map_err(|error| self.notes.failure(what, error))?;
+        starting.answer(what, self.permissions.exec).await?;
+        Ok(Open::split(starting.started()?, &self.notes))
     }
 
     async fn upload(

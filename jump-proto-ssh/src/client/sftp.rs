@@ -41,7 +41,8 @@ impl Files {
             let answer = link.ask(id, wire::ask_limits(id)).await?;
             // A server that sets no limit says 0.
             if let Some(allowed) = limit(&answer).filter(|allowed| *allowed > 0) {
-                piece = u32::try_from(allowed).unwrap_or(LARGEST_PIECE).min(LARGEST_PIECE);
+                let allowed = u32::try_from(allowed).unwrap_or(LARGEST_PIECE);
+                piece = allowed.clamp(SAFE_PIECE, LARGEST_PIECE);
             }
         }
         Ok(Self { link, piece })
@@ -52,13 +53,19 @@ impl Files {
         let id = self.link.next_id();
         let opened = self.link.ask(id, wire::open(id, path, open::READ, None)).await?;
         let file = handle("open the target's file", &opened)?;
+        let size = self.size(&file).await?;
+        Ok((file, size))
+    }
+
+    /// The size of an open file, if the server knows it.
+    pub(super) async fn size(&mut self, file: &RemoteFile) -> Result<Option<u64>> {
         let id = self.link.next_id();
         let asked = wire::about_handle(kind::FSTAT, id, &file.0);
-        let size = match self.link.ask(id, asked).await? {
-            Answer::Other(kind::ATTRS, body) => Fields(&body).size().ok_or_else(broken)?,
-            _ => None,
-        };
-        Ok((file, size))
+        match self.link.ask(id, asked).await? {
+            Answer::Other(kind::ATTRS, body) => Fields(&body).size().ok_or_else(broken),
+            Answer::Other(kind::STATUS, _) => Ok(None),
+            _ => Err(broken()),
+        }
     }
 
     /// Creates a file, or empties it. `mode` is its Unix mode if it is new.
