@@ -29,9 +29,16 @@ impl Coverage {
         let words = words_of_row(self.size).max(1);
         let start = part.x as usize;
         let end = (start + part.width as usize).min(self.size.width as usize);
+        // No other words are looked at: of a narrow part of a large screen they would be very many.
+        let touched = if start < end {
+            start / 64..end.div_ceil(64)
+        } else {
+            0..0
+        };
         let rows = self.painted.chunks_exact_mut(words);
         for row in rows.skip(part.y as usize).take(part.height as usize) {
-            for (word, first) in row.iter_mut().zip((0usize..).step_by(64)) {
+            let row = row.get_mut(touched.clone()).unwrap_or_default();
+            for (word, first) in row.iter_mut().zip((touched.start * 64..).step_by(64)) {
                 let bits = below(end.saturating_sub(first)) & !below(start.saturating_sub(first));
                 self.missing -= u64::from((bits & !*word).count_ones());
                 *word |= bits;
@@ -58,6 +65,32 @@ fn words_of_row(size: Size) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_any_place_and_size_are_counted_once() {
+        let size = Size {
+            width: 200,
+            height: 3,
+        };
+        let edges = [0, 1, 63, 64, 65, 127, 128, 199, 200, 201, 5000];
+        for (x, width) in edges.into_iter().flat_map(|x| edges.map(|width| (x, width))) {
+            let mut coverage = Coverage::new(size);
+            for _ in 0..2 {
+                coverage.paint(Area {
+                    x,
+                    y: 1,
+                    width,
+                    height: 9,
+                });
+            }
+            let inside = (x + width).min(200).saturating_sub(x);
+            assert_eq!(
+                coverage.missing,
+                600 - 2 * u64::from(inside),
+                "{width} from {x} on"
+            );
+        }
+    }
 
     #[test]
     fn a_screen_is_whole_when_its_last_pixel_is_painted() {

@@ -289,20 +289,16 @@ pub(crate) fn compact(format: PixelFormat) -> Compact {
     let mask = channels.iter().fold(0u32, |mask, channel| {
         mask | u32::from(channel.max) << channel.shift
     });
-    if mask & 0xff00_0000 == 0 {
-        if format.is_big_endian() {
-            Compact::LastThree
-        } else {
-            Compact::FirstThree
-        }
-    } else if mask & 0xff == 0 {
-        if format.is_big_endian() {
-            Compact::FirstThree
-        } else {
-            Compact::LastThree
-        }
+    let (lowest, highest) = (mask & 0xff00_0000 == 0, mask & 0xff == 0);
+    // Where both fit the RFC does not say which: servers leave the last byte out.
+    match if format.is_big_endian() {
+        (highest, lowest)
     } else {
-        Compact::No
+        (lowest, highest)
+    } {
+        (true, _) => Compact::FirstThree,
+        (false, true) => Compact::LastThree,
+        (false, false) => Compact::No,
     }
 }
 
@@ -402,6 +398,30 @@ mod tests {
             let rectangles = encoding.kind() != Some(EncodingKind::Hint);
             assert_eq!(Shape::of(*encoding).is_ok(), rectangles, "{encoding:?}");
         }
+    }
+
+    #[test]
+    fn the_byte_that_a_cpixel_leaves_out_is_the_one_that_servers_leave_out() {
+        let mut found = Vec::new();
+        // The lowest three bytes, the highest three, either, neither.
+        for (bits, shifts) in [
+            (8, [0, 8, 16]),
+            (8, [8, 16, 24]),
+            (4, [8, 12, 16]),
+            (8, [0, 8, 24]),
+        ] {
+            let channels = shifts.map(|shift| Channel {
+                max: (1 << bits) - 1,
+                shift,
+            });
+            found.push(
+                [false, true].map(|big_endian| {
+                    compact(PixelFormat::true_colour(32, 24, big_endian, channels).unwrap())
+                }),
+            );
+        }
+        let (first, last, no) = (Compact::FirstThree, Compact::LastThree, Compact::No);
+        assert_eq!(found, [[first, last], [last, first], [first, first], [no, no]]);
     }
 
     #[test]

@@ -16,7 +16,6 @@ use super::record::{Refused, VncRecord};
 use super::{Shared, failed};
 use crate::RfbError;
 use crate::walk::{Followed, Follower};
-use crate::wire::PixelFormat;
 
 const READ: &str = "read the target's messages";
 
@@ -33,13 +32,13 @@ struct Down<'a> {
 pub(super) async fn run(
     mut target: Reader,
     mut buffer: BytesMut,
-    format: PixelFormat,
+    follower: Follower,
     rep: &mut WriteHalf<BoxStream>,
     shared: &Shared,
 ) -> EndReason {
     let mut down = Down {
         shared,
-        follower: Follower::new(format),
+        follower,
         pace: ResizePace::new(),
         judged: 0,
         reported: false,

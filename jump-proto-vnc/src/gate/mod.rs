@@ -28,6 +28,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use self::formats::Formats;
 use self::target::Target;
+use crate::walk::Follower;
 pub use record::{Refused, VncRecord};
 
 /// How long a side may take to hear that the session ends.
@@ -116,12 +117,13 @@ async fn serve(mut rep: BoxStream, target: Target, context: GateContext, deadlin
         Ok(early) => {
             let (from_rep, mut to_rep) = tokio::io::split(rep);
             let mut up = up::Up::new(target.writer, &shared);
+            let follower = Follower::new(target.format).on_screen(target.size);
             // Outermost, so that nothing the session waits for keeps it from ending.
             let reason = tokio::select! {
                 biased;
                 reason = stop.stopped() => reason,
                 reason = up.run(from_rep, early) => reason,
-                reason = down::run(target.reader, target.early, target.format, &mut to_rep, &shared) => reason,
+                reason = down::run(target.reader, target.early, follower, &mut to_rep, &shared) => reason,
             };
             up.release().await;
             let _ = timeout(GOODBYE, to_rep.shutdown()).await;

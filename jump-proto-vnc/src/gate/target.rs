@@ -20,7 +20,7 @@ use crate::RfbError;
 use crate::security::{
     ClientConfig, ClientHandshake, ClientKey, ClientSession, ClientStep, SecurityPolicy, SecurityType,
 };
-use crate::wire::{Input, PixelFormat, limits};
+use crate::wire::{Input, PixelFormat, Size, limits};
 
 const LOG_IN: &str = "log in to the target";
 
@@ -37,6 +37,7 @@ pub(super) struct Target {
     /// Its first words, as the viewer gets them.
     pub(super) server_init: Vec<u8>,
     pub(super) format: PixelFormat,
+    pub(super) size: Size,
 }
 
 /// Dials the target, checks what it shows and logs in.
@@ -221,6 +222,7 @@ impl Attempt<'_> {
             early,
             server_init,
             format: session.server_init.pixel_format,
+            size: session.server_init.size,
         }))
     }
 

@@ -236,16 +236,18 @@ impl<'a> Up<'a> {
         self.shared
             .record(RecordKind::FromRep, Bytes::copy_from_slice(&self.output))
             .await?;
-        // From here on it goes out, even if this is cancelled.
+        // From here on it goes out, even if this is cancelled, and is not recorded once more if it fails.
+        let mut output = std::mem::take(&mut self.output);
         self.held_there.clone_from(&self.held);
         self.target
-            .send(&self.output)
+            .send(&output)
             .await
             .map_err(|_| EndReason::TargetClosed)?;
         self.shared
             .from_rep
-            .fetch_add(self.output.len() as u64, Ordering::Relaxed);
-        self.output.clear();
+            .fetch_add(output.len() as u64, Ordering::Relaxed);
+        output.clear();
+        self.output = output;
         Ok(())
     }
 }

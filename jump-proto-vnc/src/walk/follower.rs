@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use super::{ServerMessageKind, Walker, measure_alike};
-use crate::wire::{PixelFormat, server_number};
+use crate::wire::{PixelFormat, Size, server_number};
 use crate::{RfbError, RfbResult};
 
 /// The most possibilities that are walked over at once.
@@ -138,6 +138,15 @@ impl Follower {
             places: vec![Place::new(Walker::new(format))],
             judged: 0,
         }
+    }
+
+    /// From a ServerInit on, which says the size of the screen: another size is a change.
+    #[must_use]
+    pub fn on_screen(mut self, size: Size) -> Self {
+        for place in &mut self.places {
+            place.walker = place.walker.clone().on_screen(size);
+        }
+        self
     }
 
     /// The server may write in another format from any message on of which nothing was given yet, after those that were

@@ -9,7 +9,7 @@ mod rectangle;
 use crate::decode::layout::{self, Budget};
 use crate::decode::tight::tight_format;
 use crate::decode::update::UNTIL_LAST;
-use crate::wire::{Encoding, Input, PixelFormat, RectangleHeader, Size, limits};
+use crate::wire::{CutText, Encoding, Input, PixelFormat, RectangleHeader, Size, colour_map_bytes};
 use crate::{RfbError, RfbResult};
 pub use follower::{Followed, Follower};
 use rectangle::{Step, Walk};
@@ -103,6 +103,13 @@ impl Walker {
         }
     }
 
+    /// From a ServerInit on, which says the size of the screen: another size is a change.
+    #[must_use]
+    pub const fn on_screen(mut self, size: Size) -> Self {
+        self.size = Some(size);
+        self
+    }
+
     /// The server writes pixels in another format from the next message on.
     ///
     /// # Errors
@@ -117,7 +124,7 @@ impl Walker {
     }
 
     /// How often the message that is walked over, or that was last, changed the size of the screen so far. The first size
-    /// that is said counts as none: it may be the one that the screen has.
+    /// that is said counts as none where the screen's is not known: it may be that one.
     #[must_use]
     pub const fn resizes(&self) -> u8 {
         self.resizes
@@ -230,18 +237,14 @@ impl Walker {
                 let count = (count != UNTIL_LAST).then_some(count);
                 (0, State::Rectangles(count))
             }),
-            ServerMessageKind::SetColourMapEntries => fields
-                .take(3)
-                .and(fields.u16())
-                .map(|count| (usize::from(count) * 6, State::End)),
+            ServerMessageKind::SetColourMapEntries => match fields.u8().and(fields.u16()).zip(fields.u16()) {
+                None => None,
+                Some((first, count)) => Some((colour_map_bytes(first, count)?, State::End)),
+            },
             ServerMessageKind::Bell | ServerMessageKind::EndOfContinuousUpdates => Some((0, State::End)),
             ServerMessageKind::ServerCutText => match fields.take(3).and(fields.i32()) {
                 None => None,
-                // An extended clipboard's length is negative.
-                Some(length) => {
-                    let length = usize::try_from(length.unsigned_abs()).unwrap_or(usize::MAX);
-                    Some((limit(length, limits::MAX_CLIPBOARD_BYTES)?, State::End))
-                }
+                Some(length) => Some((CutText::length(length)?.0, State::End)),
             },
             ServerMessageKind::Fence => match fields.take(7).and(fields.u8()) {
                 None => None,
@@ -320,6 +323,9 @@ mod tests {
         for bytes in [
             &[4u8][..],
             &[255],
+            // Colours beyond the map, and an extended clipboard without its flags.
+            &[1, 0, 0xff, 0xff, 0, 2],
+            &[3, 0, 0, 0, 0xff, 0xff, 0xff, 0xff],
             &[3, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff],
             &[3, 0, 0, 0, 0x80, 0, 0, 0],
             &[3, 0, 0, 0, 0, 0x10, 0, 1],

@@ -19,6 +19,6 @@ pub use input::Input;
 pub use pixel_format::{Channel, PixelFormat};
 pub use rectangle::{Rectangle, RectangleHeader, Size};
 pub use screen::Screen;
-pub(crate) use server_message::number as server_number;
 pub use server_message::{ServerFrame, ServerInit, ServerMessage, colours};
+pub(crate) use server_message::{colour_map_bytes, number as server_number};
 pub use version::Version;

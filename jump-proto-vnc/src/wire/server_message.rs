@@ -152,11 +152,8 @@ impl<'a> ServerMessage<'a> {
                 let Some((_, first, count)) = head() else {
                     return Ok(None);
                 };
-                if u32::from(first) + u32::from(count) > 1 << 16 {
-                    return Err(RfbError::Protocol("a colour map has at most 65536 colours"));
-                }
                 input
-                    .take(usize::from(count) * 6)
+                    .take(colour_map_bytes(first, count)?)
                     .map(|colours| ServerMessage::ColourMap { first, colours })
             }
             number::BELL => Some(ServerMessage::Bell),
@@ -233,4 +230,11 @@ pub fn colours(bytes: &[u8]) -> impl Iterator<Item = [u16; 3]> + '_ {
             u16::from_be_bytes([b1, b0]),
         ]
     })
+}
+/// How many bytes so many colours of a map take, from this one on (RFC 6143 §7.6.2).
+pub(crate) fn colour_map_bytes(first: u16, count: u16) -> RfbResult<usize> {
+    if u32::from(first) + u32::from(count) > 1 << 16 {
+        return Err(RfbError::Protocol("a colour map has at most 65536 colours"));
+    }
+    Ok(usize::from(count) * 6)
 }

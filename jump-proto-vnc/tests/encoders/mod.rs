@@ -103,10 +103,14 @@ pub(crate) fn compact(format: PixelFormat, colour: [u8; 4]) -> Vec<u8> {
             .iter()
             .all(|c| u32::from(c.shift) + u32::from(c.max).count_ones() <= 24);
         let highest = channels.iter().all(|c| c.shift >= 8);
-        if lowest {
-            bytes.remove(if format.is_big_endian() { 0 } else { 3 });
-        } else if highest {
-            bytes.remove(if format.is_big_endian() { 3 } else { 0 });
+        let (first_three, last_three) = match format.is_big_endian() {
+            true => (highest, lowest),
+            false => (lowest, highest),
+        };
+        if first_three {
+            bytes.remove(3);
+        } else if last_three {
+            bytes.remove(0);
         }
     }
     bytes

@@ -167,7 +167,8 @@ async fn s27_a_storm_of_sizes_is_passed_on_at_ten_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn s27_an_update_with_more_sizes_than_can_be_decoded_ends_the_session() {
-    for sizes in [&[1, 2, 3, 4, 5, 6][..], &[20_000]] {
+    // The screen has another size already: five are five changes.
+    for sizes in [&[1, 2, 3, 4, 5][..], &[20_000]] {
         let (_viewer, mut target, gate) = connected(|item| item).await;
         let mut update = vec![0, 0, 0, sizes.len() as u8];
         for width in sizes {
