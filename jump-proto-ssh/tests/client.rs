@@ -244,6 +244,15 @@ async fn a_failed_download_leaves_the_local_file_as_it_was() {
     assert_eq!(names, ["local"], "no temporary file is left");
 }
 
+/// An sshd whose file server is this program in Python, and a folder for the client.
+async fn with_file_server(program: &str) -> (Folder, Sshd) {
+    let folder = Folder::new().unwrap();
+    let script = folder.write("file_server.py", program).unwrap();
+    let line = format!("ForceCommand python3 {}", script.display());
+    let sshd = Sshd::builder().line(line).start().await.unwrap();
+    (folder, sshd)
+}
+
 /// A file server that keeps the beginning of a file of 64 MiB back and gives a byte of everything else that it is asked for
 /// (draft-ietf-secsh-filexfer-02).
 const CRUMBS: &str = r#"
@@ -269,13 +278,7 @@ while True:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_keeps_the_beginning_back_and_gives_crumbs_of_the_rest_is_left() {
-    let folder = Folder::new().unwrap();
-    let script = folder.write("crumbs.py", CRUMBS).unwrap();
-    let sshd = Sshd::builder()
-        .line(format!("ForceCommand python3 {}", script.display()))
-        .start()
-        .await
-        .unwrap();
+    let (folder, sshd) = with_file_server(CRUMBS).await;
     let (session, _running) = Setup::for_sshd(&sshd).session(right_password()).await;
     let local = folder.write("local", "old").unwrap();
     let ignore = |_: Progress| {};
@@ -331,13 +334,7 @@ while True:
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_download_is_whole_or_the_local_file_stays_whatever_the_server_does() {
-    let folder = Folder::new().unwrap();
-    let script = folder.write("odd.py", ODD).unwrap();
-    let sshd = Sshd::builder()
-        .line(format!("ForceCommand python3 {}", script.display()))
-        .start()
-        .await
-        .unwrap();
+    let (folder, sshd) = with_file_server(ODD).await;
     let (session, _running) = Setup::for_sshd(&sshd).session(right_password()).await;
     let whole: Vec<u8> = (0..65536_usize)
         .map(|place| (place * 7 + place / 251) as u8)
